@@ -1,0 +1,1 @@
+"""The agent on an edge node: drivers, durable outbox, uplink."""

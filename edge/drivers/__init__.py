@@ -1,0 +1,1 @@
+"""One module per driver; each reads real silicon through its real stack."""

@@ -1,0 +1,1 @@
+"""Simulated silicon: the other end of each wire. Imports nothing of ours."""

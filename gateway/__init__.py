@@ -1,0 +1,1 @@
+"""Ingest, database, services, alarms, API and pages of one site."""

@@ -1,0 +1,1 @@
+"""Stock and cold-chain domain: pure, no I/O, no clock of its own."""

@@ -1,0 +1,1 @@
+"""The one command, and what composes the packages: demo, benchmarks, doctor."""
