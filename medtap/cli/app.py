@@ -1,0 +1,24 @@
+"""The `medtap` command: every subcommand is a typer application in a module of this package."""
+
+import typer
+
+from medtap.cli import bench, demo, doctor, edge, gateway, scan, sim
+
+app = typer.Typer(
+    name="medtap",
+    help="What drug is where, how warm it has been, and which patient is at the desk.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+app.command("demo")(demo.demo)
+app.command("doctor")(doctor.doctor)
+app.add_typer(gateway.app, name="gateway")
+app.add_typer(edge.app, name="edge")
+app.add_typer(sim.app, name="sim")
+app.add_typer(scan.app, name="scan")
+app.add_typer(bench.app, name="bench")
+
+
+def main() -> None:
+    """Entry point of the console script."""
+    app()

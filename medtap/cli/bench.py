@@ -1,0 +1,37 @@
+"""`medtap bench`: speed and memory, measured here and now beside the raw limit."""
+
+from typing import Annotated
+
+import typer
+
+from medtap.cli.output import fail, print_json, say
+
+app = typer.Typer(no_args_is_help=True, help="Benchmarks; each starts what it needs and cleans up.")
+
+
+@app.callback()
+def bench() -> None:
+    """Benchmarks; each starts what it needs and cleans up."""
+
+
+@app.command()
+def tap(
+    taps: Annotated[int, typer.Option("--taps", min=5, help="How many cards are tapped.")] = 100,
+    seed: Annotated[int, typer.Option(help="Seed of the simulated hospital.")] = 1,
+    dsn: Annotated[str | None, typer.Option(help="Use this (empty) database, not an embedded one.")] = None,
+    broker: Annotated[str | None, typer.Option(help="Use this MQTT broker (host:port), not an embedded one.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object for scripts.")] = False,
+) -> None:
+    """From the card's arrival at the reader to the row committed and the event out of the SSE endpoint."""
+    from medtap.bench.tap import measure_taps
+    from medtap.services.errors import ServiceError
+
+    try:
+        figures = measure_taps(taps=taps, seed=seed, dsn=dsn, broker=broker)
+    except ServiceError as error:
+        fail(str(error))
+    if as_json:
+        print_json(figures)
+        return
+    for name, value in figures.items():
+        say(f"{name}: {value}")

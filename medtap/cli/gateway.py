@@ -1,0 +1,116 @@
+"""`medtap gateway`: the server of one site."""
+
+import logging
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from medtap.cli.output import fail, print_json, say
+from medtap.cli.stop_signal import stop_on_signals
+
+app = typer.Typer(
+    no_args_is_help=True, help="The gateway: takes rows in, keeps stock, visits and alarms, serves pages."
+)
+
+ConfigFile = Annotated[Path, typer.Argument(help="The gateway's TOML file (gateway/sample.toml explains each key).")]
+AsJson = Annotated[bool, typer.Option("--json", help="One JSON object for scripts.")]
+
+
+@app.command()
+def run(
+    config_file: ConfigFile,
+    log_level: Annotated[str, typer.Option(help="debug, info, warning or error.")] = "info",
+) -> None:
+    """Run the gateway until SIGTERM or Ctrl-C. The first start prints a one-time link for the first administrator."""
+    from gateway.bootstrap import Gateway
+    from gateway.config import load
+    from gateway.errors import GatewayError
+
+    logging.basicConfig(level=log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.getLogger("httpx").setLevel(logging.WARNING)
+    stop = stop_on_signals()
+    try:
+        gateway = Gateway(load(config_file))
+        link = gateway.start()
+    except GatewayError as error:
+        fail(str(error), 2)
+    try:
+        say(f"medtap gateway: {gateway.http_url}")
+        if link:
+            say(f"No account exists yet. Make the first administrator within 24 h: {link}")
+        stop.wait()
+    finally:
+        gateway.stop()
+
+
+@app.command()
+def migrate(
+    config_file: ConfigFile,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be done.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Bring the database to this program's schema."""
+    from gateway.config import load
+    from gateway.db.migrator import migrate as run_migrations
+    from gateway.errors import GatewayError
+
+    try:
+        report = run_migrations(load(config_file).dsn, dry_run=dry_run)
+    except GatewayError as error:
+        fail(str(error), 2)
+    applied = [str(name) for name in report.applied]
+    if as_json:
+        print_json({"applied": applied, "dry_run": dry_run})
+    else:
+        verb = "would apply" if dry_run else "applied"
+        say(f"{verb}: {', '.join(applied)}" if applied else "the schema is up to date")
+
+
+@app.command("import-site")
+def import_site_file(config_file: ConfigFile, site_file: Path, as_json: AsJson = False) -> None:
+    """Take over places, devices, products, patients and cards from a site file (JSON or TOML); may be repeated."""
+    import psycopg
+
+    from gateway.config import load
+    from gateway.errors import GatewayError
+    from gateway.services.site_file import import_site, load_site_file
+
+    try:
+        site = load_site_file(site_file)
+        with psycopg.connect(load(config_file).dsn) as connection:
+            counts = import_site(connection, site)
+    except GatewayError as error:
+        fail(str(error), 2)
+    except psycopg.OperationalError as error:
+        fail(f"the database can't be reached: {error}; is PostgreSQL running, and is 'dsn' in {config_file} right?", 2)
+    if as_json:
+        print_json(counts)
+    else:
+        say(", ".join(f"{number} {name}" for name, number in counts.items()))
+
+
+@app.command("add-account")
+def add_account(
+    config_file: ConfigFile,
+    username: str,
+    role: Annotated[list[str], typer.Option(help="admin, pharmacist, clerk, on_call or viewer; repeat for several.")],
+    display_name: Annotated[str, typer.Option(help="As colleagues know the person.")] = "",
+) -> None:
+    """Make an account and print a one-time link with which its owner signs in."""
+    from datetime import UTC, datetime
+
+    import psycopg
+
+    from gateway.config import load
+    from gateway.errors import GatewayError
+    from gateway.services.accounts import create_account, sign_in_link
+
+    try:
+        config = load(config_file)
+        with psycopg.connect(config.dsn) as connection:
+            create_account(connection, username, display_name or username, None, role)
+            link = sign_in_link(connection, username, config.base_url, datetime.now(UTC))
+    except GatewayError as error:
+        fail(str(error), 2)
+    say(link)
