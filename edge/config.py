@@ -1,0 +1,369 @@
+"""The configuration of an edge node: one TOML file, checked as a whole before anything starts.
+
+`edge/sample.toml` is the reference of every key. A file that is wrong in any place is refused with one line for each
+fault: which key, which value, what was expected. Relative file names are taken from the directory of the file itself,
+so that a node's directory can be moved.
+"""
+
+import tomllib
+from collections import Counter
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
+
+from edge.config_errors import explain
+from edge.contracts.base import Name
+
+_CODE_SEPARATORS = "\x04\x1d\x1e"
+"""EOT, GS and RS stand inside codes (ISO/IEC 15434; GS1 General Specifications 7.8.3): never a line ending."""
+
+
+class ConfigError(Exception):
+    """The file cannot be used: the agent refuses to start. The message has one line for each fault."""
+
+
+def _file(value: object, info: ValidationInfo) -> object:
+    """Resolve a file name from the configuration's directory; the file must be there when a whole file is loaded."""
+    if not isinstance(value, str | Path):
+        raise ValueError("not a file name")  # noqa: TRY004 - pydantic turns only ValueError into a fault of the file
+    directory: Path | None = (info.context or {}).get("directory")
+    path = Path(value) if directory is None else directory / value
+    if directory is not None and not path.is_file():
+        raise ValueError(f"there is no file {path}")
+    return path
+
+
+def _directory(value: object, info: ValidationInfo) -> object:
+    """Resolve a directory name from the configuration's directory."""
+    if not isinstance(value, str | Path) or not str(value):
+        raise ValueError("not a directory name")
+    return (info.context or {}).get("directory", Path()) / value
+
+
+def _device_path(value: object) -> object:
+    """Accept an absolute path only: what a relative device path means depends on who started the agent."""
+    if not isinstance(value, str | Path) or not Path(value).is_absolute():
+        raise ValueError("not an absolute path")
+    return Path(value)
+
+
+def _tuple(value: object) -> object:
+    return tuple(value) if isinstance(value, list) else value
+
+
+ExistingFile = Annotated[Path, BeforeValidator(_file), Field(description="the name of an existing file")]
+Directory = Annotated[Path, BeforeValidator(_directory), Field(description="the name of a directory")]
+DevicePath = Annotated[
+    Path, BeforeValidator(_device_path), Field(description='an absolute path such as "/dev/serial/by-id/usb-..."')
+]
+Host = Annotated[str, StringConstraints(pattern=r"\A[^\s/]{1,253}\z"), Field(description="a host name or IP address")]
+Port = Annotated[int, Field(ge=1, le=65535, description="a port number from 1 to 65535")]
+Interval = Annotated[float, Field(ge=0.1, le=3600, description="seconds from 0.1 to 3600")]
+BaudRate = Annotated[int, Field(ge=300, le=4_000_000, description="bits per second from 300 to 4000000")]
+DeviceName = Annotated[Name, Field(description="1 to 63 of a-z, 0-9 and inner hyphens")]
+
+
+class _Section(BaseModel):
+    """A table of the file: frozen, no unknown key, no silent conversion (a port is a number, not a text)."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+
+class NodeConfig(_Section):
+    """`[node]`: who this is."""
+
+    site: DeviceName
+    edge_node: DeviceName
+    state_dir: Directory
+    """Where the outbox and `status.json` live; created by the agent if missing."""
+
+
+class BrokerConfig(_Section):
+    """`[broker]`: the way to the gateway."""
+
+    host: Host
+    port: Port = 1883
+    tls: Annotated[bool, Field(description="true or false")] = False
+    ca_file: ExistingFile | None = None
+    """Certificate authority of the broker, PEM; without it the machine's own store is used."""
+    client_certificate_file: ExistingFile | None = None
+    client_key_file: ExistingFile | None = None
+    username: Annotated[str, Field(max_length=200, description="a text of at most 200 characters")] = ""
+    password_file: ExistingFile | None = None
+    """File whose first line is the password: a secret never stands in the configuration itself."""
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        if (self.client_certificate_file is None) != (self.client_key_file is None):
+            raise ValueError("client_certificate_file and client_key_file: expected both or neither")
+        if not self.tls and (self.ca_file or self.client_certificate_file):
+            raise ValueError("ca_file and client_certificate_file: expected only with tls = true")
+        if self.password_file is not None and not self.username:
+            raise ValueError("password_file: expected only together with username")
+        return self
+
+
+class OutboxConfig(_Section):
+    """`[outbox]`: how rows are grouped and kept."""
+
+    telemetry_group_rows: Annotated[int, Field(ge=1, le=10_000, description="rows from 1 to 10000")] = 50
+    telemetry_group_age_s: Annotated[float, Field(ge=0.01, le=60, description="seconds from 0.01 to 60")] = 1.0
+    keep_acknowledged_days: Annotated[float, Field(ge=0, le=366, description="days from 0 to 366")] = 14
+
+
+class CardsConfig(_Section):
+    """`[cards]`: what a genuine card is."""
+
+    trust_anchor_files: Annotated[
+        tuple[ExistingFile, ...], BeforeValidator(_tuple), Field(description='a list such as ["card-ca.pem"]')
+    ] = ()
+
+
+class SupervisorConfig(_Section):
+    """`[supervisor]`: how failing devices are tried again."""
+
+    restart_delay_min_s: Annotated[float, Field(ge=0.01, le=60, description="seconds from 0.01 to 60")] = 0.5
+    restart_delay_max_s: Annotated[float, Field(ge=0.01, le=600, description="seconds from 0.01 to 600")] = 30.0
+    abandoned_runs_max: Annotated[int, Field(ge=0, le=100, description="a number from 0 to 100")] = 8
+    """Hung threads that may lie about before the agent ends itself for its service manager to start it afresh."""
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.restart_delay_max_s < self.restart_delay_min_s:
+            raise ValueError("restart_delay_max_s: expected at least restart_delay_min_s")
+        return self
+
+
+class _Device(_Section):
+    device_id: DeviceName
+    description: Annotated[str, Field(max_length=200, description="a text of at most 200 characters")] = ""
+
+    @property
+    def address(self) -> str:
+        """The hardware this device needs for itself; empty if several may share it. Two devices never have the same."""
+        return ""
+
+
+class Ds18b20Config(_Device):
+    """A DS18B20 on the kernel's 1-Wire bus."""
+
+    driver: Literal["ds18b20"]
+    base_dir: DevicePath = Path("/sys/bus/w1/devices")
+    sensor_id: Annotated[
+        str,
+        StringConstraints(pattern=r"\A28-[0-9a-f]{12}\z"),
+        Field(description='"28-" and 12 of 0-9 a-f, as the directory is named'),
+    ]
+    interval_s: Interval = 10.0
+
+    @property
+    def address(self) -> str:
+        """The sensor's directory."""
+        return str(self.base_dir / self.sensor_id)
+
+
+class _ModbusTemperature(_Device):
+    driver: Literal["modbus_temperature"]
+    unit_id: Annotated[int, Field(ge=0, le=255, description="a unit address from 0 to 255")]
+    register_address: Annotated[
+        int, Field(alias="register", ge=0, le=65535, description="a register address, counted from 0, up to 65535")
+    ]
+    register_kind: Annotated[Literal["input", "holding"], Field(description='"input" or "holding"')] = "input"
+    scale: Annotated[float, Field(gt=0, le=10, description="degrees Celsius for one count, above 0 and up to 10")] = 0.1
+    """The register is a signed 16-bit number; times this it is degrees Celsius."""
+    interval_s: Interval = 10.0
+
+
+class ModbusTcpTemperatureConfig(_ModbusTemperature):
+    """A temperature transmitter on Modbus TCP."""
+
+    transport: Literal["tcp"]
+    host: Host
+    port: Port = 502
+
+    @property
+    def address(self) -> str:
+        """One register of one unit behind one host."""
+        return f"{self.host}:{self.port}/{self.unit_id}/{self.register_kind}/{self.register_address}"
+
+
+class ModbusRtuTemperatureConfig(_ModbusTemperature):
+    """A temperature transmitter on a serial Modbus line (several may share the line)."""
+
+    transport: Literal["rtu"]
+    path: DevicePath
+    baud_rate: BaudRate = 9600
+    parity: Annotated[Literal["none", "even", "odd"], Field(description='"none", "even" or "odd"')] = "none"
+
+    @property
+    def address(self) -> str:
+        """One register of one unit on one line."""
+        return f"{self.path}/{self.unit_id}/{self.register_kind}/{self.register_address}"
+
+
+class PcscConfig(_Device):
+    """A PC/SC smart-card reader."""
+
+    driver: Literal["pcsc"]
+    reader: Annotated[str, Field(max_length=200, description="a part of the reader's name, or empty for all")] = ""
+    pcscd_socket: Annotated[str, Field(max_length=100, description="a socket path, or empty for the system's")] = ""
+
+    @property
+    def address(self) -> str:
+        """Which readers of which daemon."""
+        return f"pcsc:{self.pcscd_socket}:{self.reader}"
+
+
+class NfcPn532Config(_Device):
+    """A PN532 NFC reader on a serial line."""
+
+    driver: Literal["nfc_pn532"]
+    path: DevicePath
+    poll_interval_s: Annotated[float, Field(ge=0.01, le=10, description="seconds from 0.01 to 10")] = 0.1
+
+    @property
+    def address(self) -> str:
+        """The line."""
+        return str(self.path)
+
+
+class LlrpConfig(_Device):
+    """A UHF RFID reader that speaks LLRP."""
+
+    driver: Literal["llrp"]
+    host: Host
+    port: Port = 5084
+    antennas: Annotated[
+        tuple[Annotated[int, Field(ge=1, le=255, description="an antenna number from 1 to 255")], ...],
+        BeforeValidator(_tuple),
+        Field(min_length=1, max_length=64, description="a list of antenna numbers such as [1, 2]"),
+    ] = (1,)
+    absent_after_s: Annotated[float, Field(ge=0.2, le=3600, description="seconds from 0.2 to 3600")] = 5.0
+    """A tag without any report for so long has disappeared."""
+
+    @property
+    def address(self) -> str:
+        """The reader: it serves one client at a time."""
+        return f"{self.host}:{self.port}"
+
+
+class SerialScannerConfig(_Device):
+    """A barcode scanner on a serial line (RS-232 or USB-COM)."""
+
+    driver: Literal["serial_scanner"]
+    path: DevicePath
+    baud_rate: BaudRate = 9600
+    terminator: Annotated[str, Field(description='1 to 4 control characters such as "\\r" or "\\r\\n"')] = "\r"
+    idle_timeout_s: Annotated[float, Field(ge=0.05, le=60, description="seconds from 0.05 to 60")] = 0.5
+    """Half a line that got no more bytes for so long is given up as an incomplete scan."""
+
+    @field_validator("terminator")
+    @classmethod
+    def _control_characters(cls, value: str) -> str:
+        if not 1 <= len(value) <= 4 or any(ord(char) >= 0x20 or char in _CODE_SEPARATORS for char in value):  # noqa: PLR2004 - stands in the description
+            raise ValueError("not a line ending")
+        return value
+
+    @property
+    def address(self) -> str:
+        """The line."""
+        return str(self.path)
+
+
+class HidScannerConfig(_Device):
+    """A barcode scanner that types like a keyboard."""
+
+    driver: Literal["hid_scanner"]
+    path: DevicePath
+
+    @property
+    def address(self) -> str:
+        """The input device."""
+        return str(self.path)
+
+
+ModbusTemperatureConfig = Annotated[
+    ModbusTcpTemperatureConfig | ModbusRtuTemperatureConfig, Field(discriminator="transport")
+]
+DeviceConfig = Annotated[
+    Ds18b20Config
+    | ModbusTemperatureConfig
+    | PcscConfig
+    | NfcPn532Config
+    | LlrpConfig
+    | SerialScannerConfig
+    | HidScannerConfig,
+    Field(discriminator="driver"),
+]
+"""Any `[[device]]`."""
+
+
+class EdgeConfig(_Section):
+    """The whole file."""
+
+    node: NodeConfig
+    broker: BrokerConfig
+    outbox: OutboxConfig = OutboxConfig()
+    cards: CardsConfig = CardsConfig()
+    supervisor: SupervisorConfig = SupervisorConfig()
+    devices: Annotated[
+        tuple[DeviceConfig, ...], BeforeValidator(_tuple), Field(description="one [[device]] table for each device")
+    ] = Field(default=(), alias="device")
+
+    @model_validator(mode="after")
+    def _devices_differ(self) -> Self:
+        for device_id, count in Counter(device.device_id for device in self.devices).items():
+            if count > 1:
+                raise ValueError(f"[[device]] device_id = {device_id!r} stands {count} times: expected once")
+            if device_id == self.node.edge_node:
+                raise ValueError(f"[[device]] device_id = {device_id!r}: expected another name than node.edge_node")
+        for address, count in Counter(device.address for device in self.devices).items():
+            if count > 1:
+                names = " and ".join(repr(device.device_id) for device in self.devices if device.address == address)
+                raise ValueError(f"[[device]] {names} use the same hardware, {address}: expected one device for it")
+        return self
+
+
+def parse(text: str, directory: Path | None = None) -> EdgeConfig:
+    """Read a configuration from its text. With `directory`, relative file names start there and files must exist.
+
+    Raises:
+        ConfigError: it is not TOML, or a key is missing, unknown or wrong.
+    """
+    context = None if directory is None else {"directory": directory}
+    try:
+        return EdgeConfig.model_validate(tomllib.loads(text), context=context)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"not a TOML file: {error}") from None
+    except ValidationError as error:
+        raise ConfigError("\n".join(explain(EdgeConfig, error))) from None
+
+
+def load(path: Path) -> EdgeConfig:
+    """Read the configuration file of an edge node.
+
+    Raises:
+        ConfigError: it can't be read, is not TOML, or a key is missing, unknown or wrong. The message begins with the
+            file's name, and has a line for each fault.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read: {error.strerror}; expected a TOML file") from None
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path}: not UTF-8 at byte {error.start}; save it as UTF-8") from None
+    try:
+        return parse(text, path.resolve().parent)
+    except ConfigError as error:
+        raise ConfigError(f"{path}: {error}") from None
