@@ -1,0 +1,1 @@
+"""PostgreSQL: connections, migrations, partitions. Hand-written SQL, no object mapper."""

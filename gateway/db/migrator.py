@@ -1,0 +1,130 @@
+"""Migrations: numbered plain SQL files, each with its SHA-256 in the database, run under an advisory lock."""
+
+import hashlib
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+import psycopg
+
+from gateway.errors import MigrationError
+
+DIRECTORY: Final = Path(__file__).parent / "migrations"
+_LOCK_KEY: Final = 7203000
+_FILE_NAME: Final = re.compile(r"\A([0-9]{4})_[a-z0-9_]+\.sql\Z")
+
+_LEDGER: Final = """\
+CREATE TABLE IF NOT EXISTS schema_migration (
+    number integer PRIMARY KEY,
+    name text NOT NULL,
+    sha256 text NOT NULL,
+    applied_at timestamptz NOT NULL
+)"""
+
+
+@dataclass(frozen=True)
+class Migration:
+    """One file."""
+
+    number: int
+    name: str
+    sql: str
+
+    @property
+    def sha256(self) -> str:
+        """Of the text, as hexadecimal digits."""
+        return hashlib.sha256(self.sql.encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class MigrationReport:
+    """What was done, or would be (`dry_run`)."""
+
+    already_applied: tuple[str, ...]
+    applied: tuple[str, ...]
+    dry_run: bool
+
+
+def read_migrations(directory: Path = DIRECTORY) -> tuple[Migration, ...]:
+    """The files in their order.
+
+    Raises:
+        MigrationError: a name out of form, or a number missing or doubled.
+    """
+    migrations = []
+    for path in sorted(directory.glob("*.sql")):
+        match = _FILE_NAME.match(path.name)
+        if match is None:
+            raise MigrationError(f"migration file {path.name!r}: expected a name like 0001_delivery.sql; rename it")
+        migrations.append(Migration(int(match[1]), path.name, path.read_text(encoding="utf-8")))
+    numbers = [migration.number for migration in migrations]
+    if numbers != list(range(1, len(numbers) + 1)):
+        raise MigrationError(f"migration files are numbered {numbers}: expected 1, 2, 3, ...; install medtap anew")
+    return tuple(migrations)
+
+
+def migrate(dsn: str, *, dry_run: bool = False, migrations: Sequence[Migration] | None = None) -> MigrationReport:
+    """Bring the database to this program's schema; all in one transaction, so that half a migration never stays.
+
+    Raises:
+        MigrationError: an applied file was edited, the database is newer than this program, or a statement failed.
+        psycopg.OperationalError: the database can't be reached.
+    """
+    files = read_migrations() if migrations is None else tuple(migrations)
+    with psycopg.connect(dsn, application_name="medtap-migrate", connect_timeout=10) as connection:
+        # Held to the end of the transaction: of two gateways that start together the second finds the work done.
+        connection.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK_KEY,))
+        applied = _applied(connection)
+        _check(applied, files)
+        pending = files[len(applied) :]
+        if not dry_run and pending:
+            _run(connection, pending)
+        names = tuple(migration.name for migration in pending)
+        return MigrationReport(tuple(name for name, _ in applied), names, dry_run)
+
+
+def _applied(connection: psycopg.Connection[tuple[Any, ...]]) -> list[tuple[str, str]]:
+    row = connection.execute("SELECT to_regclass('schema_migration') IS NOT NULL").fetchone()
+    if row is None or not row[0]:
+        return []
+    return list(connection.execute("SELECT name, sha256 FROM schema_migration ORDER BY number"))
+
+
+def _check(applied: Sequence[tuple[str, str]], files: Sequence[Migration]) -> None:
+    if len(applied) > len(files):
+        raise MigrationError(
+            f"the database has {len(applied)} migrations, this program knows {len(files)}: the database is newer; "
+            f"install the version of medtap that made {applied[-1][0]!r}, or restore the backup taken before it"
+        )
+    for (name, sha256), file in zip(applied, files, strict=False):
+        if (name, sha256) != (file.name, file.sha256):
+            raise MigrationError(
+                f"migration {file.name!r} is not the one that was applied (as {name!r}, SHA-256 {sha256[:12]}; here "
+                f"{file.sha256[:12]}): an applied file must never change; put it back and write a new migration"
+            )
+
+
+def _run(connection: psycopg.Connection[tuple[Any, ...]], pending: Sequence[Migration]) -> None:
+    try:
+        connection.execute(_LEDGER)
+    except psycopg.errors.InsufficientPrivilege as error:
+        raise MigrationError(
+            f"the database user may not create tables: {error.diag.message_primary}; grant it CREATE on the schema"
+        ) from None
+    for migration in pending:
+        try:
+            connection.execute(migration.sql.encode())
+        except psycopg.OperationalError:
+            raise
+        except psycopg.Error as error:
+            raise MigrationError(
+                f"migration {migration.name!r} failed and nothing was changed: {error.diag.message_primary or error}; "
+                f"a table made by hand or by another program may stand in the way"
+            ) from None
+        connection.execute(
+            "INSERT INTO schema_migration VALUES (%s, %s, %s, %s)",
+            (migration.number, migration.name, migration.sha256, datetime.now(UTC)),
+        )
