@@ -1,0 +1,1 @@
+"""The web application: factory, access rules, problems, the JSON API."""

@@ -1,0 +1,111 @@
+"""What the web application keeps for its routes: services, words, templates, sign-in delay, running live streams."""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import Any, Final
+from urllib.parse import urlencode, urlsplit
+from zoneinfo import ZoneInfo
+
+from fastapi import Request
+from fastapi.responses import HTMLResponse
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from gateway.api.sign_in_delay import SignInDelay
+from gateway.pages.speech import Speech, family_name_first, grouped
+from gateway.pages.translations import DEFAULT_LANGUAGE, Catalogue, read_catalogues
+from gateway.services.app_services import AppServices
+from gateway.services.passwords import Passwords
+from gateway.services.roles import Role
+from gateway.services.sessions import SessionPolicy, SignedIn
+
+LANGUAGE_COOKIE: Final = "medtap_language"
+
+
+@dataclass(frozen=True)
+class Web:
+    """Made once by the application factory, kept on `app.state.web`."""
+
+    services: AppServices
+    catalogues: Mapping[str, Catalogue]
+    templates: Environment
+    passwords: Passwords
+    sign_in_delay: SignInDelay
+    policy: SessionPolicy
+    stopping: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when the application ends: every live stream then says goodbye."""
+
+    @property
+    def https(self) -> bool:
+        """Whether browsers reach us by https: then cookies are Secure and carry the `__Host-` prefix (RFC 6265bis)."""
+        return urlsplit(self.services.config.base_url).scheme == "https"
+
+    @property
+    def session_cookie(self) -> str:
+        """Name of the session cookie."""
+        return "__Host-medtap_session" if self.https else "medtap_session"
+
+    def speech(self, request: Request) -> Speech:
+        """The language of the signed-in person, else of the cookie, else Vietnamese."""
+        person = person_of(request)
+        language = person.language if person else request.cookies.get(LANGUAGE_COOKIE, DEFAULT_LANGUAGE)
+        return self.speech_in(language)
+
+    def speech_in(self, language: str) -> Speech:
+        """This language; Vietnamese if it is none of ours."""
+        catalogue = self.catalogues.get(language, self.catalogues[DEFAULT_LANGUAGE])
+        return Speech(catalogue, ZoneInfo(self.services.config.time_zone))
+
+    def sign_in_path(self, request: Request) -> str:
+        """The sign-in page that leads back to the page asked for."""
+        path = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+        return "/sign-in" if path == "/" else f"/sign-in?{urlencode({'next': path})}"
+
+    def render(self, template: str, speech: Speech, values: Mapping[str, Any]) -> str:
+        """Fill a template in."""
+        return self.templates.get_template(template).render(_=speech.text, t=speech, **values)
+
+    def page(
+        self,
+        request: Request,
+        template: str,
+        values: Mapping[str, Any],
+        *,
+        status: HTTPStatus = HTTPStatus.OK,
+        headers: Mapping[str, str] | None = None,
+    ) -> HTMLResponse:
+        """A whole page for whoever asks, never kept by a cache: it may show a patient."""
+        html = self.render(
+            template,
+            self.speech(request),
+            {"person": person_of(request), "path": request.url.path, "now": self.services.clock(), **values},
+        )
+        return HTMLResponse(html, status, {"Cache-Control": "no-store", **(headers or {})})
+
+
+def make_web(services: AppServices, policy: SessionPolicy, sign_in_delay: SignInDelay) -> Web:
+    """Read words and templates."""
+    templates = Environment(
+        loader=PackageLoader("gateway.pages"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    templates.globals.update(Role=Role, grouped=grouped, family_name_first=family_name_first)
+    return Web(services, read_catalogues(), templates, Passwords(), sign_in_delay, policy)
+
+
+def web_of(request: Request) -> Web:
+    """The application's `Web`."""
+    web = request.app.state.web
+    assert isinstance(web, Web)
+    return web
+
+
+def person_of(request: Request) -> SignedIn | None:
+    """Who is signed in, as far as this request's route has asked."""
+    person = getattr(request.state, "person", None)
+    assert person is None or isinstance(person, SignedIn)
+    return person

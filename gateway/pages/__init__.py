@@ -1,0 +1,1 @@
+"""The pages: routes, templates, live fragments, words in Vietnamese and English."""

@@ -1,0 +1,1 @@
+"""What the gateway does with what it knows: one service a module."""

@@ -1,0 +1,31 @@
+"""Roles: what a person may do here; every route names the roles it is for."""
+
+from enum import StrEnum
+from typing import Final
+
+
+class Role(StrEnum):
+    """One role. A person may have several; none includes another, so that an administrator needn't see patients."""
+
+    ADMIN = "admin"
+    """Looks after nodes, devices and accounts."""
+    PHARMACIST = "pharmacist"
+    """Works with stock."""
+    CLERK = "clerk"
+    """Works at the registration desk: the only role that sees patients' names."""
+    ON_CALL = "on_call"
+    """Answers alarms."""
+    VIEWER = "viewer"
+    """Looks at stock and temperatures, changes nothing, sees no patient."""
+
+
+EVERY_ROLE: Final = frozenset(Role)
+STOCK_ROLES: Final = frozenset({Role.PHARMACIST, Role.VIEWER})
+DESK_ROLES: Final = frozenset({Role.CLERK})
+COLD_CHAIN_ROLES: Final = frozenset({Role.ON_CALL, Role.PHARMACIST, Role.VIEWER})
+ALARM_ROLES: Final = frozenset({Role.ON_CALL, Role.PHARMACIST})
+"""Who may acknowledge an alarm."""
+DEVICE_ROLES: Final = frozenset({Role.ADMIN, Role.ON_CALL})
+ADMIN_ROLES: Final = frozenset({Role.ADMIN})
+FIRST_ADMIN_ROLES: Final = frozenset({Role.ADMIN, Role.PHARMACIST, Role.CLERK, Role.ON_CALL})
+"""The first account can do everything: on the first day there is nobody else to look at the pages."""
