@@ -1,0 +1,1 @@
+"""What is missing or misconfigured on a machine, and how to mend it."""
