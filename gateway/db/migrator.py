@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import psycopg
 
+from gateway.db.pool import Connection
 from gateway.errors import MigrationError
 
 DIRECTORY: Final = Path(__file__).parent / "migrations"
@@ -86,7 +87,7 @@ def migrate(dsn: str, *, dry_run: bool = False, migrations: Sequence[Migration] 
         return MigrationReport(tuple(name for name, _ in applied), names, dry_run)
 
 
-def _applied(connection: psycopg.Connection[tuple[Any, ...]]) -> list[tuple[str, str]]:
+def _applied(connection: Connection) -> list[tuple[str, str]]:
     row = connection.execute("SELECT to_regclass('schema_migration') IS NOT NULL").fetchone()
     if row is None or not row[0]:
         return []
@@ -107,7 +108,7 @@ def _check(applied: Sequence[tuple[str, str]], files: Sequence[Migration]) -> No
             )
 
 
-def _run(connection: psycopg.Connection[tuple[Any, ...]], pending: Sequence[Migration]) -> None:
+def _run(connection: Connection, pending: Sequence[Migration]) -> None:
     try:
         connection.execute(_LEDGER)
     except psycopg.errors.InsufficientPrivilege as error:

@@ -3,10 +3,11 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Final
 
-import psycopg
 from psycopg import sql
+
+from gateway.db.pool import Connection
 
 TABLES: Final = ("reading", "event")
 MONTHS_BEHIND: Final = 1
@@ -40,7 +41,7 @@ def months_around(now: datetime) -> Iterator[Month]:
         yield this.plus(offset)
 
 
-def make_partitions(connection: psycopg.Connection[tuple[Any, ...]], now: datetime) -> tuple[str, ...]:
+def make_partitions(connection: Connection, now: datetime) -> tuple[str, ...]:
     """Make what is missing; the names made. Rows of a new month that wait in the default partition move into it.
 
     Commits by itself, once. Safe to run while rows come in and from several gateways at once.
@@ -62,12 +63,12 @@ def make_partitions(connection: psycopg.Connection[tuple[Any, ...]], now: dateti
     return tuple(made)
 
 
-def _exists(connection: psycopg.Connection[tuple[Any, ...]], name: str) -> bool:
+def _exists(connection: Connection, name: str) -> bool:
     row = connection.execute("SELECT to_regclass(%s) IS NOT NULL", (name,)).fetchone()
     return row is not None and bool(row[0])
 
 
-def _make_month(connection: psycopg.Connection[tuple[Any, ...]], table: str, name: str, month: Month) -> None:
+def _make_month(connection: Connection, table: str, name: str, month: Month) -> None:
     """PostgreSQL refuses a partition whose rows stand in the default one: move them first, under its lock."""
     names = {
         "table": sql.Identifier(table),

@@ -1,11 +1,12 @@
 """The gateway's connection pool."""
 
-from typing import Any
-
 import psycopg
+from psycopg.rows import TupleRow
 from psycopg_pool import ConnectionPool
 
-Pool = ConnectionPool[psycopg.Connection[tuple[Any, ...]]]
+Connection = psycopg.Connection[TupleRow]
+"""A connection whose rows are tuples, as the pool lends it."""
+Pool = ConnectionPool[Connection]
 
 
 def open_pool(dsn: str, *, connections_max: int = 12) -> Pool:
