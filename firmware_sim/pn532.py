@@ -6,6 +6,7 @@ Each of them finds no target, or is answered with the syntax error frame as an u
 
 import threading
 from pathlib import Path
+from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from firmware_sim.field import Field, RfAnswer, Tag
@@ -14,7 +15,6 @@ from firmware_sim.uart_line import UartLine
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from types import TracebackType
 
 _DIAGNOSE, _GET_FIRMWARE_VERSION, _GET_GENERAL_STATUS = 0x00, 0x02, 0x04
 _READ_REGISTER, _WRITE_REGISTER = 0x06, 0x08
