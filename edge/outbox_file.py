@@ -1,0 +1,249 @@
+"""The outbox file: its tables, and opening it so that damage is found, set aside and told."""
+
+import logging
+import os
+import secrets
+import sqlite3
+from contextlib import closing
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+
+from edge.contracts.streams import Stream
+
+SCHEMA_VERSION: Final = 1
+"""`PRAGMA user_version` of the file."""
+
+APPLICATION_ID: Final = 0x6D656474
+"""`PRAGMA application_id` of the file, "medt" in ASCII: another program's database is never touched."""
+
+BUSY_TIMEOUT_S: Final = 2.0
+"""How long opening waits for a predecessor that is still closing the file, in seconds."""
+
+_LOG = logging.getLogger(__name__)
+
+_TABLES: Final = """
+CREATE TABLE outbox_file (
+    only_row INTEGER PRIMARY KEY CHECK (only_row = 1),
+    created_at_ms INTEGER NOT NULL,                    -- wall clock, milliseconds since 1970
+    damage_reported TEXT NOT NULL DEFAULT ''           -- newest damaged file beside this one that was told of
+) STRICT;
+
+CREATE TABLE stream (
+    stream TEXT PRIMARY KEY CHECK (stream IN ('events', 'telemetry')),
+    epoch TEXT NOT NULL CHECK (length(epoch) = 16),
+    last_seq INTEGER NOT NULL DEFAULT 0,               -- highest number given
+    offered_seq INTEGER NOT NULL DEFAULT 0,            -- highest number that may ever have been sent
+    acknowledged_seq INTEGER NOT NULL DEFAULT 0,       -- the gateway's mark, written lazily: an old one costs a resend
+    server_generation TEXT NOT NULL DEFAULT '',        -- the database that gave the mark
+    row_count INTEGER NOT NULL DEFAULT 0               -- observations ever committed, declared gaps not counted
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE outbox_row (
+    stream TEXT NOT NULL REFERENCES stream (stream),
+    seq INTEGER NOT NULL CHECK (seq > 0),
+    span INTEGER NOT NULL DEFAULT 1 CHECK (span > 0),  -- numbers the row stands for: more than 1 only for a gap
+    boot_id TEXT NOT NULL,
+    body BLOB NOT NULL,                                -- the row as it goes on the wire
+    sha256 BLOB NOT NULL CHECK (length(sha256) = 32),
+    committed_at_ms INTEGER NOT NULL,
+    PRIMARY KEY (stream, seq)
+) STRICT, WITHOUT ROWID;
+"""
+
+
+class OutboxError(Exception):
+    """The outbox file can't be used now (retry, or refuse to start). The message names the mend."""
+
+
+class OutboxDamagedError(OutboxError):
+    """What stands in the file is not what was written: set it aside and begin a new one."""
+
+
+def decide(error: sqlite3.Error, path: Path) -> OutboxError:
+    """The decision that follows from an SQLite error, by its primary result code (https://www.sqlite.org/rescode.html)."""
+    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
+    if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CONSTRAINT):
+        return OutboxDamagedError(f"outbox {str(path)!r} is damaged: {error}")
+    mend = {
+        sqlite3.SQLITE_BUSY: "another agent has it open: stop that one, or give this one a state_dir of its own",
+        sqlite3.SQLITE_LOCKED: "another agent has it open: stop that one, or give this one a state_dir of its own",
+        sqlite3.SQLITE_FULL: "the disk is full: free some space",
+        sqlite3.SQLITE_READONLY: "the file or its directory is read-only: give the agent's user the right to write",
+        sqlite3.SQLITE_CANTOPEN: "it can't be opened: state_dir must exist and belong to the agent's user",
+        sqlite3.SQLITE_PERM: "access was denied: state_dir must belong to the agent's user",
+        sqlite3.SQLITE_IOERR: "the disk answered with an error: check it, and replace the card if it is worn",
+    }.get(code, "unexpected")
+    return OutboxError(f"outbox {str(path)!r}: {error}: {mend}")
+
+
+def open_file(path: Path, now: datetime) -> sqlite3.Connection:
+    """Open or create the outbox file, alone: a second connection to it, from anywhere, is refused by SQLite.
+
+    A damaged file is moved aside (never deleted: its rows may be worth a recovery) and a new one, with new epochs,
+    takes its place; `damaged_siblings` then names it until it is reported.
+
+    Raises:
+        OutboxError: locked, no rights, disk full, a newer schema, another program's database.
+    """
+    try:
+        if not path.exists():
+            _create(path, now)
+        return _open(path)
+    except OutboxDamagedError as error:
+        _LOG.critical("%s; moved aside to %s, beginning a new outbox", error, set_aside(path, now))
+        _create(path, now)
+        return _open(path)
+    except OSError as error:
+        raise OutboxError(
+            f"outbox {str(path)!r}: {error.strerror}: state_dir must exist and belong to the agent's user"
+        ) from error
+
+
+def set_aside(path: Path, now: datetime) -> Path:
+    """Rename the file and its write-ahead log so that both can still be opened together; return the new name."""
+    stamp = f"{now:%Y%m%dT%H%M%SZ}"
+    candidates = (path.with_name(f"{path.stem}.damaged-{stamp}{extra}{path.suffix}") for extra in _suffixes())
+    aside = next(candidate for candidate in candidates if not candidate.exists())
+    for ending in ("-wal", "-shm", "-journal", ""):
+        part = path.with_name(path.name + ending)
+        if part.exists():
+            part.rename(aside.with_name(aside.name + ending))
+    return aside
+
+
+def damaged_siblings(path: Path) -> list[str]:
+    """Names of the damaged files that stand beside `path`, oldest first."""
+    return sorted(sibling.name for sibling in path.parent.glob(f"{path.stem}.damaged-*{path.suffix}"))
+
+
+def _suffixes() -> list[str]:
+    return ["", *(f"-{number}" for number in range(2, 1000))]
+
+
+def _open(path: Path) -> sqlite3.Connection:
+    if path.stat().st_size == 0:
+        raise OutboxDamagedError(f"outbox {str(path)!r} is damaged: it is empty")
+    connection = _connect(path)
+    try:
+        _configure(connection)
+        _check(connection, path)
+    except sqlite3.Error as error:
+        connection.close()
+        raise decide(error, path) from error
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    try:
+        return sqlite3.connect(path, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False)
+    except sqlite3.Error as error:
+        raise decide(error, path) from error
+
+
+def _create(path: Path, now: datetime) -> None:
+    """Make a complete file under another name and then rename it: a power cut leaves no half of one."""
+    new = path.with_name(path.name + ".new")
+    for ending in ("-wal", "-shm", "-journal", ""):
+        new.with_name(new.name + ending).unlink(missing_ok=True)
+    connection = _connect(new)
+    try:
+        _configure(connection)
+        _make_tables(connection, now)
+    except sqlite3.Error as error:
+        raise decide(error, path) from error
+    finally:
+        connection.close()
+    new.rename(path)
+    directory = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(directory)
+    finally:
+        os.close(directory)
+
+
+def _configure(connection: sqlite3.Connection) -> None:
+    """Set what durability rests on.
+
+    - `locking_mode=EXCLUSIVE` before the first use of the write-ahead log: there can be no second connection, and so
+      not the WAL-reset bug of SQLite 3.7.0 to 3.51.2 either, which needs two (https://www.sqlite.org/wal.html#walresetbug).
+    - `synchronous=FULL`: WAL with NORMAL may lose commits at a power cut (https://www.sqlite.org/pragma.html#pragma_synchronous).
+    """
+    for pragma in ("locking_mode=EXCLUSIVE", "journal_mode=WAL", "synchronous=FULL", "foreign_keys=OFF"):
+        connection.execute(f"PRAGMA {pragma}").fetchall()
+    # Takes the exclusive lock now, so that a second agent is refused at its start and not at its first row.
+    connection.execute("BEGIN IMMEDIATE")
+    connection.execute("COMMIT")
+
+
+def _pragma(connection: sqlite3.Connection, name: str) -> int:
+    with closing(connection.execute(f"PRAGMA {name}")) as cursor:
+        return int(cursor.fetchone()[0])
+
+
+def _make_tables(connection: sqlite3.Connection, now: datetime) -> None:
+    connection.execute("BEGIN IMMEDIATE")
+    for statement in _TABLES.split(";\n"):
+        if statement.strip():
+            connection.execute(statement)
+    connection.execute(
+        "INSERT INTO outbox_file (only_row, created_at_ms) VALUES (1, ?)", (int(now.timestamp() * 1000),)
+    )
+    for stream in Stream:
+        connection.execute("INSERT INTO stream (stream, epoch) VALUES (?, ?)", (stream.value, new_epoch()))
+    connection.execute(f"PRAGMA application_id={APPLICATION_ID}")
+    connection.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
+    connection.execute("COMMIT")
+
+
+def new_epoch() -> str:
+    """A random 64-bit epoch, as sixteen hexadecimal digits."""
+    return secrets.token_hex(8)
+
+
+def _check(connection: sqlite3.Connection, path: Path) -> None:
+    """Find damage at the start and not at the row that meets it.
+
+    Raises:
+        OutboxDamagedError: pages or tables don't fit together, or rows stand beyond the highest number given.
+        OutboxError: another program's database, or another version's.
+    """
+    application_id, version = _pragma(connection, "application_id"), _pragma(connection, "user_version")
+    if application_id != APPLICATION_ID:
+        raise OutboxError(
+            f"outbox {str(path)!r}: application_id {application_id:#x}, expected {APPLICATION_ID:#x}: "
+            "this is another program's database; choose another state_dir"
+        )
+    if version != SCHEMA_VERSION:
+        raise OutboxError(
+            f"outbox {str(path)!r}: schema version {version}, expected {SCHEMA_VERSION}: "
+            "install the medtap that wrote it, or a newer one"
+        )
+    found = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+    if found != "ok":
+        raise OutboxDamagedError(f"outbox {str(path)!r} is damaged: {found}")
+    _check_tables(connection, path)
+
+
+def _check_tables(connection: sqlite3.Connection, path: Path) -> None:
+    try:
+        streams = dict(connection.execute("SELECT stream, last_seq FROM stream").fetchall())
+        highest = dict(
+            connection.execute("SELECT stream, max(seq + span - 1) FROM outbox_row GROUP BY stream").fetchall()
+        )
+        files = connection.execute("SELECT count(*) FROM outbox_file").fetchone()[0]
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode != sqlite3.SQLITE_ERROR:
+            raise
+        # A table or column is away: the file is ours, but not whole.
+        raise OutboxDamagedError(f"outbox {str(path)!r} is damaged: {error}") from error
+    if set(streams) != {stream.value for stream in Stream} or files != 1:
+        raise OutboxDamagedError(f"outbox {str(path)!r} is damaged: streams {sorted(streams)!r}, {files} file rows")
+    for stream, seq in highest.items():
+        if seq > streams[stream]:
+            raise OutboxDamagedError(
+                f"outbox {str(path)!r} is damaged: {stream} row {seq} stands beyond the last, {streams[stream]}"
+            )

@@ -1,0 +1,123 @@
+"""Rows as the outbox keeps them: encoded once, sealed with a checksum, read back in runs that fit a frame."""
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from edge.contracts.base import FRAME_BYTES_MAX
+from edge.contracts.observations import Event, GapDeclared, Telemetry
+from edge.contracts.streams import Stream
+
+FRAME_ROOM_BYTES: Final = 1024
+"""Kept free in a frame for its header and checksum: the longest header (two names of 63 characters) takes 420 bytes."""
+
+ROWS_BYTES_MAX: Final = FRAME_BYTES_MAX - FRAME_ROOM_BYTES
+"""Bytes of rows, commas between them included, that always fit into one frame."""
+
+
+ROWS_MISSING: Final = "rows are missing from the outbox file"
+
+
+class RowTooLargeError(ValueError):
+    """An observation that fits into no frame: it could never be sent and would block all after it, so it is refused."""
+
+
+@dataclass(frozen=True)
+class StoredRows:
+    """Consecutive rows of one stream, one epoch and one boot."""
+
+    epoch: str
+    boot_id: str
+    first_seq: int
+    last_seq: int
+    bodies: tuple[bytes, ...]
+
+
+@dataclass(frozen=True)
+class DamagedRows:
+    """Rows that are away, or not what was written: the numbers `first_seq` to `last_seq` have to be declared a gap."""
+
+    first_seq: int
+    last_seq: int
+    reason: str
+
+
+RawRow = tuple[int, int, str, bytes, bytes]
+"""seq, span, boot_id, body, sha256."""
+
+
+def encode_row(observation: Event | Telemetry | GapDeclared) -> bytes:
+    """The row as it goes on the wire.
+
+    Raises:
+        RowTooLargeError: no frame can take it.
+    """
+    body = observation.model_dump_json().encode()
+    if len(body) > ROWS_BYTES_MAX:
+        raise RowTooLargeError(
+            f"{observation.kind} of {observation.device_id!r}: {len(body)} bytes, expected at most {ROWS_BYTES_MAX}"
+        )
+    return body
+
+
+def seal(stream: Stream, epoch: str, seq: int, boot_id: str, body: bytes) -> bytes:
+    """SHA-256 over a row and its place, so that neither a flipped bit nor a row in the wrong place goes unseen."""
+    return hashlib.sha256(b"%s|%s|%d|%s|%s" % (stream.encode(), epoch.encode(), seq, boot_id.encode(), body)).digest()
+
+
+def collect(
+    rows: Iterable[RawRow], stream: Stream, epoch: str, *, after_seq: int, through_seq: int, bytes_max: int
+) -> StoredRows | DamagedRows | None:
+    """The longest run after `after_seq` that fits into `bytes_max` and has one boot; or the damage that comes first.
+
+    `rows` ascend and end at `through_seq`, up to where every number has been given.
+    """
+    bodies: list[bytes] = []
+    expected, boot, size = after_seq + 1, "", 0
+    for seq, span, boot_id, body, sha256 in rows:
+        if seq < expected:
+            # Covered by the declared gap before it (a gap declared anew after a second restore may overlap).
+            continue
+        damage = ""
+        if seq > expected:
+            damage, last = ROWS_MISSING, seq - 1
+        elif sha256 != seal(stream, epoch, seq, boot_id, body):
+            damage, last = "a row in the outbox file does not match its checksum", seq + span - 1
+        if damage:
+            if bodies:
+                break
+            return DamagedRows(expected, last, damage)
+        size += len(body) + 1
+        if bodies and (boot_id != boot or size > bytes_max):
+            break
+        boot = boot_id
+        bodies.append(body)
+        expected = seq + span
+    if not bodies:
+        missing = expected <= through_seq
+        return DamagedRows(expected, through_seq, ROWS_MISSING) if missing else None
+    return StoredRows(epoch, boot, after_seq + 1, expected - 1, tuple(bodies))
+
+
+def declare_gap(
+    node_name: str,
+    *,
+    row_count: int,
+    reason: str,
+    occurred_at: datetime,
+    monotonic_ns: int,
+    oldest: datetime,
+    newest: datetime,
+) -> GapDeclared:
+    """The row that stands for `row_count` rows that can't be sent any more."""
+    return GapDeclared(
+        device_id=node_name,
+        occurred_at=occurred_at,
+        monotonic_ns=monotonic_ns,
+        row_count=row_count,
+        reason=reason,
+        oldest_occurred_at=min(oldest, newest),
+        newest_occurred_at=newest,
+    )
