@@ -1,0 +1,146 @@
+"""GS1 element strings: splitting what a scanner sends, or a person types, into elements.
+
+biip splits off one element at a time by its table of Application Identifiers; the rules about separators are ours
+(GS1 General Specifications 7.8.5, and the published tests of the GS1 Syntax Engine):
+
+- GS ends every element whose length is not predefined; behind one that is, and at the very end, it is superfluous and
+  tolerated. A GS alone, or two in a row, are an error.
+- An element that needs a GS and goes on without one is too long: most often the GS was lost on the way.
+"""
+
+import re
+from dataclasses import dataclass
+from typing import Final
+
+from biip import ParseConfig, ParseError
+from biip.gs1_application_identifiers import GS1ApplicationIdentifier
+from biip.gs1_element_strings import GS1ElementString
+
+from inventory.element import Element
+from inventory.problem import Problem
+
+GS: Final = "\x1d"
+"""Group separator, ASCII 29: how a scanner transmits the symbol character FNC1."""
+SEPARATOR_HINT: Final = (
+    "set the scanner to transmit FNC1 as GS (ASCII 29, 0x1D; often called 'GS1 separator' or 'transmit function codes')"
+)
+"""The scanner setting to look at when separators are lost."""
+_BRACKETED: Final = re.compile(r"\(([0-9]{2,4})\)((?:\\\(|[^(])*)")
+
+
+@dataclass(frozen=True)
+class Split:
+    """Elements in the order of the code, as far as it could be split, and why no further."""
+
+    elements: tuple[Element, ...]
+    problems: tuple[Problem, ...] = ()
+
+
+def split(data: str, separator: str = GS) -> Split:
+    """Split what a scanner delivers, AIM prefix removed. `separator` is GS or the character configured in its place."""
+    elements: list[Element] = []
+    # A scanner may also transmit the FNC1 in first position, which only says that this is GS1 data.
+    position = len(separator) if data.startswith(separator) else 0
+    if position == len(data):
+        return Split((), (Problem("empty", "no element in the code"),))
+    while position < len(data):
+        end = data.find(separator, position)
+        end = len(data) if end < 0 else end
+        if end == position:
+            text = f"two separators in a row at position {position + 1}: an element is missing, scan again"
+            return Split(tuple(elements), (Problem("separator_repeated", text),))
+        problem = _take_segment(data[position:end], elements)
+        if problem is not None:
+            return Split(tuple(elements), (problem,))
+        position = end + len(separator)
+    return Split(tuple(elements))
+
+
+def _take_segment(segment: str, elements: list[Element]) -> Problem | None:
+    rest = segment
+    while rest:
+        try:
+            # Dates are judged by our rules, which are given the day; biip would ask the clock.
+            found = GS1ElementString.extract(
+                rest,
+                config=ParseConfig(separator_chars=(), gs1_element_strings_verify_date=False),
+            )
+        except ParseError:
+            return _explain(rest)
+        rest = rest[len(found.ai.ai) + len(found.value) :]
+        if rest and found.ai.separator_required:
+            text = f"({found.ai.ai}){found.value} goes on with {rest!r}: too long, or a separator was lost; " + (
+                SEPARATOR_HINT
+            )
+            return Problem("separator_lost", text)
+        elements.append(Element(found.ai.ai, found.value))
+    return None
+
+
+def split_bracketed(text: str) -> Split:
+    """Split what people write: `(01)...(10)...`, a literal opening bracket written as `\\(`."""
+    elements: list[Element] = []
+    position = 0
+    while position < len(text):
+        found = _BRACKETED.match(text, position)
+        if found is None:
+            problem = Problem("bracket", f"{text[position:]!r}: expected (AI) of two to four digits, then its value")
+            return Split(tuple(elements), (problem,))
+        element = Element(found[1], found[2].replace("\\(", "("))
+        problem_or_none = check_format(element)
+        if problem_or_none is not None:
+            return Split(tuple(elements), (problem_or_none,))
+        elements.append(element)
+        position = found.end()
+    if not elements:
+        return Split((), (Problem("empty", "no element in the code"),))
+    return Split(tuple(elements))
+
+
+def check_format(element: Element) -> Problem | None:
+    """Whether AI and value stand for exactly one element: known AI, allowed length and characters."""
+    ai = find_ai(element.ai)
+    if ai is None or ai.ai != element.ai:
+        return Problem("unknown_ai", f"({element.ai}) is not a GS1 Application Identifier")
+    if not element.value:
+        return Problem("length", f"({element.ai}) has no value")
+    if not _is_printable_ascii(element.value) or re.fullmatch(ai.pattern, element.ai + element.value) is None:
+        return _explain(element.ai + element.value)
+    return None
+
+
+def find_ai(text: str) -> GS1ApplicationIdentifier | None:
+    """The Application Identifier that `text` begins with, from biip's copy of GS1's table."""
+    try:
+        return GS1ApplicationIdentifier.extract(text)
+    except ParseError:
+        return None
+
+
+def needs_separator(ai: str) -> bool:
+    """Whether the value's length is not predefined, so that a separator must end it unless it is the last."""
+    found = find_ai(ai)
+    return found is not None and found.separator_required
+
+
+def _explain(text: str) -> Problem:
+    """Why biip's pattern doesn't match `text`, in words for the person at the scanner."""
+    ai = find_ai(text)
+    if ai is None:
+        return Problem("unknown_ai", f"{text!r} does not begin with a GS1 Application Identifier; {SEPARATOR_HINT}")
+    value = text[len(ai.ai) :]
+    expected = ai.format.partition("+")[2]
+    for position, character in enumerate(value):
+        numeric = re.fullmatch(r"[N0-9.+\[\]]+", expected) is not None
+        wrong = not "0" <= character <= "9" if numeric else not "!" <= character <= "z"
+        if wrong:
+            kind = "a digit" if numeric else "a character of the GS1 set 82"
+            text = f"({ai.ai}){value}: {character!r} at position {position + 1} is not {kind}"
+            return Problem("character", text)
+    if expected == "N6" and re.fullmatch(r"[0-9]{6,}", value) is not None:
+        return Problem("date", f"({ai.ai}){value[:6]}: not a date YYMMDD")
+    return Problem("length", f"({ai.ai}){value}: expected {expected} (GS1 notation), got {len(value)} characters")
+
+
+def _is_printable_ascii(text: str) -> bool:
+    return all(" " <= character <= "~" for character in text)
