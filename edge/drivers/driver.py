@@ -1,9 +1,10 @@
 """The seam between a driver and its supervisor.
 
 A driver is blocking code that the supervisor runs in a thread of its own: `run` opens the device, reads for ever, and
-hands each observation to the session. When `run` ends by an exception, the exception is the decision: `DeviceLostError` is
-retried with back-off, `DeviceMisconfiguredError` is fatal. When `run` is silent for longer than `watchdog_s`
-(no `alive()`), the supervisor declares the device hung, calls `abort()` from another thread and starts anew.
+hands each observation to the session. When `run` ends by an exception, the exception is the decision:
+`DeviceLostError` is retried with back-off, `DeviceMisconfiguredError` is fatal. When `run` is silent for longer than
+`watchdog_s` (no `alive()`), the supervisor declares the device hung, calls `abort()` from another thread and starts
+anew.
 """
 
 from typing import Protocol
@@ -21,7 +22,7 @@ class DeviceMisconfiguredError(Exception):
 
 
 class SessionEndedError(BaseException):
-    """Raised by a session's methods in a thread that the supervisor has given up, so that it ends and is never heard again.
+    """Raised by a session's methods in a thread that the supervisor has given up: it ends and is never heard again.
 
     A BaseException: no driver's `except Exception` may swallow it.
     """
@@ -36,7 +37,7 @@ class DeviceSession(Protocol):
         ...
 
     def wait(self, timeout_s: float) -> bool:
-        """Sleep, but wake at once (and return True) when the agent is stopping. Counts as `alive()` before and after."""
+        """Sleep, but wake at once (and return True) when the agent is stopping. The watchdog sleeps meanwhile."""
         ...
 
     def stamp(self) -> Stamp:
@@ -52,13 +53,20 @@ class DeviceSession(Protocol):
         ...
 
     def emit(self, observation: Event | Telemetry) -> None:
-        """Hand over an observation. Returns when it is durable: an event when committed, telemetry when accepted into
-        the open group. Raises SessionEndedError when this run was given up."""
+        """Hand over an observation; return when it is kept: an event on disk, telemetry in the open group.
+
+        Raises:
+            SessionEndedError: this run was given up, or the observation could not be kept (then the supervisor holds
+                it and this run is over).
+        """
         ...
 
     def fault(self, code: str, detail: str, raw: bytes = b"") -> None:
-        """Report something refused (a `DeviceFaulted` row). Repeats of one code are thinned out to one a minute, with
-        the number left out in the next detail, so that a broken sensor can't flood the outbox."""
+        """Report something refused: a `DeviceFaulted` row.
+
+        Repeats of one code are thinned out to one a minute, with the number left out in the next detail, so that a
+        broken sensor can't flood the outbox.
+        """
         ...
 
 

@@ -1,0 +1,115 @@
+"""From a `[[device]]` table to its driver; each driver's libraries are imported only where such a device stands."""
+
+import importlib
+from collections.abc import Callable, Iterable
+
+from cards.trust import TrustAnchors
+from edge.config import (
+    DeviceConfig,
+    Ds18b20Config,
+    HidScannerConfig,
+    LlrpConfig,
+    ModbusRtuTemperatureConfig,
+    ModbusTcpTemperatureConfig,
+    NfcPn532Config,
+    PcscConfig,
+    SerialScannerConfig,
+)
+from edge.drivers.driver import DeviceMisconfiguredError, DeviceSession, Driver
+
+_EXTRAS = {"llrp": "uhf", "pcsc": "pcsc", "nfc_pn532": "nfc", "hid_scanner": "hid"}
+"""The optional part of the distribution that a driver's libraries come with (pyproject.toml)."""
+
+
+class MisconfiguredDriver:
+    """Stands for a device whose driver could not be made: down for good, and the others run."""
+
+    watchdog_s = 5.0
+
+    def __init__(self, device_id: str, kind: str, error: DeviceMisconfiguredError) -> None:
+        """`error`: what `build_driver` said."""
+        self.device_id = device_id
+        self.kind = kind
+        self._error = error
+
+    def run(self, session: DeviceSession) -> None:
+        """Raise what is wrong.
+
+        Raises:
+            DeviceMisconfiguredError: always.
+        """
+        session.alive()
+        raise self._error
+
+    def abort(self) -> None:
+        """Nothing is open."""
+
+
+def build_drivers(devices: Iterable[DeviceConfig], cards: TrustAnchors) -> list[Driver]:
+    """A driver for each device, in order; one that can't be made is reported by its supervisor, not raised here."""
+    drivers: list[Driver] = []
+    for device in devices:
+        try:
+            drivers.append(build_driver(device, cards))
+        except DeviceMisconfiguredError as error:
+            drivers.append(MisconfiguredDriver(device.device_id, device.driver, error))
+    return drivers
+
+
+def build_driver(device: DeviceConfig, cards: TrustAnchors) -> Driver:
+    """The driver of a device.
+
+    Raises:
+        DeviceMisconfiguredError: a library of the driver is not installed; the message names the command that installs
+            it.
+    """
+    try:
+        return _build(device, cards)
+    except ImportError as error:
+        extra = _EXTRAS.get(device.driver)
+        mend = f"pip install medtap[{extra}]" if extra else "install medtap anew"
+        raise DeviceMisconfiguredError(f"driver {device.driver!r} needs {error.name!r}, not here: {mend}") from error
+
+
+def _build(device: DeviceConfig, cards: TrustAnchors) -> Driver:
+    match device:
+        case Ds18b20Config():
+            return _make("edge.drivers.ds18b20", "Ds18b20Driver", device)
+        case ModbusTcpTemperatureConfig() | ModbusRtuTemperatureConfig():
+            return _modbus(device)
+        case PcscConfig():
+            return _make("edge.drivers.pcsc", "PcscDriver", device, anchors=cards)
+        case NfcPn532Config():
+            return _make("edge.drivers.nfc_pn532", "NfcPn532Driver", device, anchors=cards)
+        case LlrpConfig():
+            return _make("edge.drivers.llrp", "LlrpDriver", device)
+        case SerialScannerConfig():
+            return _make("edge.drivers.serial_scanner", "SerialScannerDriver", device)
+        case HidScannerConfig():
+            return _make("edge.drivers.hid_scanner", "HidScannerDriver", device)
+
+
+def _make(module: str, name: str, device: DeviceConfig, **more: object) -> Driver:
+    """Import a driver's class and make it: the keys of the table are the constructor's keywords."""
+    driver: Callable[..., Driver] = getattr(importlib.import_module(module), name)
+    keys = {key: getattr(device, key) for key in type(device).model_fields if key not in ("driver", "description")}
+    return driver(**keys, **more)
+
+
+def _modbus(device: ModbusTcpTemperatureConfig | ModbusRtuTemperatureConfig) -> Driver:
+    from edge.drivers.modbus_temperature import ModbusTemperatureDriver, SerialLine, TcpLine  # noqa: PLC0415 - lazily
+
+    line: TcpLine | SerialLine
+    if isinstance(device, ModbusTcpTemperatureConfig):
+        line = TcpLine(device.host, device.port)
+    else:
+        line = SerialLine(device.path, device.baud_rate, device.parity)
+    return ModbusTemperatureDriver(
+        device_id=device.device_id,
+        line=line,
+        unit_id=device.unit_id,
+        register=device.register_address,
+        register_kind=device.register_kind,
+        scale=device.scale,
+        interval_s=device.interval_s,
+    )
