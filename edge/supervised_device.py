@@ -33,6 +33,9 @@ class SupervisorPolicy:
     """A device that was up for so long starts again at the shortest delay."""
     abandoned_runs_max: int = 8
     """More hung threads than this and the agent has to end (a thread can't be killed, a process can)."""
+    abandoned_runs_of_a_device_max: int = 3
+    """A device with so many hung threads is not opened anew until one of them ends, so that a single dead bus never
+    ends the agent: that is for when several devices hang, and the process itself may be what is ill."""
     recorder_stall_s: float = 60.0
     """An observation in the recorder's hands for longer than this and the agent has to end: its disk hangs."""
 
@@ -124,6 +127,9 @@ class SupervisedDevice:
             return self._next_try_s
         if self._given_up:
             return now_s + IDLE_S
+        if len(self._abandoned) >= self._policy.abandoned_runs_of_a_device_max:
+            self._next_try_s = now_s + self._backoff.next_delay_s()
+            return self._next_try_s
         self._start(now_s)
         return self._next_try_s if self._run is None else self._next_look_s(self._run, now_s)
 

@@ -6,19 +6,25 @@ from collections.abc import Callable, Iterable
 from cards.trust import TrustAnchors
 from edge.config import (
     DeviceConfig,
-    Ds18b20Config,
-    HidScannerConfig,
-    LlrpConfig,
     ModbusRtuTemperatureConfig,
     ModbusTcpTemperatureConfig,
     NfcPn532Config,
     PcscConfig,
-    SerialScannerConfig,
 )
 from edge.drivers.driver import DeviceMisconfiguredError, DeviceSession, Driver
 
 _EXTRAS = {"llrp": "uhf", "pcsc": "pcsc", "nfc_pn532": "nfc", "hid_scanner": "hid"}
 """The optional part of the distribution that a driver's libraries come with (pyproject.toml)."""
+
+_CLASSES = {
+    "ds18b20": ("edge.drivers.ds18b20", "Ds18b20Driver"),
+    "pcsc": ("edge.drivers.pcsc", "PcscDriver"),
+    "nfc_pn532": ("edge.drivers.nfc_pn532", "NfcPn532Driver"),
+    "llrp": ("edge.drivers.llrp", "LlrpDriver"),
+    "serial_scanner": ("edge.drivers.serial_scanner", "SerialScannerDriver"),
+    "hid_scanner": ("edge.drivers.hid_scanner", "HidScannerDriver"),
+}
+"""Module and class of each driver, as text: importing one needs its libraries."""
 
 
 class MisconfiguredDriver:
@@ -72,21 +78,12 @@ def build_driver(device: DeviceConfig, cards: TrustAnchors) -> Driver:
 
 
 def _build(device: DeviceConfig, cards: TrustAnchors) -> Driver:
-    match device:
-        case Ds18b20Config():
-            return _make("edge.drivers.ds18b20", "Ds18b20Driver", device)
-        case ModbusTcpTemperatureConfig() | ModbusRtuTemperatureConfig():
-            return _modbus(device)
-        case PcscConfig():
-            return _make("edge.drivers.pcsc", "PcscDriver", device, anchors=cards)
-        case NfcPn532Config():
-            return _make("edge.drivers.nfc_pn532", "NfcPn532Driver", device, anchors=cards)
-        case LlrpConfig():
-            return _make("edge.drivers.llrp", "LlrpDriver", device)
-        case SerialScannerConfig():
-            return _make("edge.drivers.serial_scanner", "SerialScannerDriver", device)
-        case HidScannerConfig():
-            return _make("edge.drivers.hid_scanner", "HidScannerDriver", device)
+    if isinstance(device, ModbusTcpTemperatureConfig | ModbusRtuTemperatureConfig):
+        return _modbus(device)
+    module, name = _CLASSES[device.driver]
+    if isinstance(device, PcscConfig | NfcPn532Config):
+        return _make(module, name, device, anchors=cards)
+    return _make(module, name, device)
 
 
 def _make(module: str, name: str, device: DeviceConfig, **more: object) -> Driver:

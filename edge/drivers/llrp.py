@@ -2,8 +2,8 @@
 
 The driver starts one endless inventory (ROSpec) on the configured antennas and turns its tag reports into presence:
 "appeared" and "disappeared". llrpkit runs in an asyncio loop inside the driver's thread. Reconnecting is the
-supervisor's: when the connection fails, `run` ends, and presence is kept for the next one. Tags that were there when the
-reader was cut off are held, not declared disappeared by the cut; after the reader is back they have the full
+supervisor's: when the connection fails, `run` ends, and presence is kept for the next one. Tags that were there when
+the reader was cut off are held, not declared disappeared by the cut; after the reader is back they have the full
 `absent_after_s` to be reported again.
 """
 

@@ -287,6 +287,31 @@ def test_one_hung_and_one_failing_device_do_not_touch_a_third() -> None:
         release.set()
 
 
+def test_a_device_that_always_hangs_does_not_fill_the_agent_with_threads_and_comes_back_when_it_lets_go() -> None:
+    recorder = MemoryRecorder()
+
+    def hung_until_mended(driver: ScriptedDriver, session: DeviceSession) -> None:
+        driver.mended.wait(30)
+        idle(driver, session)
+
+    driver, other = ScriptedDriver("w1", hung_until_mended, watchdog_s=0.05), ScriptedDriver("x", failing_until_mended)
+    policy = SupervisorPolicy(
+        restart_delay_min_s=0.01, restart_delay_max_s=0.02, abandoned_runs_max=3, abandoned_runs_of_a_device_max=3
+    )
+    try:
+        with supervised(recorder, driver, other, policy=policy) as supervisor:
+            until(lambda: driver.runs == 3)
+            tries = other.runs
+            until(lambda: other.runs >= tries + 20)
+            assert driver.runs == 3
+            assert supervisor.failure == ""
+            assert recorder.states("w1") == ["down"]
+            driver.mended.set()
+            until(lambda: recorder.states("w1") == ["down", "up"])
+    finally:
+        driver.mended.set()
+
+
 def test_an_abort_that_blocks_or_fails_hurts_nobody() -> None:
     recorder = MemoryRecorder()
     release = threading.Event()
