@@ -175,7 +175,9 @@ def _import_nfc() -> Any:  # noqa: ANN401
     if warnings.showwarning is not show:
         logging.captureWarnings(capture=False)
     logger = logging.getLogger("nfc")
-    if logger.level == logging.NOTSET:
-        # It reports each silent card as an error; what matters reaches us as exceptions.
-        logger.setLevel(logging.CRITICAL)
+    if not logger.handlers:
+        # It reports each silent card as an error; what matters reaches us as exceptions. Whoever wants its words puts a
+        # handler on the logger `nfc` first.
+        logger.addHandler(logging.NullHandler())
+        logger.propagate = False
     return nfc
