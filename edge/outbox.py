@@ -251,7 +251,7 @@ class Outbox:
 
         def renumber() -> None:
             marks = dict(self._marks)
-            self._offering = dict.fromkeys(Stream, False)
+            self._offering[stream] = False
             with self._tables.transaction():
                 marks[stream] = self._tables.renumber(stream, marks[stream])
                 detail = f"new {stream} epoch {marks[stream].epoch}: {reason}"
@@ -299,10 +299,12 @@ class Outbox:
 
     def _prune(self, stream: Stream) -> None:
         cutoff_ms = _ms(self._clock.stamp().occurred_at - self._keep)
-        with self._tables.transaction():
-            self._tables.prune(stream, self._marks[stream].acknowledged_seq, cutoff_ms, PRUNE_ROWS_MAX)
-            # In the same transaction: a row that is gone is never above the mark that the file knows.
-            self._tables.save(self._marks)
+        last = self._tables.prunable(stream, self._marks[stream].acknowledged_seq, cutoff_ms, PRUNE_ROWS_MAX)
+        if last:
+            with self._tables.transaction():
+                self._tables.delete_through(stream, last)
+                # In the same transaction: a row that is gone is never above the mark that the file knows.
+                self._tables.save(self._marks)
 
     # --- damage --------------------------------------------------------------------------------------------------
 

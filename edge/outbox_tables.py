@@ -137,8 +137,8 @@ class OutboxTables:
         span = damaged.last_seq - damaged.first_seq + 1
         self._put(stream, epoch, damaged.first_seq, body, boot_id=boot_id, now_ms=now_ms, span=span)
 
-    def prune(self, stream: Stream, acknowledged_seq: int, cutoff_ms: int, rows_max: int) -> int:
-        """Delete acknowledged rows committed before the cutoff; return how many.
+    def prunable(self, stream: Stream, acknowledged_seq: int, cutoff_ms: int, rows_max: int) -> int:
+        """Last number of the acknowledged rows committed before the cutoff; 0 if there is none.
 
         Only from the oldest on and up to the first row to keep, so that what is kept has no hole even where the
         wall clock jumped.
@@ -153,11 +153,11 @@ class OutboxTables:
             if end > acknowledged_seq or committed_at_ms >= cutoff_ms:
                 break
             last = end
-        if not last:
-            return 0
-        return self._connection.execute(
-            "DELETE FROM outbox_row WHERE stream = ? AND seq <= ?", (stream.value, last)
-        ).rowcount
+        return last
+
+    def delete_through(self, stream: Stream, last_seq: int) -> None:
+        """Delete rows up to and with this number."""
+        self._connection.execute("DELETE FROM outbox_row WHERE stream = ? AND seq <= ?", (stream.value, last_seq))
 
     def damage_reported(self) -> str:
         """Name of the newest damaged file that an event has told of; empty if none has."""

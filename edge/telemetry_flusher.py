@@ -44,7 +44,7 @@ class TelemetryFlusher:
                     self._outbox.housekeep()
             except OutboxError as error:
                 if not self._failing:
-                    _LOG.error("readings wait in memory: %s", error)  # noqa: TRY400 - the message names the mend
+                    _LOG.error("readings wait in memory: %s", error)
                 self._failing = True
             else:
                 self._failing = False
