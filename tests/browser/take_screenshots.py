@@ -1,0 +1,142 @@
+"""Makes the README's screenshots: a simulated hospital, headless Chromium, one picture of each page.
+
+    python tests/browser/take_screenshots.py [--out screenshots]
+
+Each page is taken as its user sees it, in Vietnamese and at the size of their screen, while the world plays.
+"""
+
+import argparse
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import psycopg
+from playwright.sync_api import Browser, Page, ViewportSize, sync_playwright
+
+from medtap.demo.hospital import HospitalOptions, SimulatedHospital
+from medtap.demo.webhook_receiver import WebhookReceiver
+
+CHROMIUM = shutil.which("chromium") or "/usr/bin/chromium"
+CHROMIUM_ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+@dataclass(frozen=True)
+class Shot:
+    """One picture: whose page, at what size."""
+
+    name: str
+    username: str
+    path: str
+    size: ViewportSize
+    dark: bool = False
+
+
+SHOTS = (
+    Shot("desk", "clerk", "/desk", ViewportSize(width=1280, height=800)),
+    Shot("pharmacy", "pharmacist", "/pharmacy", ViewportSize(width=1280, height=800)),
+    Shot("on-call", "oncall", "/on-call", ViewportSize(width=1280, height=900), dark=True),
+    Shot("on-call-phone", "oncall", "/on-call", ViewportSize(width=412, height=915), dark=True),
+)
+
+
+@contextmanager
+def playing_hospital(directory: Path) -> Iterator[SimulatedHospital]:
+    """A hospital with something to see on each page: visits, movements, tags on a shelf, an alarm."""
+    with WebhookReceiver() as pager:
+        hospital = SimulatedHospital(
+            HospitalOptions(directory, seed=7, autoplay=False, webhook_url=pager.url, alarm_after_s=5)
+        )
+        try:
+            hospital.start()
+            _play(hospital)
+            yield hospital
+        finally:
+            hospital.stop()
+
+
+def _play(hospital: SimulatedHospital) -> None:
+    control = hospital.control
+    control.do(do="warm", fridge=hospital.world["fridges"][0]["fridge_id"], celsius=12.0)
+    for pack in range(6):
+        control.do(do="scan", scanner="receiving", pack=pack)
+        control.do(do="uhf_put", pack=pack)
+        time.sleep(0.4)
+    for patient in range(4):
+        control.do(do="tap", patient=patient)
+        time.sleep(1.5)
+    control.do(do="scan", scanner="issue", pack=2)
+    control.do(do="scan", scanner="receiving", pack=7)
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        with psycopg.connect(hospital.dsn) as connection:
+            if connection.execute("SELECT count(*) FROM alarm").fetchone() == (1,):
+                return
+        time.sleep(0.3)
+    raise RuntimeError("the warm fridge raised no alarm within 60 s")
+
+
+def signed_in_page(browser: Browser, hospital: SimulatedHospital, shot: Shot) -> Page:
+    """A page of that person, signed in through the one-time link as a person would: open it, press the button."""
+    context = browser.new_context(
+        viewport=shot.size,
+        color_scheme="dark" if shot.dark else "light",
+        locale="vi-VN",
+        timezone_id="Asia/Ho_Chi_Minh",
+    )
+    page = context.new_page()
+    page.goto(hospital.sign_in_links[shot.username])
+    page.locator("form button[type=submit]").first.click()
+    page.wait_for_load_state()
+    return page
+
+
+def take(hospital: SimulatedHospital, directory: Path) -> list[str]:
+    """Take every picture; return what the browser's consoles complained about."""
+    complaints: list[str] = []
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_ARGUMENTS)
+        pages: dict[str, Page] = {}
+        for shot in SHOTS:
+            page = pages.get(shot.username) or signed_in_page(browser, hospital, shot)
+            pages[shot.username] = page
+            page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
+            page.on("pageerror", lambda error: complaints.append(str(error)))
+            page.set_viewport_size(shot.size)
+            page.goto(hospital.http_url + shot.path)
+            page.wait_for_timeout(1500)
+            page.screenshot(path=directory / f"{shot.name}.png")
+        browser.close()
+    return complaints
+
+
+def main() -> None:
+    """Take the README's pictures."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--out", type=Path, default=Path(__file__).parents[2] / "screenshots")
+    out: Path = parser.parse_args().out
+    out.mkdir(parents=True, exist_ok=True)
+    with (
+        tempfile.TemporaryDirectory(prefix="medtap-shots-") as directory,
+        playing_hospital(Path(directory)) as hospital,
+    ):
+        httpx.get(hospital.http_url).raise_for_status()
+        complaints = take(hospital, out)
+    sys.exit("\n".join(complaints) if complaints else 0)
+
+
+if __name__ == "__main__":
+    main()
