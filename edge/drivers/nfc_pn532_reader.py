@@ -175,9 +175,8 @@ def _import_nfc() -> Any:  # noqa: ANN401
     if warnings.showwarning is not show:
         logging.captureWarnings(capture=False)
     logger = logging.getLogger("nfc")
-    if not logger.handlers:
+    if all(isinstance(handler, logging.NullHandler) for handler in logger.handlers):
         # It reports each silent card as an error; what matters reaches us as exceptions. Whoever wants its words puts a
-        # handler on the logger `nfc` first.
-        logger.addHandler(logging.NullHandler())
+        # handler on the logger `nfc`.
         logger.propagate = False
     return nfc

@@ -1,5 +1,6 @@
 """The shipped driver, nfcpy and pyserial, reading a simulated PN532 on a pseudo-terminal."""
 
+import logging
 import os
 import pty
 import random
@@ -284,10 +285,15 @@ def test_importing_the_driver_does_not_import_its_stack() -> None:
 
 
 def test_nfcpy_neither_captures_warnings_nor_logs_silent_cards(
-    chip: Pn532, session: FakeSession, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+    chip: Pn532, session: FakeSession, capfd: pytest.CaptureFixture[str]
 ) -> None:
+    heard: list[logging.LogRecord] = []
+    listener = logging.Handler()
+    listener.emit = heard.append  # type: ignore[method-assign]
+    logging.getLogger().addHandler(listener)
     chip.field.put(IsoDepTag(MuteCard(CARDS.card()), fwi=4))
     session.wait_for(lambda: session.fault_codes() == ["card_error"])
     assert warnings.showwarning.__module__ != "logging"
-    assert caplog.records == []
+    logging.getLogger().removeHandler(listener)
+    assert [record.getMessage() for record in heard] == []
     assert capfd.readouterr() == ("", "")
