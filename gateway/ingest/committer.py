@@ -1,0 +1,116 @@
+"""Commits batches of messages: all or nothing, and a message that spoils its batch is set aside alone."""
+
+import logging
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from gateway.db.pool import Connection, Pool
+from gateway.errors import is_environment_fault
+from gateway.ingest.decoder import Decoded, FrameReceived, HelloReceived, Rejected, StateReceived
+from gateway.ingest.keys import KeyDirectory
+from gateway.ingest.marks import StreamId
+from gateway.ingest.projection import Projection
+from gateway.ingest.transaction import Counts, IngestTransaction, ReadingJudge, StreamAnswer
+
+_LOG = logging.getLogger(__name__)
+
+
+@dataclass
+class Committed:
+    """What is true now, and what to tell whom."""
+
+    server_generation: str = ""
+    answers: dict[StreamId, StreamAnswer] = field(default_factory=dict)
+    counts: Counts = field(default_factory=Counts)
+    fresh: bool = False
+
+    def add(self, later: "Committed") -> None:
+        """Put a later commit on top."""
+        self.server_generation = later.server_generation
+        self.answers.update(later.answers)
+        self.counts.add(later.counts)
+        self.fresh = self.fresh or later.fresh
+
+
+class Committer:
+    """One for each ingest worker; not thread-safe. Several, in several processes, are correct: marks are locked."""
+
+    def __init__(self, pool: Pool, projection: Projection, judge: ReadingJudge) -> None:
+        self._pool = pool
+        self._projection = projection
+        self._judge = judge
+        self._keys = KeyDirectory()
+        self._generation = ""
+
+    def commit(self, batch: Sequence[Decoded]) -> Committed:
+        """Store the batch in one transaction. Returns only when it is committed.
+
+        A connection lost during COMMIT leaves the outcome unknown: committing the same batch again is then safe, for
+        what was stored is below the mark.
+
+        Raises:
+            Exception: the database's condition (see `is_environment_fault`): commit the same batch again later.
+        """
+        try:
+            with self._transaction() as (transaction, committed):
+                _take(transaction, batch)
+        except Exception as error:
+            if is_environment_fault(error):
+                raise
+            if len(batch) > 1:
+                return self._one_by_one(batch)
+            _LOG.exception("a message could not be stored; it is kept as dead letter")
+            return self._bury(batch[0], error)
+        return committed
+
+    def _one_by_one(self, batch: Sequence[Decoded]) -> Committed:
+        total = Committed()
+        for decoded in batch:
+            total.add(self.commit([decoded]))
+        return total
+
+    def _bury(self, decoded: Decoded, error: Exception) -> Committed:
+        with self._transaction() as (transaction, committed):
+            if isinstance(decoded, FrameReceived):
+                transaction.bury(decoded, error)
+            else:
+                reason = f"message could not be stored: {type(error).__name__}: {error!s:.300}"
+                stream = decoded.stream if isinstance(decoded, Rejected) else None
+                transaction.rejected([Rejected(decoded.message, decoded.sender, stream, "ingest_failed", reason)])
+            transaction.finish()
+        return committed
+
+    @contextmanager
+    def _transaction(self) -> Iterator[tuple[IngestTransaction, Committed]]:
+        """A transaction, and what becomes true if the block ends well."""
+        committed = Committed()
+        try:
+            with self._pool.connection() as connection:
+                self._generation = self._generation or _read_generation(connection)
+                transaction = IngestTransaction(connection, self._keys, self._projection, self._judge)
+                yield transaction, committed
+        except BaseException:
+            self._keys.forget()
+            self._generation = ""
+            raise
+        self._keys.confirm()
+        committed.server_generation = self._generation
+        committed.answers = transaction.answers
+        committed.counts = transaction.counts
+        committed.fresh = transaction.fresh
+
+
+def _read_generation(connection: Connection) -> str:
+    row = connection.execute("SELECT generation FROM server").fetchone()
+    if row is None:
+        raise RuntimeError("table server is empty: the database is not one of medtap's")
+    return str(row[0])
+
+
+def _take(transaction: IngestTransaction, batch: Sequence[Decoded]) -> None:
+    transaction.frames(each for each in batch if isinstance(each, FrameReceived))
+    transaction.hellos(each for each in batch if isinstance(each, HelloReceived))
+    transaction.states(each for each in batch if isinstance(each, StateReceived))
+    transaction.rejected(each for each in batch if isinstance(each, Rejected))
+    transaction.finish()

@@ -1,0 +1,362 @@
+"""What happens to a batch of messages inside one database transaction. Nothing here is true before it commits."""
+
+import json
+import logging
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any, Final, Protocol
+
+from edge.contracts.frame import FrameHeader, Row
+from edge.contracts.node_state import Birth, StreamState
+from edge.contracts.observations import CodeScanned, Event, GapDeclared, Telemetry, TemperatureMeasured, stream_of
+from edge.contracts.topics import Sender
+from gateway.db.pool import Connection
+from gateway.db.storable import storable
+from gateway.errors import is_environment_fault
+from gateway.ingest.dead_letters import DeadLetter, store
+from gateway.ingest.decoder import FrameReceived, HelloReceived, Rejected, StateReceived
+from gateway.ingest.device_clock import SenderClock, judge_clock, settle_time
+from gateway.ingest.keys import KeyDirectory
+from gateway.ingest.marks import Mark, StreamId, Verdict, cut, lock_mark, move_mark, stream_id
+from gateway.ingest.message import ReceivedMessage
+from gateway.ingest.projection import Projection
+from gateway.ingest.rows import EventRow, ReadingRow, copy_readings, insert_events
+from gateway.services import devices
+from gateway.services.live_events import NewLiveEvent, publish, to_everyone
+from gateway.services.occurrence import Occurrence
+
+_LOG = logging.getLogger(__name__)
+_BIGINT_MAX: Final = 2**63 - 1
+
+
+class ReadingJudge(Protocol):
+    """Judges stored readings in the same transaction."""
+
+    def judge(self, connection: Connection, readings: Sequence[ReadingRow]) -> tuple[NewLiveEvent, ...]:
+        """Move alarms; what pages shall show."""
+        ...
+
+
+@dataclass
+class Counts:
+    """What was done, in rows and messages."""
+
+    frames: int = 0
+    duplicate_frames: int = 0
+    gap_frames: int = 0
+    readings: int = 0
+    events: int = 0
+    dead_letters: int = 0
+
+    def add(self, other: "Counts") -> None:
+        """Sum up."""
+        for name, value in vars(other).items():
+            setattr(self, name, getattr(self, name) + value)
+
+
+@dataclass(frozen=True)
+class StreamAnswer:
+    """The mark to tell an edge node once the transaction is committed."""
+
+    mark: int
+    answers_sent_at: datetime | None
+
+
+@dataclass
+class IngestTransaction:
+    """One transaction's work. Call the methods in the order: frames, hellos, states, rejected, finish."""
+
+    connection: Connection
+    keys: KeyDirectory
+    projection: Projection
+    judge: ReadingJudge
+    answers: dict[StreamId, StreamAnswer] = field(default_factory=dict)
+    counts: Counts = field(default_factory=Counts)
+    fresh: bool = False
+    """True if some frame was sent just now: nothing waits in the broker any more."""
+    _marks: dict[StreamId, Mark] = field(default_factory=dict)
+    _moved: set[StreamId] = field(default_factory=set)
+    _nodes: dict[Sender, devices.NodeKnown] = field(default_factory=dict)
+    _readings: list[ReadingRow] = field(default_factory=list)
+    _events: list[EventRow] = field(default_factory=list)
+    _live: list[NewLiveEvent] = field(default_factory=list)
+    _last_dead_letter: int | None = None
+
+    def frames(self, received: Iterable[FrameReceived]) -> None:
+        """Take frames. Locks are taken in one order everywhere: nodes, then streams, each sorted by name."""
+        ordered = sorted(received, key=lambda each: (stream_id(each.frame), each.frame.header.first_seq))
+        for each in ordered:
+            if each.sender not in self._nodes:
+                self._nodes[each.sender] = devices.touch_node(self.connection, each.sender, each.message.received_at)
+        for each in ordered:
+            self._frame(each)
+
+    def hellos(self, received: Iterable[HelloReceived]) -> None:
+        """Answer with the marks. What an edge node no longer keeps and we never had is lost: say so and go on."""
+        for each in received:
+            for state in sorted(each.hello.streams, key=lambda state: state.stream):
+                stream = StreamId(each.sender.site, each.sender.edge_node, state.stream, state.epoch)
+                mark = self._lock(stream)
+                lost_until = state.oldest_kept_seq - 1 if state.oldest_kept_seq else state.last_seq
+                if lost_until > mark.mark:
+                    self._declare_lost(stream, state, lost_until, each.message)
+                self.answers[stream] = StreamAnswer(self._marks[stream].mark, each.hello.sent_at)
+
+    def states(self, received: Iterable[StateReceived]) -> None:
+        """Births and deaths, in the order of arrival."""
+        for each in received:
+            if isinstance(each.state, Birth):
+                self._live += devices.apply_birth(self.connection, each.state, each.message.received_at)
+            else:
+                self._live += devices.apply_death(self.connection, each.state, each.message.received_at)
+
+    def rejected(self, received: Iterable[Rejected]) -> None:
+        """Messages that say nothing we can use."""
+        for each in received:
+            _LOG.warning("message on %r is kept as dead letter (%s): %s", each.message.topic, each.code, each.reason)
+            self._dead_letter(
+                DeadLetter(
+                    topic=each.message.topic,
+                    code=each.code,
+                    reason=each.reason,
+                    payload=each.message.payload,
+                    received_at=each.message.received_at,
+                    site=each.sender.site if each.sender else None,
+                    edge_node=each.sender.edge_node if each.sender else None,
+                    stream=each.stream.value if each.stream else None,
+                    payload_bytes=each.message.payload_bytes,
+                )
+            )
+
+    def bury(self, received: FrameReceived, error: Exception) -> None:
+        """A frame that could not be stored for reasons of its own: keep it whole, and let the stream go on."""
+        stream = stream_id(received.frame)
+        mark = self._lock(stream)
+        verdict, _ = cut(received.frame, mark.mark)
+        if verdict is Verdict.ACCEPT:
+            reason = f"frame could not be stored: {type(error).__name__}: {error!s:.300}"
+            self._dead_letter(
+                replace(_letter(received, "ingest_failed", reason, received.message.payload), seq=mark.mark + 1)
+            )
+            self._move(stream, received.frame.last_seq)
+        self._answer(stream, received.frame.header)
+
+    def finish(self) -> None:
+        """Write the series, judge the readings, move the marks, tell the pages: last, for the lock it takes."""
+        if self._readings:
+            copy_readings(self.connection, self._readings)
+            self._live += self.judge.judge(self.connection, self._readings)
+            self._live.append(_latest_readings(self._readings))
+        if self._events:
+            insert_events(self.connection, self._events)
+        for stream in sorted(self._moved):
+            move_mark(self.connection, self._marks[stream].epoch_key, self._marks[stream].mark)
+        if self._last_dead_letter is not None:
+            self._live += to_everyone("dead_letter", {"dead_letter_id": self._last_dead_letter})
+        publish(self.connection, self._live)
+
+    def _frame(self, received: FrameReceived) -> None:
+        header = received.frame.header
+        stream = stream_id(received.frame)
+        clock = self._clock(received)
+        mark = self._lock(stream)
+        verdict, rows = cut(received.frame, mark.mark)
+        self.counts.frames += 1
+        if verdict is Verdict.DUPLICATE:
+            self.counts.duplicate_frames += 1
+        elif verdict is Verdict.GAP:
+            self.counts.gap_frames += 1
+            _LOG.info("%s: frame begins at %d after mark %d, not stored", stream, header.first_seq, mark.mark)
+        else:
+            for row in rows:
+                self._row(received, clock, mark.epoch_key, row)
+            self._move(stream, received.frame.last_seq)
+        self._answer(stream, header)
+
+    def _clock(self, received: FrameReceived) -> SenderClock:
+        message, known = received.message, self._nodes[received.sender]
+        sent_at = received.frame.header.sent_at
+        clock = judge_clock(
+            sent_at,
+            message.received_at,
+            may_have_waited=message.may_have_waited,
+            known_offset_s=known.clock_offset_s,
+        )
+        if clock.measured:
+            devices.note_clock_offset(self.connection, received.sender, clock.offset_s)
+            self._nodes[received.sender] = replace(known, clock_offset_s=clock.offset_s)
+            if not clock.suspect:
+                self.fresh = True
+                self._live += devices.revive_node(self.connection, received.sender, known, sent_at, message.received_at)
+        return clock
+
+    def _row(self, received: FrameReceived, clock: SenderClock, epoch_key: int, row: Row) -> None:
+        observation = row.observation
+        if observation is None:
+            self._dead_row(received, row.seq, "row_malformed", row.error, row.text)
+        elif observation.monotonic_ns > _BIGINT_MAX:
+            reason = f"monotonic_ns: got {observation.monotonic_ns}: expected at most {_BIGINT_MAX}"
+            self._dead_row(received, row.seq, "row_malformed", reason, row.text or observation.model_dump_json())
+        elif isinstance(observation, GapDeclared):
+            self._declared_gap(received, clock, epoch_key, row, observation)
+        elif stream_of(observation) != received.frame.header.stream:
+            reason = f"{observation.kind} in stream {received.frame.header.stream.value!r}"
+            self._dead_row(received, row.seq, "wrong_stream", reason, observation.model_dump_json())
+        elif isinstance(observation, TemperatureMeasured):
+            self._reading(received, clock, epoch_key, row.seq, observation)
+        else:
+            self._event(received, clock, epoch_key, row.seq, observation)
+
+    def _reading(
+        self, received: FrameReceived, clock: SenderClock, epoch_key: int, seq: int, reading: Telemetry
+    ) -> None:
+        occurred_at, device_time = settle_time(clock, reading.occurred_at, received.message.received_at)
+        self._readings.append(
+            ReadingRow(
+                occurred_at,
+                self.keys.device_key(self.connection, received.sender, reading.device_id),
+                reading.temperature_celsius,
+                received.message.received_at,
+                device_time,
+                epoch_key,
+                seq,
+                self.keys.boot_key(self.connection, received.sender, received.frame.header.boot_id),
+                reading.monotonic_ns,
+            )
+        )
+        self.counts.readings += 1
+
+    def _event(self, received: FrameReceived, clock: SenderClock, epoch_key: int, seq: int, event: Event) -> None:
+        header, received_at = received.frame.header, received.message.received_at
+        occurred_at, device_time = settle_time(clock, event.occurred_at, received_at)
+        device_key = self.keys.device_key(self.connection, received.sender, event.device_id)
+        boot_key = self.keys.boot_key(self.connection, received.sender, header.boot_id)
+        at = Occurrence(
+            site=header.site,
+            edge_node=header.edge_node,
+            device_id=event.device_id,
+            device_key=device_key,
+            epoch=header.epoch,
+            epoch_key=epoch_key,
+            seq=seq,
+            occurred_at=occurred_at,
+            received_at=received_at,
+        )
+        self._events.append(
+            EventRow(
+                occurred_at=occurred_at,
+                device_key=device_key,
+                kind=event.kind,
+                body=_body(event),
+                received_at=received_at,
+                device_time=device_time,
+                epoch_key=epoch_key,
+                seq=seq,
+                boot_key=boot_key,
+                monotonic_ns=event.monotonic_ns,
+            )
+        )
+        self.counts.events += 1
+        try:
+            with self.connection.transaction():
+                shown = self.projection.apply(self.connection, at, event)
+        except Exception as error:
+            if is_environment_fault(error):
+                raise
+            _LOG.exception("%s row %d of %s: its meaning could not be stored", event.kind, seq, received.sender)
+            reason = f"{type(error).__name__}: {error!s:.300}"
+            self._dead_row(received, seq, "projection_failed", reason, event.model_dump_json())
+        else:
+            self._live += shown
+
+    def _declared_gap(
+        self, received: FrameReceived, clock: SenderClock, epoch_key: int, row: Row, gap: GapDeclared
+    ) -> None:
+        received_at = received.message.received_at
+        oldest, _ = settle_time(clock, gap.oldest_occurred_at, received_at)
+        newest, _ = settle_time(clock, gap.newest_occurred_at, received_at)
+        reason = storable(gap.reason)
+        self._write_gap(epoch_key, row.seq, row.last_seq, reason, (oldest, newest, received_at))
+        _LOG.warning("%s declares rows %d to %d lost: %s", received.sender, row.seq, row.last_seq, reason)
+
+    def _declare_lost(self, stream: StreamId, state: StreamState, until: int, message: ReceivedMessage) -> None:
+        """Rows that can't come any more: our database is older than the edge node's memory."""
+        mark = self._marks[stream]
+        reason = f"the edge node no longer keeps them (oldest kept {state.oldest_kept_seq}, last {state.last_seq})"
+        at = message.received_at
+        self._write_gap(mark.epoch_key, mark.mark + 1, until, reason, (at, at, at))
+        _LOG.error("%s: rows %d to %d are lost: %s", stream, mark.mark + 1, until, reason)
+        self._move(stream, until)
+
+    def _write_gap(
+        self, epoch_key: int, first: int, last: int, reason: str, times: tuple[datetime, datetime, datetime]
+    ) -> None:
+        self.connection.execute(
+            "INSERT INTO declared_gap (epoch_key, first_seq, last_seq, reason, oldest_occurred_at, newest_occurred_at,"
+            " received_at) VALUES (%s, %s, %s, %s, %s, %s, %s)",
+            (epoch_key, first, last, reason, *times),
+        )
+
+    def _lock(self, stream: StreamId) -> Mark:
+        if stream not in self._marks:
+            mark = self._marks[stream] = lock_mark(self.connection, stream)
+            if mark.is_new:
+                _LOG.warning("%s/%s begins epoch %s", stream.site, stream.edge_node, stream.epoch)
+        return self._marks[stream]
+
+    def _move(self, stream: StreamId, mark: int) -> None:
+        self._marks[stream] = replace(self._marks[stream], mark=mark)
+        self._moved.add(stream)
+
+    def _answer(self, stream: StreamId, header: FrameHeader) -> None:
+        self.answers[stream] = StreamAnswer(self._marks[stream].mark, header.sent_at)
+
+    def _dead_row(self, received: FrameReceived, seq: int, code: str, reason: str, text: str) -> None:
+        _LOG.warning("row %d of %s is kept as dead letter (%s): %s", seq, received.sender, code, reason)
+        letter = _letter(received, code, reason, text.encode("utf-8", "backslashreplace"))
+        self._dead_letter(replace(letter, seq=seq))
+
+    def _dead_letter(self, letter: DeadLetter) -> None:
+        self._last_dead_letter = store(self.connection, letter)
+        self.counts.dead_letters += 1
+
+
+def _letter(received: FrameReceived, code: str, reason: str, payload: bytes) -> DeadLetter:
+    header = received.frame.header
+    return DeadLetter(
+        topic=received.message.topic,
+        code=code,
+        reason=reason,
+        payload=payload,
+        received_at=received.message.received_at,
+        site=header.site,
+        edge_node=header.edge_node,
+        stream=header.stream.value,
+        epoch=header.epoch,
+    )
+
+
+def _body(event: Event) -> dict[str, Any]:
+    """The event as JSON, without what stands in columns.
+
+    A scanned text may be a citizen's card: it stands in the plain table `scan` alone, never in a time series.
+    """
+    left_out = {"kind", "device_id", "occurred_at", "monotonic_ns"}
+    if isinstance(event, CodeScanned):
+        left_out.add("text")
+    body: dict[str, Any] = storable(json.loads(event.model_dump_json(exclude=left_out)))
+    return body
+
+
+def _latest_readings(readings: Sequence[ReadingRow]) -> NewLiveEvent:
+    latest: dict[int, ReadingRow] = {}
+    for reading in readings:
+        known = latest.get(reading.device_key)
+        if known is None or reading.occurred_at >= known.occurred_at:
+            latest[reading.device_key] = reading
+    shown = {
+        str(key): {"temperature_celsius": reading.temperature_celsius, "occurred_at": reading.occurred_at.isoformat()}
+        for key, reading in latest.items()
+    }
+    return NewLiveEvent("on_call", "readings", {"device_keys": shown})

@@ -1,0 +1,216 @@
+"""From a scanned code to stock: what a scan at this device means, and what the books say to it.
+
+A scan tells what physically happened, perhaps hours ago and offline. It is never lost: where it contradicts the books,
+the books follow it and a discrepancy case is opened; where it can't be booked at all, the case alone is opened. A code
+that isn't understood is refused and touches nothing.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Final, Literal
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from psycopg.types.json import Jsonb
+
+from edge.contracts.observations import CodeScanned, NfcTagRead
+from gateway.db.pool import Connection
+from gateway.db.storable import storable
+from gateway.services import stock_books as books
+from gateway.services.live_events import NewLiveEvent
+from gateway.services.occurrence import Occurrence
+from gateway.services.stock_books import Goods, Move, Pack
+from inventory.parsed_scan import ParsedScan
+from inventory.scan import parse_scan
+
+Outcome = Literal["received", "issued", "looked_up", "repeated", "discrepancy", "refused"]
+
+_PERSONAL_KINDS: Final = frozenset({"cccd", "bhyt"})
+"""Codes about a person: their text is not kept here."""
+
+
+@dataclass(frozen=True)
+class Device:
+    """What the hospital decided about the scanning device."""
+
+    place_id: str | None
+    scan_action: str
+
+
+@dataclass(frozen=True)
+class ScanResult:
+    """What came of a scan."""
+
+    outcome: Outcome
+    reason: str = ""
+    movement_id: UUID | None = None
+
+
+class Stock:
+    """The rules."""
+
+    def __init__(self, zone: ZoneInfo) -> None:
+        """`zone`: a pack expires at the end of a local day."""
+        self._zone = zone
+
+    def apply_code_scanned(self, connection: Connection, at: Occurrence, scan: CodeScanned) -> tuple[NewLiveEvent, ...]:
+        """A barcode."""
+        return self._apply(connection, at, parse_scan(scan.text, self._today(at)))
+
+    def apply_nfc_tag_read(self, connection: Connection, at: Occurrence, tag: NfcTagRead) -> tuple[NewLiveEvent, ...]:
+        """An NFC tag: the first of its records that is a stock code, or the first record at all."""
+        texts = [record.text for record in tag.records if record.text] or [""]
+        parsed = [parse_scan(text, self._today(at)) for text in texts]
+        return self._apply(connection, at, next((each for each in parsed if each.valid and each.gtin), parsed[0]))
+
+    def _today(self, at: Occurrence) -> date:
+        return at.occurred_at.astimezone(self._zone).date()
+
+    def _apply(self, connection: Connection, at: Occurrence, parsed: ParsedScan) -> tuple[NewLiveEvent, ...]:
+        result = self._judge(connection, at, parsed)
+        personal = parsed.kind in _PERSONAL_KINDS
+        connection.execute(
+            "INSERT INTO scan (epoch_key, seq, occurred_at, received_at, device_key, text, kind, outcome, reason,"
+            " parsed, movement_id) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
+            (
+                *(at.epoch_key, at.seq, at.occurred_at, at.received_at, at.device_key),
+                "" if personal else storable(parsed.input),
+                *(parsed.kind, result.outcome, storable(result.reason)),
+                Jsonb({"kind": parsed.kind} if personal else storable(parsed.to_json_dict())),
+                result.movement_id,
+            ),
+        )
+        payload = {
+            "epoch_key": at.epoch_key,
+            "seq": at.seq,
+            "outcome": result.outcome,
+            "movement_id": str(result.movement_id) if result.movement_id else None,
+        }
+        return (NewLiveEvent("pharmacy", "scan", payload),)
+
+    def _judge(self, connection: Connection, at: Occurrence, parsed: ParsedScan) -> ScanResult:
+        row = connection.execute(
+            "SELECT place_id, scan_action FROM device WHERE device_key = %s", (at.device_key,)
+        ).fetchone()
+        device = Device(row[0], row[1]) if row is not None else Device(None, "lookup")
+        refusal = _why_refused(parsed)
+        if refusal or parsed.gtin is None:
+            return ScanResult("refused", refusal)
+        product = connection.execute("SELECT units_per_pack FROM product WHERE gtin = %s", (parsed.gtin,)).fetchone()
+        missing = f"product {parsed.gtin} is not in the catalogue"
+        if device.scan_action == "lookup":
+            return ScanResult("looked_up", "" if product else missing)
+        if product is None:
+            return _case(connection, at, "unknown_product", f"{missing}: enter it, then scan again")
+        if device.place_id is None:
+            reason = f"scanner {at.device_id!r} stands in no place: give it one in the site file, then scan again"
+            return _case(connection, at, "device_without_place", reason)
+        goods = Goods(parsed.gtin, parsed.lot or "", parsed.expiry_date, parsed.serial_number, int(product[0]))
+        return self._book(connection, at, device, goods)
+
+    def _book(self, connection: Connection, at: Occurrence, device: Device, goods: Goods) -> ScanResult:
+        pack = None
+        if goods.serial_number is not None:
+            pack = books.lock_pack(connection, goods.gtin, goods.serial_number)
+        if pack is not None:
+            if goods.lot and goods.lot != pack.lot:
+                reason = (
+                    f"serial number {goods.serial_number!r}: the code says lot {goods.lot!r}, the books {pack.lot!r}"
+                )
+                return _case(connection, at, "lot_mismatch", reason)
+            # A scan never blanks what is known.
+            expiry_date = goods.expiry_date or pack.expiry_date
+            goods = Goods(goods.gtin, pack.lot, expiry_date, goods.serial_number, goods.quantity)
+        here = books.place_account(connection, device.place_id or "")
+        if device.scan_action == "receive":
+            return self._receive(connection, at, here, goods, pack)
+        return self._issue(connection, at, here, goods, pack)
+
+    def _receive(
+        self, connection: Connection, at: Occurrence, here: str, goods: Goods, pack: Pack | None
+    ) -> ScanResult:
+        if pack is not None and pack.account_id == here:
+            return ScanResult("repeated", "this pack was received here already")
+        if pack is not None and pack.last_moved_at > at.occurred_at:
+            return self._receive_late(connection, at, goods, pack)
+        if self._expired(at, goods):
+            reason = f"expired on {goods.expiry_date:%d/%m/%Y}: not taken into stock; return it to the supplier"
+            return _case(connection, at, "expired_pack", reason)
+        if pack is not None:
+            move = Move(at.id_for("found"), "found", goods, pack.account_id, here)
+            reason = f"received here, but the books had it at {pack.account_id!r}: moved from there"
+            return self._moved_with_case(connection, at, [move], "booked_elsewhere", reason)
+        move = Move(at.id_for("receive"), "receive", goods, "supplier", here)
+        _write(connection, at, [move])
+        return ScanResult("received", movement_id=move.movement_id)
+
+    def _receive_late(self, connection: Connection, at: Occurrence, goods: Goods, pack: Pack) -> ScanResult:
+        """The receipt of a pack whose later life is booked already (its scanner was offline).
+
+        If that life began with the pack being found unexplained, this explains it: the supplier's account pays back
+        the unexplained one. The pack itself stays where its later movements left it.
+        """
+        found = connection.execute(
+            "SELECT movement_id FROM movement WHERE gtin = %s AND serial_number = %s AND kind = 'found'"
+            " AND from_account_id = 'unexplained'",
+            (goods.gtin, goods.serial_number),
+        ).fetchone()
+        if found is not None and books.settle_not_in_books(connection, found[0], "received late", at.received_at):
+            move = Move(at.id_for("receive"), "receive", goods, "supplier", "unexplained")
+            books.write_move(connection, at, move)
+            return ScanResult("received", "came late: the pack was already found and moved on", move.movement_id)
+        reason = f"received before its last movement, which left it at {pack.account_id!r}: not booked again"
+        return _case(connection, at, "out_of_order", reason)
+
+    def _issue(self, connection: Connection, at: Occurrence, here: str, goods: Goods, pack: Pack | None) -> ScanResult:
+        if pack is not None and pack.account_id == "dispensed":
+            return ScanResult("repeated", "this pack was issued already")
+        if self._expired(at, goods):
+            reason = f"expired on {goods.expiry_date:%d/%m/%Y}: must not be issued; set it aside"
+            return _case(connection, at, "expired_pack", reason)
+        issue = Move(at.id_for("issue"), "issue", goods, here, "dispensed")
+        if pack is not None and pack.account_id != here:
+            found = Move(at.id_for("found"), "found", goods, pack.account_id, here)
+            reason = f"issued here, but the books had it at {pack.account_id!r}: moved from there"
+            return self._moved_with_case(connection, at, [found, issue], "booked_elsewhere", reason)
+        if pack is None and (goods.serial_number or books.lock_balance(connection, here, goods) < goods.quantity):
+            found = Move(at.id_for("found"), "found", goods, "unexplained", here)
+            reason = "issued here, but the books had none of it here: where did it come from?"
+            return self._moved_with_case(connection, at, [found, issue], "not_in_books", reason)
+        _write(connection, at, [issue])
+        return ScanResult("issued", movement_id=issue.movement_id)
+
+    def _moved_with_case(
+        self, connection: Connection, at: Occurrence, moves: Sequence[Move], code: str, reason: str
+    ) -> ScanResult:
+        """The books follow what happened; the case hangs on the movement that needs explaining, the first."""
+        _write(connection, at, moves)
+        books.open_discrepancy(connection, at, code, reason, moves[0].movement_id)
+        return ScanResult("discrepancy", reason, moves[-1].movement_id)
+
+    def _expired(self, at: Occurrence, goods: Goods) -> bool:
+        """The expiry date is the last day of use (GS1 General Specifications, AI 17)."""
+        return goods.expiry_date is not None and goods.expiry_date < self._today(at)
+
+
+def _why_refused(parsed: ParsedScan) -> str:
+    """Why a code touches no stock, whatever the device is for; empty if it may."""
+    if not parsed.valid:
+        return "; ".join(problem.message for problem in parsed.errors)[:500]
+    if parsed.gtin is None:
+        return f"a code of kind {parsed.kind} names no product"
+    # With the separator lost, the serial number may stand inside the lot: both are doubtful.
+    return next((problem.message for problem in parsed.warnings if problem.code == "separator_lost"), "")
+
+
+def _write(connection: Connection, at: Occurrence, moves: Sequence[Move]) -> None:
+    for move in moves:
+        books.write_move(connection, at, move)
+        books.place_pack(connection, move)
+
+
+def _case(connection: Connection, at: Occurrence, code: str, reason: str) -> ScanResult:
+    """Nothing can be booked; a person has to look."""
+    books.open_discrepancy(connection, at, code, reason, None)
+    return ScanResult("discrepancy", reason)
