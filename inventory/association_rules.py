@@ -21,6 +21,16 @@ class Rule:
 
 
 _LOGISTIC = ("00",)
+_TRADE_MEASURES = tuple(
+    f"{first}{digit}n"
+    for first, digits in (("31", "0123456"), ("32", "0123456789"), ("35", "01267"), ("36", "01456"))
+    for digit in digits
+)
+_LOGISTIC_MEASURES = tuple(
+    f"{first}{digit}n"
+    for first, digits in (("33", "0123456"), ("34", "0123456789"), ("35", "345"), ("36", "23789"))
+    for digit in digits
+)
 _RULES: dict[str, Rule] = {
     "01": Rule(excluded=("02", "255", "37")),
     "02": Rule(required=(("37",),), excluded=("01", "03")),
@@ -36,19 +46,8 @@ _RULES: dict[str, Rule] = {
     **dict.fromkeys(("30", "7002", "7003", "7005", "7006", "7007", "7008"), Rule((("01", "02", "03"),))),
     **dict.fromkeys(("7009", "7010", "7011", "703n", "8005", "8008", "426"), Rule((("01", "02", "03"),))),
     # A measure may be given once, with one number of decimals: 310n excludes the rest of 310n.
-    **{
-        family: Rule((("01", "02"),), (family,))
-        for family in ("310n 311n 312n 313n 314n 315n 316n 320n 321n 322n 323n 324n 325n 326n 327n 328n 329n").split()
-    },
-    **{
-        family: Rule((("01", "02"),), (family,))
-        for family in "350n 351n 352n 356n 357n 360n 361n 364n 365n 366n".split()
-    },
-    **{
-        family: Rule((("00", "01"),), (family,))
-        for family in "330n 331n 332n 333n 334n 335n 336n 340n 341n 342n 343n 344n 345n 346n 347n 348n 349n".split()
-    },
-    **{family: Rule((("00", "01"),), (family,)) for family in "353n 354n 355n 362n 363n 367n 368n 369n".split()},
+    **{family: Rule((("01", "02"),), (family,)) for family in _TRADE_MEASURES},
+    **{family: Rule((("00", "01"),), (family,)) for family in _LOGISTIC_MEASURES},
     "337n": Rule((("01",),), ("337n",)),
     "37": Rule((("00+02", "00+8026"),)),
     "390n": Rule((("255", "8020"),), ("390n", "391n", "394n", "8111")),
@@ -86,7 +85,8 @@ _RULES: dict[str, Rule] = {
 }
 
 IDENTIFICATION_KEYS = frozenset(
-    "00 01 02 03 253 255 401 402 414 415 417 8003 8004 8006 8010 8013 8017 8018 8026".split(),
+    {"00", "01", "02", "03", "253", "255", "401", "402", "414", "415", "417"}
+    | {"8003", "8004", "8006", "8010", "8013", "8017", "8018", "8026"},
 )
 """AIs that say what the other elements are about. A symbol without any is one of several symbols of a pack."""
 

@@ -1,11 +1,12 @@
 """CCCD: the Vietnamese citizen identity card, its number and its QR code.
 
 The only rule for a number is twelve digits: Law 26/2023/QH15 article 12 guarantees no more since 1 July 2024. The older
-structure (province 3, century and sex 1, birth year 2, six random; Decree 137/2015 article 13) gives hints, never errors.
+structure (province 3, century and sex 1, birth year 2, random 6; Decree 137/2015 article 13) gives hints, never errors.
 The QR code: number|old CMND number|name|birth ddmmyyyy|sex|address|issued ddmmyyyy (no published specification).
 """
 
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
 from typing import Final
@@ -87,11 +88,9 @@ def birth_year_hint(number: str) -> int | None:
 def _parse_date(text: str, name: str, warnings: list[Problem]) -> date | None:
     if not text:
         return None
-    digits = text.replace("/", "")
-    try:
-        if re.fullmatch(r"[0-9]{8}", digits) is None:
-            raise ValueError
-        return date(int(digits[4:]), int(digits[2:4]), int(digits[:2]))
-    except ValueError:
-        warnings.append(Problem("citizen_card", f"{name} {text!r} is not ddmmyyyy"))
-        return None
+    found = re.fullmatch(r"([0-9]{2})/?([0-9]{2})/?([0-9]{4})", text)
+    if found is not None:
+        with suppress(ValueError):
+            return date(int(found[3]), int(found[2]), int(found[1]))
+    warnings.append(Problem("citizen_card", f"{name} {text!r} is not ddmmyyyy"))
+    return None

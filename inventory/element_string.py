@@ -78,7 +78,7 @@ def _take_segment(segment: str, elements: list[Element]) -> Problem | None:
 
 
 def split_bracketed(text: str) -> Split:
-    """Split what people write: `(01)...(10)...`, a literal opening bracket written as `\\(`."""
+    r"""Split what people write: `(01)...(10)...`, a literal opening bracket written as `\(`."""
     elements: list[Element] = []
     position = 0
     while position < len(text):

@@ -20,6 +20,8 @@ _DEFAULT_FILTER: Final = 0
 """`All others`: what a pure identity is written with when nobody says more (TDS table 10-1)."""
 _NO_EXTENSION: Final = "0"
 """SGLN extension that means the whole place (TDS 6.3.3)."""
+_KEY_AIS: Final = {"gsrn": "8018", "gsrnp": "8017", "gdti": "253", "sgcn": "255"}
+"""Keys that are prefix, reference and check digit, with the serial number behind them if there is one."""
 
 
 @dataclass(frozen=True)
@@ -143,39 +145,33 @@ def _from_binary(epc: epc_binary.BinaryEpc) -> Epc:
 
 
 def _elements_of(identity: str, fields: tuple[str, ...]) -> tuple[Element, ...]:
+    """The GS1 elements of an identity (TDS 7: correspondence between EPC and GS1 keys)."""
     prefix, reference, *rest = fields
+    whole = prefix + reference
+    serial = rest[-1] if rest else ""
     match identity:
         case "sgtin":
-            return (Element("01", _gtin(prefix, reference)), *_serial("21", rest[0]))
+            elements = [Element("01", _gtin(prefix, reference)), Element("21", serial)]
         case "itip":
-            return (Element("8006", _gtin(prefix, reference) + rest[0] + rest[1]), *_serial("21", rest[2]))
+            elements = [Element("8006", _gtin(prefix, reference) + rest[0] + rest[1]), Element("21", serial)]
         case "sscc":
-            return (Element("00", _with_check(reference[:1] + prefix + reference[1:])),)
-        case "gsrn":
-            return (Element("8018", _with_check(prefix + reference)),)
-        case "gsrnp":
-            return (Element("8017", _with_check(prefix + reference)),)
+            elements = [Element("00", _gtin(prefix, reference))]
         case "sgln":
-            extension = () if rest[0] == _NO_EXTENSION else _serial("254", rest[0])
-            return (Element("414", _with_check(prefix + reference)), *extension)
+            extension = "" if serial == _NO_EXTENSION else serial
+            elements = [Element("414", _with_check(whole)), Element("254", extension)]
+        case "giai":
+            elements = [Element("8004", whole)]
         case "grai":
-            return (Element("8003", "0" + _with_check(prefix + reference) + rest[0]),)
-        case "gdti":
-            return (Element("253", _with_check(prefix + reference) + rest[0]),)
-        case "sgcn":
-            return (Element("255", _with_check(prefix + reference) + rest[0]),)
-        case _:  # giai
-            return (Element("8004", prefix + reference),)
+            elements = [Element("8003", "0" + _with_check(whole) + serial)]
+        case _:
+            elements = [Element(_KEY_AIS[identity], _with_check(whole) + serial)]
+    return tuple(element for element in elements if element.value)
 
 
 def _gtin(prefix: str, reference: str) -> str:
-    """The indicator digit is the first of the reference, but stands in front of the GTIN (TDS 7.3)."""
+    """The indicator digit is the first of the reference, but stands in front of the GTIN; so with an SSCC's (TDS 7)."""
     return _with_check(reference[:1] + prefix + reference[1:])
 
 
 def _with_check(payload: str) -> str:
     return payload + str(check_digit(payload))
-
-
-def _serial(ai: str, value: str) -> tuple[Element, ...]:
-    return (Element(ai, value),) if value else ()

@@ -105,7 +105,7 @@ def _read_tail(tail: Tail, bits: BitReader, name: str) -> str | None:
             return _to_digits(bits.take(tail.bits), 2, f"{name}: piece")
         case "digits":
             marked = str(bits.take(tail.bits))
-            if not marked.startswith("1") or not 2 <= len(marked) <= tail.digits_max + 1:
+            if not marked.startswith("1") or not 1 < len(marked) <= tail.digits_max + 1:
                 raise EpcError("range", f"{name}: serial {marked!r}, expected 1 to {tail.digits_max} digits after a 1")
             return marked[1:]
         case "zeros":

@@ -104,6 +104,7 @@ RECOGNISED: Final = {
     0xEE: "GIAI++",
     0xEF: "SSCC++",
     0xF0: "CPI+",
+    0xF8: "SGCN+",
     0xFC: "DSGTIN++",
     0xFD: "SGTIN++",
     0xE2: "a chip's own TID, not an EPC",

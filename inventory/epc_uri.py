@@ -1,4 +1,4 @@
-"""EPC URIs: `urn:epc:tag:sgtin-96:3.0614141.812345.6789` (what a tag holds) and `urn:epc:id:...` (what it identifies)."""
+"""EPC URIs: `urn:epc:tag:sgtin-96:3.0614141.812345.6789` (what a tag holds), `urn:epc:id:...` (what it identifies)."""
 
 import re
 from collections.abc import Sequence

@@ -1,9 +1,9 @@
 """BHYT: the Vietnamese health insurance card, its number and its QR code.
 
-Number: 15 characters, group (two letters), benefit level 1 to 5, province (2 digits), BHXH number (10 digits); no check
-digit is known, and spaces may stand between the parts. Cards since 1 April 2021 show the BHXH number alone, so a QR code
-may begin with those ten digits. The texts of Decision 1351/QĐ-BHXH and of the QR layout are not public: only the number
-is judged, and the name, written as hexadecimal UTF-8, is read where it can be.
+Number: 15 characters, group (2 letters), benefit level 1 to 5, province (2 digits), BHXH number (10 digits). No check
+digit is known, and spaces may stand between the parts. Cards since 1 April 2021 show the BHXH number alone, so a QR
+code may begin with those ten digits. The texts of Decision 1351/QĐ-BHXH and of the QR layout are not public: only the
+number is judged, and the name, written as hexadecimal UTF-8, is read where it can be.
 """
 
 import re

@@ -176,7 +176,11 @@ def decode_text(payload: bytes) -> str:
     length = status & _LANGUAGE_LENGTH
     if not length or length >= len(payload):
         raise NdefError("ndef", f"NDEF: text record with a language of {length} bytes in {len(payload)} of payload")
-    return _decode(payload[1 + length :], "utf-16" if status & _UTF16 else "utf-8")
+    text = payload[1 + length :]
+    if not status & _UTF16:
+        return _decode(text, "utf-8")
+    # Without a byte order mark it is big endian (RTD Text 3.2.1).
+    return _decode(text, "utf-16" if text[:2] in {b"\xfe\xff", b"\xff\xfe"} else "utf-16-be")
 
 
 def _decode(data: bytes, encoding: str) -> str:
