@@ -63,7 +63,7 @@ class IsoDepTag:
         self._received = b""
         self._to_send: list[bytes] = []
         self._last = b""
-        self._thinking_s = 0.0
+        self._thinking_s = self._granted_s = 0.0
         self._mute = False
 
     def exchange(self, frame: bytes) -> RfAnswer | None:  # noqa: PLR0911 - one return per kind of block
@@ -108,18 +108,19 @@ class IsoDepTag:
         step = self._inf_bytes_max
         self._to_send = [response[i : i + step] for i in range(0, len(response), step)] or [b""]
         self._thinking_s = self._card.latency_s
+        self._granted_s = self._frame_waiting_time_s * _WTX_SHARE
         return self._send_when_ready()
 
     def _send_when_ready(self) -> RfAnswer:
         """The first block of the answer; or S(WTX) while the card is still thinking (section 7.3)."""
-        granted_s = self._frame_waiting_time_s * _WTX_SHARE
-        if self._thinking_s <= granted_s:
-            block = self._next_block()
-            after_s, self._thinking_s = self._thinking_s, 0.0
-            return RfAnswer(block, after_s=after_s)
-        multiplier = min(_WTXM_MAX, math.ceil(self._thinking_s / granted_s))
-        self._thinking_s = max(0.0, self._thinking_s - granted_s * multiplier)
-        return RfAnswer(bytes([0xF2, multiplier]), after_s=granted_s)
+        after_s = min(self._thinking_s, self._granted_s)
+        self._thinking_s -= after_s
+        if not self._thinking_s:
+            return RfAnswer(self._next_block(), after_s=after_s)
+        unit_s = self._frame_waiting_time_s * _WTX_SHARE
+        multiplier = min(_WTXM_MAX, math.ceil(self._thinking_s / unit_s))
+        self._granted_s = unit_s * multiplier
+        return RfAnswer(bytes([0xF2, multiplier]), after_s=after_s)
 
     def _next_block(self) -> bytes:
         inf = self._to_send.pop(0)
