@@ -211,8 +211,8 @@ class Outbox:
 
         def note() -> None:
             marks = self._marks[stream]
-            if marks.offered_seq < marks.last_seq:
-                changed = replace(marks, offered_seq=marks.last_seq)
+            changed = replace(marks, offered_seq=marks.last_seq, in_contact=1)
+            if changed != marks:
                 with self._tables.transaction():
                     self._tables.save({stream: changed})
                 self._marks[stream] = changed
@@ -312,6 +312,7 @@ class Outbox:
         """Begin with the open file. A damaged one beside it that nobody was told of is this one's first event."""
         try:
             self._marks = self._tables.load()
+            self._expect_copies()
             aside = damaged_siblings(self._path)
             if not aside or aside[-1] == self._tables.damage_reported():
                 return
@@ -325,6 +326,22 @@ class Outbox:
             self._marks[Stream.EVENTS] = marks
         except sqlite3.Error as error:
             raise decide(error, self._path) from error
+
+    def _expect_copies(self) -> None:
+        """If rows were offered in the last run, this may be a copy whose original went on and sent what stands here.
+
+        From here to the first contact, however many runs later, only this file's own rows are added: those are what
+        `begin_epoch` rescues. (A file copied in a run without any contact can't be told from its original.)
+        """
+        changed = {
+            stream: replace(marks, offered_seq=marks.last_seq, in_contact=0)
+            for stream, marks in self._marks.items()
+            if marks.in_contact
+        }
+        if changed:
+            with self._tables.transaction():
+                self._tables.save(changed)
+            self._marks.update(changed)
 
     def _report(self, detail: str) -> bytes:
         """An event about the outbox itself, so that the operator is told by the ordinary way."""

@@ -33,7 +33,8 @@ CREATE TABLE stream (
     stream TEXT PRIMARY KEY CHECK (stream IN ('events', 'telemetry')),
     epoch TEXT NOT NULL CHECK (length(epoch) = 16),
     last_seq INTEGER NOT NULL DEFAULT 0,               -- highest number given
-    offered_seq INTEGER NOT NULL DEFAULT 0,            -- highest number that may ever have been sent
+    offered_seq INTEGER NOT NULL DEFAULT 0,            -- highest number that this file or a copy may have sent
+    in_contact INTEGER NOT NULL DEFAULT 0,             -- 1: rows were offered since the file was opened
     acknowledged_seq INTEGER NOT NULL DEFAULT 0,       -- the gateway's mark, written lazily: an old one costs a resend
     server_generation TEXT NOT NULL DEFAULT '',        -- the database that gave the mark
     row_count INTEGER NOT NULL DEFAULT 0               -- observations ever committed, declared gaps not counted

@@ -19,7 +19,9 @@ class StreamMarks:
     last_seq: int
     """Highest number given; 0 if none."""
     offered_seq: int
-    """Highest number that may ever have been sent. A mark above it speaks of rows that this file never sent."""
+    """Highest number that this file, or one it is a copy of, may have sent. A mark above it speaks of other rows."""
+    in_contact: int
+    """1 if rows were offered since the file was opened, else 0."""
     acknowledged_seq: int
     """The gateway's mark: everything up to it is committed there."""
     server_generation: str
@@ -54,15 +56,16 @@ class OutboxTables:
     def load(self) -> dict[Stream, StreamMarks]:
         """The marks of both streams, as the file has them."""
         rows = self._query(
-            "SELECT stream, epoch, last_seq, offered_seq, acknowledged_seq, server_generation, row_count FROM stream"
+            "SELECT stream, epoch, last_seq, offered_seq, in_contact, acknowledged_seq, server_generation, row_count"
+            " FROM stream"
         )
         return {Stream(stream): StreamMarks(*marks) for stream, *marks in rows}
 
     def save(self, marks: Mapping[Stream, StreamMarks]) -> None:
         """Write marks."""
         self._connection.executemany(
-            "UPDATE stream SET epoch = ?, last_seq = ?, offered_seq = ?, acknowledged_seq = ?, server_generation = ?,"
-            " row_count = ? WHERE stream = ?",
+            "UPDATE stream SET epoch = ?, last_seq = ?, offered_seq = ?, in_contact = ?, acknowledged_seq = ?,"
+            " server_generation = ?, row_count = ? WHERE stream = ?",
             [(*astuple(one), stream.value) for stream, one in marks.items()],
         )
 
@@ -112,7 +115,7 @@ class OutboxTables:
         for span, boot_id, body, committed_at_ms in rows:
             self._put(stream, epoch, seq, body, boot_id=boot_id, now_ms=committed_at_ms, span=span)
             seq += span
-        changed = replace(marks, epoch=epoch, last_seq=seq - 1, offered_seq=0, acknowledged_seq=0)
+        changed = replace(marks, epoch=epoch, last_seq=seq - 1, offered_seq=0, in_contact=0, acknowledged_seq=0)
         self.save({stream: changed})
         return changed
 
