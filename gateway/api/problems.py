@@ -149,14 +149,19 @@ def respond(request: Request, problem: Problem, errors: list[str] | None = None)
     """The problem as a page for a browser that asked for one, else as problem+json."""
     web = web_of(request)
     speech = web.speech(request)
-    wants_page = not request.url.path.startswith(("/api/", "/live/")) and "text/html" in request.headers.get("accept", "")
+    wants_page = not request.url.path.startswith(("/api/", "/live/")) and "text/html" in request.headers.get(
+        "accept", ""
+    )
     if wants_page and problem.status is HTTPStatus.UNAUTHORIZED and request.method == "GET":
         return RedirectResponse(web.sign_in_path(request), HTTPStatus.SEE_OTHER)
     title, detail = speech.text(problem.title), speech.text(problem.detail, **problem.values)
     if wants_page:
         return web.page(
-            request, "problem.html", {"title": title, "detail": detail, "errors": errors or []},
-            status=problem.status, headers=problem.headers,
+            request,
+            "problem.html",
+            {"title": title, "detail": detail, "errors": errors or []},
+            status=problem.status,
+            headers=problem.headers,
         )
     body: dict[str, Any] = ProblemBody(
         type=f"urn:medtap:problem:{problem.code}",

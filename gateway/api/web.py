@@ -13,11 +13,12 @@ from fastapi.responses import HTMLResponse
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from gateway.api.sign_in_delay import SignInDelay
+from gateway.pages.navigation import NAVIGATION
+from gateway.pages.reasons import PERSONAL_KINDS, readable
 from gateway.pages.speech import Speech, family_name_first, grouped
 from gateway.pages.translations import DEFAULT_LANGUAGE, Catalogue, read_catalogues
 from gateway.services.app_services import AppServices
 from gateway.services.passwords import Passwords
-from gateway.services.roles import Role
 from gateway.services.sessions import SessionPolicy, SignedIn
 
 LANGUAGE_COOKIE: Final = "medtap_language"
@@ -93,7 +94,13 @@ def make_web(services: AppServices, policy: SessionPolicy, sign_in_delay: SignIn
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    templates.globals.update(Role=Role, grouped=grouped, family_name_first=family_name_first)
+    templates.globals.update(
+        navigation=NAVIGATION,
+        personal_kinds=PERSONAL_KINDS,
+        grouped=grouped,
+        family_name_first=family_name_first,
+        readable=readable,
+    )
     return Web(services, read_catalogues(), templates, Passwords(), sign_in_delay, policy)
 
 

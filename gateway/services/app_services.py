@@ -55,18 +55,31 @@ class LiveEventLike(Protocol):
         ...
 
 
+class LiveSubscriptionLike(Protocol):
+    """One page's place in the feed: an asynchronous iterator. Cancelling a pending `__anext__` loses no event."""
+
+    def __aiter__(self) -> AsyncIterator[LiveEventLike]:
+        """Itself."""
+        ...
+
+    async def __anext__(self) -> LiveEventLike:
+        """The next event; waits for it without a database connection. Ends when the feed is closed."""
+        ...
+
+    def close(self) -> None:
+        """Leave nothing behind in the feed."""
+        ...
+
+
 class LiveFeedLike(Protocol):
     """Hands every committed live event to every subscriber, without polling."""
 
-    def subscribe(self, after_id: int | None, audiences: Collection[str]) -> AsyncIterator[LiveEventLike]:
+    def subscribe(self, after_id: int | None, audiences: Collection[str]) -> LiveSubscriptionLike:
         """Events of these audiences, in order.
 
         Args:
-            after_id: replay from the table what came after this id first; None: only what comes from now on.
+            after_id: replay what came after this id first; None: only what comes from now on.
             audiences: which audiences' events to hand out.
-
-        Returns:
-            An iterator that ends when the feed is closed. Cancelling its consumer must leave nothing behind.
         """
         ...
 

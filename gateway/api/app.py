@@ -1,0 +1,66 @@
+"""The web application's factory: the JSON API, the pages, their files, and the rules that hold for all of them."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from importlib.resources import as_file, files
+from typing import Final
+
+from fastapi import FastAPI
+from starlette.staticfiles import StaticFiles
+
+from gateway.api import v1
+from gateway.api.access import refuse_undeclared_routes
+from gateway.api.problems import install_problem_handlers
+from gateway.api.security_headers import SecurityHeaders
+from gateway.api.sign_in_delay import SignInDelay
+from gateway.api.web import make_web
+from gateway.pages import sign_in_routes, work_routes
+from gateway.pages.live_routes import live_router
+from gateway.services.app_services import AppServices
+from gateway.services.sessions import SessionPolicy
+
+_STATIC_PATH: Final = "/static"
+_TAGS: Final = [
+    {"name": "desk", "description": "Health cards and visits"},
+    {"name": "stock", "description": "Scans, movements, stock on hand"},
+    {"name": "cold chain", "description": "Places, temperatures, alarms"},
+    {"name": "system", "description": "Edge nodes, devices, health"},
+]
+
+
+def create_app(services: AppServices, policy: SessionPolicy | None = None) -> FastAPI:
+    """The application over these services.
+
+    Raises:
+        RuntimeError: a route does not declare who it is for.
+    """
+    web = make_web(services, policy or SessionPolicy(), SignInDelay())
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        yield
+        web.stopping.set()
+
+    app = FastAPI(
+        title="medtap",
+        version="1",
+        summary="What drug is where, how warm it has been, and which patient is at the desk",
+        openapi_url=None,
+        docs_url=None,
+        redoc_url=None,
+        openapi_tags=_TAGS,
+        lifespan=lifespan,
+    )
+    app.state.web = web
+    app.state.public_mounts = (_STATIC_PATH,)
+    install_problem_handlers(app)
+    app.add_middleware(SecurityHeaders, https=web.https)
+    app.include_router(v1.router)
+    app.include_router(sign_in_routes.router)
+    app.include_router(work_routes.router)
+    app.include_router(live_router())
+    static = files("gateway.pages") / "static"
+    with as_file(static) as directory:
+        app.mount(_STATIC_PATH, StaticFiles(directory=directory), name="static")
+    refuse_undeclared_routes(app)
+    return app

@@ -1,0 +1,14 @@
+"""The pages that a person may choose, each with its roles."""
+
+from typing import Final
+
+from gateway.pages.translations import N_
+from gateway.services.roles import ADMIN_ROLES, COLD_CHAIN_ROLES, DESK_ROLES, STOCK_ROLES, Role
+
+NAVIGATION: Final[tuple[tuple[str, str, frozenset[Role]], ...]] = (
+    ("/pharmacy", N_("Pharmacy"), STOCK_ROLES),
+    ("/desk", N_("Registration desk"), DESK_ROLES),
+    ("/on-call", N_("On call"), COLD_CHAIN_ROLES),
+    ("/admin", N_("Administration"), ADMIN_ROLES),
+)
+"""(address, msgid of the name, roles)."""

@@ -1,0 +1,120 @@
+"""Why a scan was refused and what mends it, in the reader's language: one sentence for each code of the parser.
+
+The parser is pure, so the code is read again here: its findings carry stable words, which translate; the English
+sentence that was stored stays visible as a technical detail.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final
+
+from gateway.pages.translations import N_
+from gateway.services.reads_pharmacy import Scan
+from inventory.scan import parse_scan
+
+
+PERSONAL_KINDS: Final = frozenset({"cccd", "bhyt"})
+"""Codes of people, not of packs: what they say is never shown in the pharmacy."""
+
+
+@dataclass(frozen=True)
+class Mend:
+    """One thing wrong with a scan. Texts are msgids."""
+
+    what: str
+    mend: str
+    technical: str = ""
+    """In English, as the parser or the stock service said it."""
+
+
+_BY_HAND: Final = N_(
+    "Compare with what is printed on the pack; if it repeats, show the pack to the pharmacist in charge."
+)
+_RESCAN: Final = N_("Clean the code and scan it once more.")
+
+MENDS: Final[Mapping[str, Mend]] = MappingProxyType(
+    {
+        "separator_lost": Mend(
+            N_("The scanner loses the separator between the fields, so that lot and serial number run together."),
+            N_("Set the scanner to send GS1 with the separator (GS, 0x1D); the scanner's manual names the setting."),
+        ),
+        "check_digit": Mend(N_("A check digit is wrong: the code was misread or is damaged."), _RESCAN),
+        "date": Mend(N_("The date in the code does not exist."), _BY_HAND),
+        "character": Mend(N_("The code has a character that must not stand there."), _RESCAN),
+        "length": Mend(N_("A field of the code is too long or too short."), _RESCAN),
+        "content": Mend(N_("A field of the code has an impossible value."), _BY_HAND),
+        "repeated": Mend(N_("The same field stands twice with different values."), _BY_HAND),
+        "excluded": Mend(N_("Two fields contradict each other."), _BY_HAND),
+        "required": Mend(N_("A field that belongs to it is missing."), _BY_HAND),
+        "key_missing": Mend(N_("The code names no product (no GTIN)."), N_("Scan the square code on the pack itself.")),
+        "unknown_ai": Mend(N_("A part of the code is no known field."), _RESCAN),
+        "not_digital_link": Mend(
+            N_("This web address is no product code."), N_("Scan the square code on the pack itself.")
+        ),
+        "empty": Mend(N_("The code is empty."), _RESCAN),
+        "symbology": Mend(
+            N_("This kind of barcode is not used on packs."), N_("Scan the square code on the pack itself.")
+        ),
+    }
+)
+UNKNOWN_CODE: Final = Mend(N_("This is no code of a medicine pack."), N_("Scan the square code on the pack itself."))
+PERSONAL_CODE: Final = Mend(
+    N_("This is a person's card, not a pack."), N_("Use it at the registration desk. Its content is not shown here.")
+)
+UNKNOWN_PRODUCT: Final = Mend(
+    N_("The product is not in the catalogue."), N_("Have it added to the catalogue, then scan the pack again.")
+)
+OTHER: Final = Mend(N_("The pack could not be booked."), N_("Put it aside and show it to the pharmacist in charge."))
+
+CASES: Final[Mapping[str, Mend]] = MappingProxyType(
+    {
+        "unknown_product": UNKNOWN_PRODUCT,
+        "device_without_place": Mend(
+            N_("This scanner has no place, so nobody knows where the pack is."),
+            N_("Have the administrator give the scanner its place, then scan again."),
+        ),
+        "lot_mismatch": Mend(
+            N_("The lot on the pack is not the lot in the books."), N_("Compare the pack with the delivery note.")
+        ),
+        "expired_pack": Mend(N_("The pack has expired."), N_("Put it aside: it must not be used.")),
+        "booked_elsewhere": Mend(
+            N_("The books had this pack in another place."), N_("Ask there how the pack came here.")
+        ),
+        "out_of_order": Mend(
+            N_("This scan came after a later one of the same pack."), N_("Check where the pack is now.")
+        ),
+        "not_in_books": Mend(
+            N_("This pack was never received."), N_("Find its delivery note and receive it afterwards.")
+        ),
+    }
+)
+OTHER_CASE: Final = Mend(N_("What happened does not fit the books."), N_("Check where the pack is now."))
+
+
+def readable(text: str) -> str:
+    """A scanned code on a screen: the separator and other unprintable characters as visible signs."""
+    pictures = (chr(0x2400 + ord(each)) if ord(each) < 0x20 else each for each in text)  # noqa: PLR2004 - C0 controls
+    return "".join(each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in pictures)
+
+
+def mends_of(scan: Scan) -> list[Mend]:
+    """What was wrong with a refused or contradicting scan, each thing once; empty for any other scan."""
+    if scan.outcome == "discrepancy":
+        known = CASES.get(scan.case_code or "", OTHER_CASE)
+        return [Mend(known.what, known.mend, scan.reason)]
+    if scan.outcome != "refused":
+        return []
+    if scan.kind in PERSONAL_KINDS:
+        return [PERSONAL_CODE]
+    parsed = parse_scan(scan.text, scan.occurred_at.date())
+    found: dict[str, Mend] = {}
+    # A lost separator is a warning of the parser; it makes lot and serial number doubtful, so stock refuses it.
+    doubts = [problem for problem in parsed.warnings if problem.code == "separator_lost"]
+    for problem in (*parsed.errors, *doubts):
+        known = MENDS.get(problem.code, UNKNOWN_CODE if parsed.gtin is None else OTHER)
+        found.setdefault(known.what, Mend(known.what, known.mend, problem.message))
+    if found:
+        return list(found.values())
+    known = UNKNOWN_CODE if scan.gtin is None else UNKNOWN_PRODUCT if scan.product_name_vi is None else OTHER
+    return [Mend(known.what, known.mend, scan.reason)]

@@ -1,0 +1,145 @@
+"""What the registration desk reads: taps with their outcome, and the day's visits. Names come from here, never by live feed."""
+
+from datetime import date, datetime
+from typing import Final, Literal
+from uuid import UUID
+
+from gateway.services.app_services import DbConnection
+from gateway.services.reads_rows import Row, all_rows, first_row
+
+TapOutcome = Literal[
+    "checked_in",
+    "already_checked_in",
+    "unknown_card",
+    "foreign_card",
+    "not_genuine",
+    "unverified",
+    "lost_card",
+    "revoked_card",
+    "expired_card",
+]
+
+
+class Patient(Row):
+    """A patient as the desk needs them."""
+
+    patient_id: UUID
+    patient_number: str
+    full_name: str
+    birth_date: date
+    sex: Literal["male", "female", "other", "unknown"]
+    insurance_number: str | None
+    allergy_flag: bool
+
+
+class Tap(Row):
+    """One card put on a reader, and what came of it."""
+
+    epoch_key: int
+    seq: int
+    occurred_at: datetime
+    received_at: datetime
+    outcome: TapOutcome
+    reason: str
+    edge_verdict: str
+    gateway_verdict: str
+    card_id: str | None
+    device_key: int
+    place_id: str | None
+    place_name_vi: str | None
+    place_name_en: str | None
+    visit_id: UUID | None
+    queue_number: int | None
+    checked_in_at: datetime | None
+    patient: Patient | None
+    """Whose card it is; none where the card does not prove it: a copied card must not show a child's name."""
+
+
+class Visit(Row):
+    """One visit of a patient on one day."""
+
+    visit_id: UUID
+    visit_date: date
+    queue_number: int
+    checked_in_at: datetime
+    place_id: str | None
+    place_name_vi: str | None
+    place_name_en: str | None
+    patient: Patient
+
+
+class TapFact(Row):
+    """A tap for programs: no personal data."""
+
+    epoch_key: int
+    seq: int
+    occurred_at: datetime
+    received_at: datetime
+    outcome: TapOutcome
+    reason: str
+    edge_verdict: str
+    gateway_verdict: str
+    card_id: str | None
+    device_key: int
+    visit_id: UUID | None
+
+
+_PATIENT: Final = (
+    "jsonb_build_object('patient_id', p.patient_id, 'patient_number', p.patient_number, 'full_name', p.full_name,"
+    " 'birth_date', p.birth_date, 'sex', p.sex, 'insurance_number', p.insurance_number,"
+    " 'allergy_flag', p.allergy_flag)"
+)
+
+# A patient is shown for a tap only where possession of the card's key was proven.
+_TAPS: Final = (
+    "SELECT t.epoch_key, t.seq, t.occurred_at, t.received_at, t.outcome, t.reason, t.edge_verdict, t.gateway_verdict,"
+    " t.card_id, t.device_key, d.place_id, pl.name_vi AS place_name_vi, pl.name_en AS place_name_en, t.visit_id,"
+    " v.queue_number, v.checked_in_at, CASE WHEN p.patient_id IS NOT NULL THEN " + _PATIENT + " END AS patient"
+    " FROM tap t LEFT JOIN visit v USING (visit_id) LEFT JOIN card c ON c.card_id = t.card_id"
+    " LEFT JOIN patient p ON p.patient_id = coalesce(v.patient_id, c.patient_id) AND t.outcome IN"
+    " ('checked_in', 'already_checked_in', 'lost_card', 'revoked_card', 'expired_card')"
+    " LEFT JOIN device d ON d.device_key = t.device_key LEFT JOIN place pl ON pl.place_id = d.place_id"
+)
+_NEWEST_TAP: Final = (
+    _TAPS + " WHERE %(place_id)s::text IS NULL OR d.place_id = %(place_id)s"
+    " ORDER BY t.occurred_at DESC, t.received_at DESC, t.seq DESC LIMIT 1"
+)
+_VISITS: Final = (
+    "SELECT v.visit_id, v.visit_date, v.queue_number, v.checked_in_at, v.place_id, pl.name_vi AS place_name_vi,"
+    " pl.name_en AS place_name_en, " + _PATIENT + " AS patient"
+    " FROM visit v JOIN patient p USING (patient_id) LEFT JOIN place pl ON pl.place_id = v.place_id"
+    " WHERE v.visit_date = %(visit_date)s AND (%(place_id)s::text IS NULL OR v.place_id = %(place_id)s)"
+    " ORDER BY v.queue_number DESC LIMIT %(limit)s"
+)
+
+
+def newest_tap(connection: DbConnection, place_id: str | None = None) -> Tap | None:
+    """The latest tap by device time, of one desk or of all."""
+    return first_row(connection, Tap, _NEWEST_TAP, {"place_id": place_id})
+
+
+def visits_of_day(connection: DbConnection, visit_date: date, limit: int, place_id: str | None = None) -> list[Visit]:
+    """The visits of a day (local date), highest queue number first."""
+    return all_rows(connection, Visit, _VISITS, {"visit_date": visit_date, "limit": limit, "place_id": place_id})
+
+
+def count_visits(connection: DbConnection, visit_date: date, place_id: str | None = None) -> int:
+    """How many visits a day has."""
+    row = connection.execute(
+        "SELECT count(*) FROM visit WHERE visit_date = %(visit_date)s"
+        " AND (%(place_id)s::text IS NULL OR place_id = %(place_id)s)",
+        {"visit_date": visit_date, "place_id": place_id},
+    ).fetchone()
+    return int(row[0]) if row else 0
+
+
+def tap_facts(connection: DbConnection, limit: int, before: datetime | None = None) -> list[TapFact]:
+    """The latest taps, newest first, without personal data."""
+    return all_rows(
+        connection,
+        TapFact,
+        "SELECT epoch_key, seq, occurred_at, received_at, outcome, reason, edge_verdict, gateway_verdict, card_id,"
+        " device_key, visit_id FROM tap WHERE %(before)s::timestamptz IS NULL OR occurred_at < %(before)s"
+        " ORDER BY occurred_at DESC, epoch_key, seq DESC LIMIT %(limit)s",
+        {"limit": limit, "before": before},
+    )
