@@ -102,7 +102,7 @@ class NfcPn532Driver:
             session.fault("card_removed_early", f"card {uid.hex()} left before it was read: {error}")
             return
         except CardError as error:
-            session.fault("card_error", f"card {uid.hex()} stays but can't be read: {error}")
+            session.fault("card_error", f"card {uid.hex()} can't be read: {error}")
             read = _Read(self._taps.unverified(stamp, uid, f"unreadable: {error}"), None)
         if read is not None:
             session.emit(read.event)

@@ -289,7 +289,7 @@ def test_nfcpy_neither_captures_warnings_nor_logs_silent_cards(
 ) -> None:
     heard: list[logging.LogRecord] = []
     listener = logging.Handler()
-    listener.emit = heard.append  # type: ignore[method-assign]
+    listener.emit = heard.append  # type: ignore[method-assign, assignment]
     logging.getLogger().addHandler(listener)
     chip.field.put(IsoDepTag(MuteCard(CARDS.card()), fwi=4))
     session.wait_for(lambda: session.fault_codes() == ["card_error"])
