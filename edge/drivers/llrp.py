@@ -9,20 +9,18 @@ the reader was cut off are held, not declared disappeared by the cut; after the 
 
 import asyncio
 import contextlib
-import logging
 from typing import Final
 
 from llrpkit import Reader
-from llrpkit.exceptions import LLRPError
-from llrpkit.inventory import TagReport
-from llrpkit.protocol import enums, params
+from llrpkit.client import check_status
+from llrpkit.exceptions import LLRPConnectionError, LLRPError
+from llrpkit.inventory import TagReport, build_rospec
+from llrpkit.protocol import enums, messages, params
 
 from edge.clock import Stamp
 from edge.contracts.observations import TagAppeared, TagDisappeared
 from edge.drivers.driver import DeviceLostError, DeviceMisconfiguredError, DeviceSession
 from edge.presence import Presence, PresentTag, TagKey
-
-log = logging.getLogger(__name__)
 
 WATCHDOG_S: Final = 20.0
 """Connecting and setting up (below 15 s by the timeouts) is the longest that a healthy loop leaves unsaid."""
@@ -34,6 +32,8 @@ PING_S: Final = 2.0
 """We ask the reader so often: a reader without power sends nothing, not even the end of its connection."""
 
 _TICK_S = 0.1
+_ALL_ROSPECS = 0
+"""ROSpecID 0 stands for all (LLRP 1.0.1, 10.1.2)."""
 _EPC_BYTES_MAX = 62
 """Gen2: 31 words of EPC (EPC UHF Gen2 Air Interface 2.1, 6.3.2.1.2)."""
 _EPC_WORD_BITS = 16
@@ -66,6 +66,8 @@ class LlrpDriver:
         """
         try:
             asyncio.run(self._serve(session))
+        except asyncio.CancelledError:
+            raise DeviceLostError(f"{self._address}: given up by abort") from None
         except LLRPError as error:
             raise DeviceLostError(f"{self._address}: {error}; check power, network and the reader's page") from None
         except OSError as error:
@@ -93,13 +95,14 @@ class LlrpDriver:
             await reader.connect()
             self._check_antennas(reader)
             await reader.set_keepalive(KEEPALIVE_MS)
+            await self._start_inventory(reader)
             session.up(f"manufacturer {reader.capabilities.manufacturer}, firmware {reader.firmware}")
             # A copy, so that a run that was given up changes nothing that this one sees.
             self._presence = presence = self._presence.resume(session.stamp().monotonic_ns)
             await self._take_inventory(reader, presence, session)
         finally:
             self._running = None
-            await reader.close()
+            await self._hang_up(reader)
 
     def _check_antennas(self, reader: Reader) -> None:
         highest = reader.max_antennas
@@ -108,6 +111,25 @@ class LlrpDriver:
             raise DeviceMisconfiguredError(
                 f"{self._address} has {highest} antennas: antennas = {list(self._antennas)!r}, expected 1 to {highest}"
             )
+
+    async def _start_inventory(self, reader: Reader) -> None:
+        """Start the one ROSpec; those that others (or an earlier life) left on the reader are deleted."""
+        spec = build_rospec(antennas=self._antennas, enable_impinj_reports=reader.impinj_extensions_enabled)
+        for message in (
+            messages.DELETE_ROSPEC(ro_spec_id=_ALL_ROSPECS),
+            messages.ADD_ROSPEC(ro_spec=spec),
+            messages.ENABLE_ROSPEC(ro_spec_id=spec.ro_spec_id),
+            messages.START_ROSPEC(ro_spec_id=spec.ro_spec_id),
+        ):
+            check_status(await reader.client.transact(message))
+
+    @staticmethod
+    async def _hang_up(reader: Reader) -> None:
+        """End in order, if the reader is still there: it stops radiating."""
+        if reader.client.connected:
+            with contextlib.suppress(LLRPError, OSError):
+                await reader.client.transact(messages.DELETE_ROSPEC(ro_spec_id=_ALL_ROSPECS), timeout=1.0)
+        await reader.close()
 
     async def _take_inventory(self, reader: Reader, presence: Presence, session: DeviceSession) -> None:
         """Read reports, watch presence, ask for signs of life: whichever ends first ends all."""
@@ -129,13 +151,16 @@ class LlrpDriver:
             await asyncio.wait(tasks)
 
     async def _read_reports(self, reader: Reader, presence: Presence, session: DeviceSession) -> None:
-        async with contextlib.aclosing(reader.inventory(antennas=self._antennas)) as reports:
-            async for report in reports:
-                self._take(report, presence, session)
+        while True:
+            message = await reader.client.reports.get()
+            for data in message.tag_report_datas:
+                self._take(TagReport.from_param(data), presence, session)
 
     async def _watch(self, reader: Reader, presence: Presence, session: DeviceSession) -> None:
         lost = 0
         while not session.stopping:
+            if not reader.client.connected:
+                raise LLRPConnectionError("connection lost")
             session.alive()
             now = session.stamp()
             for gone in presence.expire(now.monotonic_ns):
