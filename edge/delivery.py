@@ -327,7 +327,9 @@ class Delivery:
             return ""
         fresh = answered is not None and answered.number >= lane.fresh_from
         if ack.server_generation != marks.server_generation and not fresh:
-            # The old database's last word may come after the new one's first: believed, it would lose rows.
+            # The old database's last word may come after the new one's first: believed, it would lose rows. So ask.
+            if lane.window.is_open:
+                self._doubt(lane)
             return "stale_generation"
         if ack.server_generation != marks.server_generation or (lane.window.asking and fresh):
             self._open(ack, lane, marks)
@@ -348,7 +350,7 @@ class Delivery:
             _LOG.warning("%s: another database answers: %s; mark was %d", ack.stream, ack, marks.acknowledged_seq)
         self._store.acknowledge(ack.stream, ack.epoch, ack.mark, ack.server_generation)
         self._store.offer(ack.stream)
-        lane.window.open_at(ack.mark)
+        lane.window.open_at(ack.mark, self._clock.stamp().monotonic_ns)
         lane.fresh_from = self._number + 1
 
     def _use(self, ack: Ack, lane: _Lane, marks: StreamMarks, answered: _Sent | None, now: Stamp) -> str:
@@ -359,7 +361,7 @@ class Delivery:
         if answered is None or not lane.window.is_open or answered.first_seq <= ack.mark + 1:
             return "stale"
         if ack.mark == lane.window.mark:
-            lane.window.refused(answered.number)
+            lane.window.refused(answered.number, now.monotonic_ns)
         elif answered.number >= lane.fresh_from:
             # The mark went back without a new generation: someone restored a database by hand. Ask.
             self._doubt(lane)

@@ -2,9 +2,9 @@
 
 Three phases:
 
-    closed --connected--> asking --a fresh mark--> open --nothing acknowledged in time, or a doubt--> asking
-      ^                                                                                                  |
-      +------------------------------------------ disconnected -----------------------------------------+
+    closed --connected--> asking --a fresh mark--> open --no progress in time, idle for long, a doubt--> asking
+      ^                                                                                                    |
+      +------------------------------------------- disconnected -------------------------------------------+
 
 While *asking*, a Hello asks the gateway for its mark, again and again with back-off and jitter: it costs some bytes,
 where sending frames again and again would fill the broker's queue for a gateway that is away. While *open*, rows after
@@ -29,6 +29,8 @@ class WindowLimits:
     """Time without progress after which the gateway is asked; also the first delay between two questions."""
     back_off_max_s: float = 15.0
     """Longest delay between two questions."""
+    idle_ask_s: float = 60.0
+    """An idle stream asks so often: a database restored from an older backup is noticed without any new row."""
     jitter: float = 0.25
     """Each delay is up to this part longer, so that the nodes of a hospital don't ask in step after an outage."""
 
@@ -54,7 +56,10 @@ class SendWindow:
         self._in_flight: deque[InFlight] = deque()
         self._mark = 0
         self._next_seq = 1
+        self._questions = 0
+        """Hellos since the last answer."""
         self._failures = 0
+        """Time-outs of frames since the last progress."""
         self._gone_back = False
         self._due_ns: int | None = None
 
@@ -97,6 +102,7 @@ class SendWindow:
     def doubt(self, now_ns: int) -> None:
         """What the gateway has is not known any more: ask at once."""
         self._phase = "asking"
+        self._questions = 0
         self._in_flight.clear()
         self._due_ns = now_ns
 
@@ -105,17 +111,17 @@ class SendWindow:
         if self._due_ns is None or now_ns < self._due_ns:
             return False
         if self._phase == "open":
-            self._failures += 1
+            self._failures += bool(self._in_flight)
             self.doubt(now_ns)
         return True
 
     def asked(self, now_ns: int) -> None:
         """A Hello was sent."""
         if self._phase == "asking":
-            self._due_ns = now_ns + self._delay_ns()
-            self._failures += 1
+            self._due_ns = now_ns + self._delay_ns(self._limits.ack_timeout_s * 2.0 ** min(self._questions, 16))
+            self._questions += 1
 
-    def open_at(self, mark: int) -> None:
+    def open_at(self, mark: int, now_ns: int) -> None:
         """The gateway's mark is known, and fresh: send what follows it."""
         if mark != self._mark:
             self._failures = 0
@@ -124,7 +130,7 @@ class SendWindow:
         self._mark = mark
         self._next_seq = mark + 1
         self._in_flight.clear()
-        self._due_ns = None
+        self._watch(now_ns)
 
     def acknowledged(self, mark: int, now_ns: int) -> None:
         """The mark moved up while open: let go, and go on."""
@@ -139,8 +145,7 @@ class SendWindow:
             # Frames sent before a doubt arrived after all.
             self._next_seq = mark + 1
             self._in_flight.clear()
-        self._due_ns = None
-        self._touch(now_ns)
+        self._watch(now_ns)
 
     def next_after(self, offered_seq: int) -> int | None:
         """The number after which to send now, if any row up to `offered_seq` is due and the window has room."""
@@ -158,9 +163,10 @@ class SendWindow:
         """A frame was handed to the network."""
         self._in_flight.append(frame)
         self._next_seq = frame.last_seq + 1
-        self._touch(now_ns)
+        if len(self._in_flight) == 1:
+            self._watch(now_ns)
 
-    def refused(self, number: int) -> None:
+    def refused(self, number: int, now_ns: int) -> None:
         """The gateway answered frame `number` without taking it, and its mark ends before that frame: one was lost.
 
         Goes back to the mark at once instead of waiting for the time-out; but only once without progress, so that a
@@ -171,14 +177,16 @@ class SendWindow:
         self._gone_back = True
         self._next_seq = self._mark + 1
         self._in_flight.clear()
-        self._due_ns = None
+        self._watch(now_ns)
 
-    def _touch(self, now_ns: int) -> None:
-        """Start the time-out if something is in flight and it does not run yet."""
-        if self._in_flight and self._due_ns is None:
-            self._due_ns = now_ns + self._delay_ns()
+    def _watch(self, now_ns: int) -> None:
+        """Start the time-out of what is in flight, or the long one of an idle stream."""
+        if self._in_flight:
+            delay_ns = self._delay_ns(self._limits.ack_timeout_s * 2.0 ** min(self._failures, 16))
+        else:
+            delay_ns = int(self._limits.idle_ask_s * (1.0 + self._limits.jitter * self._random.random()) * NS_PER_S)
+        self._due_ns = now_ns + delay_ns
 
-    def _delay_ns(self) -> int:
-        doubled = self._limits.ack_timeout_s * 2.0 ** min(self._failures, 16)
-        delay_s = min(doubled, self._limits.back_off_max_s)
-        return int(delay_s * (1.0 + self._limits.jitter * self._random.random()) * NS_PER_S)
+    def _delay_ns(self, delay_s: float) -> int:
+        bounded_s = min(delay_s, self._limits.back_off_max_s)
+        return int(bounded_s * (1.0 + self._limits.jitter * self._random.random()) * NS_PER_S)
