@@ -73,7 +73,7 @@ def test_a_card_that_lies_there_at_the_start_is_reported(pcsc_slot: PcscSlot) ->
         assert presented(session).verdict == "genuine"
 
 
-def test_a_card_exchanged_between_two_looks_is_two_taps(pcsc_slot: PcscSlot, session: FakeSession) -> None:
+def test_a_second_card_is_a_second_tap_with_another_challenge(pcsc_slot: PcscSlot, session: FakeSession) -> None:
     first, second = CARDS.card(), CARDS.card()
     pcsc_slot.insert(first)
     presented(session)
