@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import secrets
 import shutil
 import socket
 import subprocess
@@ -53,7 +54,7 @@ class Pcscd:
             '"' in name or not name.isprintable() for name in reader_names
         ):
             raise ValueError(f"readers: got {reader_names!r}, expected one to eight names without quotation marks")
-        self._directory = Path(tempfile.mkdtemp(prefix="medtap-pcscd-"))
+        self._directory = Path(tempfile.gettempdir()) / f"medtap-pcscd-{secrets.token_hex(8)}"
         self.socket_path = self._directory / "pcscd.comm"
         self.reader_names = tuple(reader_names)
         self.ports: tuple[int, ...] = ()
@@ -93,8 +94,10 @@ class Pcscd:
         reason = missing()
         if reason:
             raise PcscdUnavailableError(reason)
-        if self._process is not None:
+        if self._process is not None and self._process.poll() is None:
             return
+        self._end_process()
+        self._directory.mkdir(mode=0o755, exist_ok=True)
         if not self.ports:
             self.ports = tuple(_free_port_pair() for _ in self.reader_names)
         self._write_configuration()
@@ -130,7 +133,6 @@ class Pcscd:
         # table is static: several readers on one file are all dead.
         configuration = self._directory / "reader.conf.d"
         configuration.mkdir(exist_ok=True)
-        self._directory.chmod(0o755)
         entries: list[str] = []
         for index, (name, port) in enumerate(zip(self.reader_names, self.ports, strict=True)):
             driver = self._directory / f"libifdvpcd-{index}.so"

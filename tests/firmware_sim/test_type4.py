@@ -45,7 +45,7 @@ def ask(tag: IsoDepTag, block: bytes | str) -> bytes | None:
 
 
 class BlockReader:
-    """A reader's half of the protocol, from the standard: cuts into blocks, acknowledges, asks again for what is lost."""
+    """A reader's half of the protocol, from the standard: cuts into blocks, acknowledges, asks for lost ones again."""
 
     def __init__(self, tag: IsoDepTag, inf_bytes: int, lost: list[bool]) -> None:
         self.tag = tag
