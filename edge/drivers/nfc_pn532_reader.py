@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from cards.errors import CardGoneError
 from edge.drivers.driver import DeviceLostError, DeviceMisconfiguredError
+from edge.drivers.nfc_pn532_speed import recall_to_first_speed
 
 _SAFE_PATH: Final = re.compile(r"/[\w/.:@+=,-]+\Z", re.ASCII)
 """nfcpy hands the path to a shell (stty) when it looks for a faster baud rate."""
@@ -140,6 +141,15 @@ def open_pn532(path: Path) -> Pn532Reader:
             f"path {str(path)!r}: expected an absolute path of letters, digits and /._:@+=,- such as '/dev/ttyUSB0'"
         )
     nfc = _import_nfc()
+    try:
+        return _open(nfc, path)
+    except DeviceLostError:
+        if path.exists() and recall_to_first_speed(path):
+            return _open(nfc, path)
+        raise
+
+
+def _open(nfc: Any, path: Path) -> Pn532Reader:  # noqa: ANN401
     transport = None
     try:
         transport = nfc.clf.transport.TTY(str(path))
