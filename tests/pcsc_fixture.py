@@ -1,4 +1,7 @@
-"""One private pcscd for the whole test process, since libpcsclite looks for its daemon once a process."""
+"""One private pcscd for the whole test process, since libpcsclite looks for its daemon once a process.
+
+A test module imports the fixtures it names; the daemon behind them is one, whoever asks first.
+"""
 
 import os
 from collections.abc import Iterator
@@ -11,6 +14,7 @@ from firmware_sim.pcscd import Pcscd
 from firmware_sim.type2_tag import Type2Tag
 from firmware_sim.vpcd import VpcdSlot
 
+_DAEMON = pytest.StashKey[Pcscd]()
 _NOTICE_DEADLINE_MS = 10_000
 READER_NAME = "Simulated Contactless Reader"
 
@@ -69,14 +73,22 @@ class PcscSlot:
 
 
 @pytest.fixture(scope="session")
-def pcscd_daemon() -> Iterator[Pcscd]:
-    """The daemon; skipped by name where it isn't installed (in CI that skip is a failure, see conftest)."""
+def pcscd_daemon(request: pytest.FixtureRequest) -> Pcscd:
+    """The daemon; skipped by name where it isn't installed (in CI that skip is a failure, see conftest).
+
+    It is the same one in every module that imports this fixture, and ends with the test run.
+    """
     reason = pcscd.missing()
     if reason:
         pytest.skip(reason)
-    with Pcscd([READER_NAME]) as daemon:
+    daemon = request.config.stash.get(_DAEMON, None)
+    if daemon is None:
+        daemon = Pcscd([READER_NAME])
+        request.config.add_cleanup(daemon.close)
+        daemon.start()
+        request.config.stash[_DAEMON] = daemon
         os.environ["PCSCLITE_CSOCK_NAME"] = str(daemon.socket_path)
-        yield daemon
+    return daemon
 
 
 @pytest.fixture

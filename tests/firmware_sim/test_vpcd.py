@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 import pytest
 
@@ -16,9 +16,9 @@ from firmware_sim import card_faults, ndef_bytes
 from firmware_sim.card_ca import CardCa
 from firmware_sim.piv_card import PivCard, personalise
 from firmware_sim.type2_tag import Type2Tag
+from tests.pcsc_fixture import PcscSlot, pcsc_slot, pcscd_daemon, second_pcsc_slot
 
-if TYPE_CHECKING:
-    from tests.pcsc_fixture import PcscSlot
+__all__ = ("pcsc_slot", "pcscd_daemon", "second_pcsc_slot")  # fixtures are found by being here
 
 pytestmark = pytest.mark.pcsc_stack
 
@@ -55,7 +55,7 @@ def eventually(ask: Callable[[], Answer], what: str) -> Answer:
     raise AssertionError(f"{what} did not happen within {DEADLINE_S} s") from last
 
 
-Connect = Callable[["PcscSlot"], Any]
+Connect = Callable[[PcscSlot], Any]
 
 
 @pytest.fixture
@@ -65,7 +65,7 @@ def connect() -> Iterator[Connect]:
 
     opened: list[Any] = []
 
-    def attempt(slot: "PcscSlot") -> Any:  # noqa: ANN401 - pyscard ships no types
+    def attempt(slot: PcscSlot) -> Any:  # noqa: ANN401 - pyscard ships no types
         connection = next(r for r in readers() if str(r) == slot.reader_name).createConnection()
         try:
             connection.connect()
@@ -92,7 +92,7 @@ def transmit(connection: Any, command: bytes) -> bytes:  # noqa: ANN401 - same
     return bytes([*data, sw1, sw2])
 
 
-def test_pyscard_reads_the_chuid_of_a_piv_card(pcsc_slot: "PcscSlot", connect: Connect, card: PivCard) -> None:
+def test_pyscard_reads_the_chuid_of_a_piv_card(pcsc_slot: PcscSlot, connect: Connect, card: PivCard) -> None:
     pcsc_slot.insert(card)
     connection = connect(pcsc_slot)
     assert bytes(connection.getATR()) == card.atr
@@ -102,7 +102,7 @@ def test_pyscard_reads_the_chuid_of_a_piv_card(pcsc_slot: "PcscSlot", connect: C
 
 
 def test_an_answer_longer_than_a_short_apdu_comes_in_one_piece_when_asked_by_extended_length(
-    pcsc_slot: "PcscSlot", connect: Connect, card: PivCard
+    pcsc_slot: PcscSlot, connect: Connect, card: PivCard
 ) -> None:
     pcsc_slot.insert(card)
     connection = connect(pcsc_slot)
@@ -113,7 +113,7 @@ def test_an_answer_longer_than_a_short_apdu_comes_in_one_piece_when_asked_by_ext
 
 
 def test_each_packet_is_acknowledged_at_once_so_that_nagle_does_not_hold_the_next_one_back(
-    pcsc_slot: "PcscSlot", connect: Connect, card: PivCard, monkeypatch: pytest.MonkeyPatch
+    pcsc_slot: PcscSlot, connect: Connect, card: PivCard, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The driver sends length and body separately; without TCP_QUICKACK the body waits for a delayed one."""
     pcsc_slot.insert(card)
@@ -134,7 +134,7 @@ def _seconds(action: Callable[[], object]) -> float:
 
 
 def test_a_removed_card_is_gone_and_another_takes_its_place(
-    pcsc_slot: "PcscSlot", connect: Connect, card: PivCard
+    pcsc_slot: PcscSlot, connect: Connect, card: PivCard
 ) -> None:
     pcsc_slot.insert(card)
     connect(pcsc_slot)
@@ -148,7 +148,7 @@ def test_a_removed_card_is_gone_and_another_takes_its_place(
 
 
 def test_a_card_yanked_in_the_middle_of_a_command_is_an_error_not_an_answer(
-    pcsc_slot: "PcscSlot", connect: Connect, card: PivCard
+    pcsc_slot: PcscSlot, connect: Connect, card: PivCard
 ) -> None:
     from smartcard.Exceptions import CardConnectionException  # noqa: PLC0415 - only where the stack is there
 
@@ -160,7 +160,7 @@ def test_a_card_yanked_in_the_middle_of_a_command_is_an_error_not_an_answer(
     assert not pcsc_slot.slot.occupied
 
 
-def test_a_mute_card_blocks_only_until_it_is_taken_away(pcsc_slot: "PcscSlot", connect: Connect, card: PivCard) -> None:
+def test_a_mute_card_blocks_only_until_it_is_taken_away(pcsc_slot: PcscSlot, connect: Connect, card: PivCard) -> None:
     from smartcard.Exceptions import CardConnectionException  # noqa: PLC0415 - only where the stack is there
 
     pcsc_slot.insert(card_faults.MuteCard(card, good_commands=1))
@@ -173,14 +173,14 @@ def test_a_mute_card_blocks_only_until_it_is_taken_away(pcsc_slot: "PcscSlot", c
     patience.join()
 
 
-def test_a_slow_card_is_waited_for(pcsc_slot: "PcscSlot", connect: Connect, card: PivCard) -> None:
+def test_a_slow_card_is_waited_for(pcsc_slot: PcscSlot, connect: Connect, card: PivCard) -> None:
     pcsc_slot.insert(card_faults.SlowCard(card, latency_s=0.2))
     connection = connect(pcsc_slot)
     assert _seconds(lambda: transmit(connection, SELECT_PIV)) >= 0.2
 
 
 def test_a_card_that_lies_on_the_reader_survives_a_restart_of_pcscd(
-    pcsc_slot: "PcscSlot", connect: Connect, card: PivCard
+    pcsc_slot: PcscSlot, connect: Connect, card: PivCard
 ) -> None:
     pcsc_slot.insert(card)
     connect(pcsc_slot)
@@ -195,7 +195,7 @@ def test_a_card_that_lies_on_the_reader_survives_a_restart_of_pcscd(
 
 
 def test_two_slots_hold_two_cards(
-    pcsc_slot: "PcscSlot", second_pcsc_slot: "PcscSlot", connect: Connect, card: PivCard
+    pcsc_slot: PcscSlot, second_pcsc_slot: PcscSlot, connect: Connect, card: PivCard
 ) -> None:
     other = card_faults.UidOnlyCard(bytes.fromhex("08010203"))
     pcsc_slot.insert(card)
@@ -205,7 +205,7 @@ def test_two_slots_hold_two_cards(
     assert transmit(second, GET_UID)[:-2] == other.uid
 
 
-def test_a_type_2_tag_is_read_and_written_by_the_readers_own_commands(pcsc_slot: "PcscSlot", connect: Connect) -> None:
+def test_a_type_2_tag_is_read_and_written_by_the_readers_own_commands(pcsc_slot: PcscSlot, connect: Connect) -> None:
     message = ndef_bytes.message(ndef_bytes.uri_record("https://id.example.com/01/04012345123456"))
     tag = Type2Tag(bytes.fromhex("04a1b2c3d4e5f6"), ndef_bytes.type2_data_area(message))
     pcsc_slot.insert(tag)
