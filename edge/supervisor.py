@@ -17,7 +17,7 @@ __all__ = ["DeviceStatus", "Supervisor", "SupervisorPolicy"]
 
 
 class Supervisor:
-    """Runs drivers. What one device does (fail, hang, crash) never reaches another; see `edge/README.md`.
+    """Runs drivers. What one device does (fail, hang, crash) never reaches another; see `edge/drivers/README.md`.
 
     - A run that ends by DeviceLostError, or by a defect, is started anew after a back-off.
     - A run that ends by DeviceMisconfiguredError stays down until the agent is started with another configuration.
