@@ -16,6 +16,10 @@ class MigrationError(GatewayError):
     """The database's schema and this program don't belong together; nothing was changed. The message names the mend."""
 
 
+class StartError(GatewayError):
+    """The gateway could not start for a reason outside it. The message names the mend."""
+
+
 class SiteFileError(GatewayError):
     """A site file is wrong: nothing of it was written. The message names the item and the key."""
 

@@ -24,6 +24,8 @@ class Committed:
     answers: dict[StreamId, StreamAnswer] = field(default_factory=dict)
     counts: Counts = field(default_factory=Counts)
     fresh: bool = False
+    alarm_raised: bool = False
+    """Pages were written: the pager has something to do."""
 
     def add(self, later: "Committed") -> None:
         """Put a later commit on top."""
@@ -31,6 +33,7 @@ class Committed:
         self.answers.update(later.answers)
         self.counts.add(later.counts)
         self.fresh = self.fresh or later.fresh
+        self.alarm_raised = self.alarm_raised or later.alarm_raised
 
 
 class Committer:
@@ -99,6 +102,7 @@ class Committer:
         committed.answers = transaction.answers
         committed.counts = transaction.counts
         committed.fresh = transaction.fresh
+        committed.alarm_raised = transaction.alarm_raised
 
 
 def _read_generation(connection: Connection) -> str:

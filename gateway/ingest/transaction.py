@@ -156,6 +156,11 @@ class IngestTransaction:
             self._live += to_everyone("dead_letter", {"dead_letter_id": self._last_dead_letter})
         publish(self.connection, self._live)
 
+    @property
+    def alarm_raised(self) -> bool:
+        """True if an alarm was raised, so that pages wait to be delivered."""
+        return any(event.kind == "alarm" and event.payload["change"] == "raised" for event in self._live)
+
     def _frame(self, received: FrameReceived) -> None:
         header = received.frame.header
         stream = stream_id(received.frame)

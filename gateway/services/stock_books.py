@@ -12,6 +12,7 @@ from typing import Literal
 from gateway.db.pool import Connection
 from gateway.db.storable import storable
 from gateway.services.occurrence import Occurrence
+from inventory.ledger import Movement, postings_of
 
 MovementKind = Literal["receive", "issue", "found"]
 
@@ -87,10 +88,23 @@ def write_move(connection: Connection, at: Occurrence, move: Move) -> None:
     """Write the movement, its postings and the balances.
 
     Raises:
+        LedgerError: not a movement that the books can take.
         psycopg.errors.CheckViolation: an account that may not be negative would become so.
         psycopg.errors.UniqueViolation: a movement of this id exists.
     """
     goods = move.goods
+    postings = postings_of(
+        Movement(
+            movement_id=move.movement_id,
+            kind=move.kind,
+            gtin=goods.gtin,
+            lot=goods.lot,
+            quantity=goods.quantity,
+            from_account_id=move.from_account_id,
+            to_account_id=move.to_account_id,
+            occurred_at=at.occurred_at,
+        )
+    )
     connection.execute(
         "INSERT INTO movement (movement_id, kind, occurred_at, received_at, gtin, lot, expiry_date, serial_number,"
         " quantity, from_account_id, to_account_id, device_key, epoch_key, seq)"
@@ -101,13 +115,13 @@ def write_move(connection: Connection, at: Occurrence, move: Move) -> None:
             *(at.device_key, at.epoch_key, at.seq),
         ),
     )
-    # Balances are locked in the order of their names, whichever way the goods go.
-    for account_id, quantity in sorted(((move.from_account_id, -goods.quantity), (move.to_account_id, goods.quantity))):
+    # Balances are locked in the order of their accounts, whichever way the goods go.
+    for posting in sorted(postings, key=lambda posting: posting.account_id):
         connection.execute(
             "INSERT INTO posting (movement_id, account_id, gtin, lot, quantity) VALUES (%s, %s, %s, %s, %s)",
-            (move.movement_id, account_id, goods.gtin, goods.lot, quantity),
+            (posting.movement_id, posting.account_id, posting.gtin, posting.lot, posting.quantity),
         )
-        _move_balance(connection, account_id, goods, quantity)
+        _move_balance(connection, posting.account_id, goods, posting.quantity)
 
 
 def _move_balance(connection: Connection, account_id: str, goods: Goods, quantity: int) -> None:

@@ -1,0 +1,189 @@
+"""The composition root: one process with ingest, pager, housekeeping, live feed, pages and API."""
+
+import logging
+import socket
+import threading
+from contextlib import ExitStack
+from datetime import UTC, datetime
+from typing import Final
+
+import psycopg
+import uvicorn
+from fastapi import FastAPI
+
+from cards.trust import TrustAnchorError, TrustAnchors
+from gateway.alarms.channels import Channel, LogChannel, WebhookChannel
+from gateway.alarms.judge import TemperatureJudge
+from gateway.alarms.lifecycle import Paging
+from gateway.alarms.pager import Pager
+from gateway.config import GatewayConfig
+from gateway.db.migrator import migrate
+from gateway.db.partitions import make_partitions
+from gateway.db.pool import Pool, open_pool
+from gateway.errors import ConfigError, StartError
+from gateway.housekeeping import Housekeeping
+from gateway.ingest.committer import Committer
+from gateway.ingest.projection import HospitalProjection
+from gateway.ingest.worker import IngestWorker
+from gateway.services.accounts import ensure_first_admin_link
+from gateway.services.app_services import AppServices
+from gateway.services.check_in import CheckIn
+from gateway.services.live_feed import LiveFeed
+from gateway.services.stock import Stock
+
+_LOG = logging.getLogger(__name__)
+_START_TIMEOUT_S: Final = 30.0
+
+
+def system_clock() -> datetime:
+    """Now, in UTC."""
+    return datetime.now(UTC)
+
+
+class Gateway:
+    """Everything of one site's gateway. `start` once, `stop` once."""
+
+    def __init__(self, config: GatewayConfig) -> None:
+        """Connects to nothing yet."""
+        self._config = config
+        self._parts = ExitStack()
+        self._http_url = ""
+        self.ingest: IngestWorker | None = None
+
+    @property
+    def http_url(self) -> str:
+        """Where pages and API are served; empty before the start."""
+        return self._http_url
+
+    def start(self) -> str | None:
+        """Bring up the schema, then all parts. The first administrator's one-time link, if no account exists yet.
+
+        Raises:
+            ConfigError: a trust anchor file or the HTTP address can't be used.
+            MigrationError: the database does not fit this program.
+            StartError: the database can't be reached, or the HTTP server did not come up.
+        """
+        try:
+            return self._start()
+        except psycopg.OperationalError as error:
+            self.stop()
+            raise StartError(
+                f"the database can't be used: {str(error).strip()}; is it running, is 'dsn' right?"
+            ) from None
+        except BaseException:
+            self.stop()
+            raise
+
+    def stop(self) -> None:
+        """End all parts, the ingest first. Safe to call twice."""
+        self._parts.close()
+
+    def _start(self) -> str | None:
+        config = self._config
+        anchors = _load_anchors(config)
+        listener = self._parts.enter_context(_listen(config))
+        address = config.http.host if config.http.host not in ("0.0.0.0", "::") else socket.gethostname()  # noqa: S104 - compared, not bound
+        self._http_url = f"http://{address}:{listener.getsockname()[1]}"
+        base_url = config.base_url or self._http_url
+        config = config.model_copy(update={"base_url": base_url})
+
+        report = migrate(config.dsn)
+        if report.applied:
+            _LOG.info("applied migrations: %s", ", ".join(report.applied))
+        pool = open_pool(config.dsn)
+        self._parts.callback(pool.close)
+        with pool.connection() as connection:
+            make_partitions(connection, system_clock())
+        with pool.connection() as connection:
+            first_admin_link = ensure_first_admin_link(connection, base_url, system_clock())
+
+        live = LiveFeed(config.dsn, pool)
+        live.start()
+        self._parts.callback(live.close)
+        self._start_http(AppServices(pool=pool, config=config, clock=system_clock, live=live), listener)
+        self._start_work(config, pool, anchors, base_url)
+        return first_admin_link
+
+    def _start_work(self, config: GatewayConfig, pool: Pool, anchors: TrustAnchors, base_url: str) -> None:
+        channels: list[Channel] = [LogChannel()]
+        if config.webhook_url:
+            channels.append(WebhookChannel(config.webhook_url))
+        pager = Pager(pool, channels, system_clock)
+        pager.start()
+        self._parts.callback(pager.stop)
+        housekeeping = Housekeeping(pool, system_clock)
+        housekeeping.start()
+        self._parts.callback(housekeeping.stop)
+        paging = Paging(tuple(channel.name for channel in channels), config.zone, base_url, system_clock)
+        projection = HospitalProjection(CheckIn(lambda: anchors, config.zone), Stock(config.zone))
+        committer = Committer(pool, projection, TemperatureJudge(paging))
+        self.ingest = IngestWorker(config.mqtt, committer, system_clock, on_alarm=pager.wake)
+        self.ingest.start()
+        self._parts.callback(self.ingest.stop)
+
+    def _start_http(self, services: AppServices, listener: socket.socket) -> None:
+        server = _HttpServer(_make_app(services), listener)
+        server.start()
+        # Stopped before the live feed: open SSE answers end when the feed closes, so that comes first of the two.
+        self._parts.callback(server.stop)
+        if isinstance(services.live, LiveFeed):
+            self._parts.callback(services.live.close)
+
+
+def _make_app(services: AppServices) -> FastAPI:
+    from gateway.api.app import create_app  # noqa: PLC0415 - pages and templates are loaded when they are served
+
+    return create_app(services)
+
+
+def _load_anchors(config: GatewayConfig) -> TrustAnchors:
+    parts = []
+    for file in config.trust_anchor_files:
+        try:
+            parts.append(TrustAnchors.from_pem(file.read_bytes()))
+        except (OSError, TrustAnchorError) as error:
+            raise ConfigError(f"trust_anchor_files: got {str(file)!r}: {error}") from None
+    if not parts:
+        _LOG.warning("no trust_anchor_files: no health card can be verified")
+    return TrustAnchors.joined(parts)
+
+
+def _listen(config: GatewayConfig) -> socket.socket:
+    """Bound before anything else starts: a taken port is found at once, and a free one is known."""
+    http = config.http
+    try:
+        family = socket.getaddrinfo(http.host, http.port, type=socket.SOCK_STREAM)[0][0]
+        return socket.create_server((http.host, http.port), family=family)
+    except OSError as error:
+        raise ConfigError(
+            f"http: can't listen on {http.host}:{http.port}: {error}; choose another host or port"
+        ) from None
+
+
+class _HttpServer:
+    """uvicorn in a thread; signals stay with the command."""
+
+    def __init__(self, app: FastAPI, listener: socket.socket) -> None:
+        self._listener = listener
+        self._server = uvicorn.Server(
+            uvicorn.Config(app, log_config=None, access_log=False, lifespan="on", timeout_graceful_shutdown=3)
+        )
+        self._thread = threading.Thread(
+            target=self._server.run, kwargs={"sockets": [listener]}, name="http", daemon=True
+        )
+
+    def start(self) -> None:
+        self._thread.start()
+        waited = threading.Event()
+        for _ in range(int(_START_TIMEOUT_S / 0.02)):
+            if self._server.started:
+                return
+            if not self._thread.is_alive():
+                break
+            waited.wait(0.02)
+        self.stop()
+        raise StartError("the HTTP server did not come up; see the log for its reason")
+
+    def stop(self) -> None:
+        self._server.should_exit = True
+        self._thread.join(timeout=15.0)

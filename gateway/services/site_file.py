@@ -1,0 +1,280 @@
+"""A site file: places, devices, products, patients and cards, taken over from one JSON or TOML file.
+
+Checked whole before anything is written; taken over in one transaction; taken over twice it changes nothing. What the
+file doesn't mention stays as it is.
+"""
+
+import json
+import tomllib
+import uuid
+from collections.abc import Iterator, Sequence
+from datetime import date
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import psycopg
+import pydantic
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+
+from edge.contracts.base import Name
+from gateway.db.pool import Connection
+from gateway.errors import SiteFileError
+from gateway.services.stock_books import place_account
+
+Text = Annotated[str, StringConstraints(min_length=1, max_length=300, pattern=r"\A[^\x00-\x1f]+\z")]
+PlaceId = Annotated[str, StringConstraints(pattern=r"\A[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\z")]
+
+
+class _Item(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class PlaceItem(_Item):
+    """A place; watched if it has a temperature limit."""
+
+    place_id: PlaceId
+    parent_place_id: PlaceId | None = None
+    kind: Literal["site", "store", "fridge", "shelf", "ward", "desk"]
+    name_vi: Text
+    name_en: Text
+    temperature_low_celsius: float | None = None
+    temperature_high_celsius: float | None = None
+    alarm_after_s: Annotated[int, Field(ge=0, le=86400)] = 600
+
+    @model_validator(mode="after")
+    def _limits_in_order(self) -> "PlaceItem":
+        low, high = self.temperature_low_celsius, self.temperature_high_celsius
+        if low is not None and high is not None and low >= high:
+            raise ValueError(f"temperature_low_celsius {low} must be below temperature_high_celsius {high}")
+        return self
+
+
+class DeviceItem(_Item):
+    """Where a device stands and what a scan there means."""
+
+    site: Name
+    edge_node: Name
+    device_id: Name
+    place_id: PlaceId | None = None
+    scan_action: Literal["receive", "issue", "lookup"] = "lookup"
+
+
+class ProductItem(_Item):
+    """A medicinal product's pack."""
+
+    gtin: Annotated[str, StringConstraints(pattern=r"\A[0-9]{14}\z")]
+    name_vi: Text
+    name_en: Text
+    registration_number: Text | None = None
+    base_unit_vi: Text
+    base_unit_en: Text
+    units_per_pack: Annotated[int, Field(ge=1, le=1_000_000)] = 1
+
+
+class PatientItem(_Item):
+    """A patient."""
+
+    patient_id: uuid.UUID
+    patient_number: Text
+    full_name: Text
+    birth_date: date
+    sex: Literal["male", "female", "other", "unknown"]
+    insurance_number: Text | None = None
+    allergy_flag: bool = False
+
+
+class CardItem(_Item):
+    """A health card and whose it is."""
+
+    card_id: Annotated[str, StringConstraints(pattern=r"\A[0-9a-f]{32}\z")]
+    patient_id: uuid.UUID
+    state: Literal["active", "lost", "revoked", "expired"] = "active"
+
+
+class SiteFile(_Item):
+    """The whole file; valid in itself if it exists."""
+
+    places: tuple[PlaceItem, ...] = ()
+    devices: tuple[DeviceItem, ...] = ()
+    products: tuple[ProductItem, ...] = ()
+    patients: tuple[PatientItem, ...] = ()
+    cards: tuple[CardItem, ...] = ()
+
+
+def load_site_file(path: Path) -> SiteFile:
+    """Read and check a file; JSON unless its name ends in `.toml`.
+
+    Raises:
+        SiteFileError: unreadable, not JSON or TOML, or an item with a wrong key or value; names the first.
+    """
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+        table: Any = tomllib.loads(text) if path.suffix == ".toml" else json.loads(text)
+    except (OSError, ValueError) as error:
+        raise SiteFileError(f"site file {str(path)!r} can't be read: {error}") from None
+    return parse_site(table)
+
+
+def parse_site(table: object) -> SiteFile:
+    """Check a site given as plain data.
+
+    Raises:
+        SiteFileError: an item with a wrong key or value, or given twice; names it.
+    """
+    try:
+        site = SiteFile.model_validate_json(json.dumps(table, default=str))
+    except pydantic.ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "site file"
+        raise SiteFileError(f"site file: {where}: got {first['input']!r:.120}: {first['msg']}") from None
+    _refuse_doubles(site)
+    return site
+
+
+def _refuse_doubles(site: SiteFile) -> None:
+    keys: tuple[tuple[str, Sequence[object]], ...] = (
+        ("places", [item.place_id for item in site.places]),
+        ("devices", [(item.site, item.edge_node, item.device_id) for item in site.devices]),
+        ("products", [item.gtin for item in site.products]),
+        ("patients", [str(item.patient_id) for item in site.patients]),
+        ("patients (patient_number)", [item.patient_number for item in site.patients]),
+        ("cards", [item.card_id for item in site.cards]),
+    )
+    for table, names in keys:
+        seen: set[object] = set()
+        for index, name in enumerate(names):
+            if name in seen:
+                raise SiteFileError(f"site file: {table}.{index}: {name!r} stands there twice: leave one")
+            seen.add(name)
+
+
+def import_site(connection: Connection, site: SiteFile) -> dict[str, int]:
+    """Take the file over, in the caller's transaction; how many items of each table it has.
+
+    Raises:
+        SiteFileError: an item refers to something that is neither in the file nor in the database, or contradicts it.
+    """
+    with connection.transaction():
+        _check_references(connection, site)
+        _import_places(connection, site.places)
+        for device in site.devices:
+            _import_device(connection, device)
+        for product in site.products:
+            _run(connection, "products", product.gtin, _PRODUCT, product.model_dump())
+        for patient in site.patients:
+            _run(connection, "patients", str(patient.patient_id), _PATIENT, patient.model_dump())
+        for card in site.cards:
+            _run(connection, "cards", card.card_id, _CARD, card.model_dump())
+    return {name: len(getattr(site, name)) for name in SiteFile.model_fields}
+
+
+_PLACE = """\
+INSERT INTO place (place_id, parent_place_id, kind, name_vi, name_en, temperature_low_celsius,
+    temperature_high_celsius, alarm_after_s)
+VALUES (%(place_id)s, %(parent_place_id)s, %(kind)s, %(name_vi)s, %(name_en)s, %(temperature_low_celsius)s,
+    %(temperature_high_celsius)s, %(alarm_after_s)s)
+ON CONFLICT (place_id) DO UPDATE SET parent_place_id = excluded.parent_place_id, kind = excluded.kind,
+    name_vi = excluded.name_vi, name_en = excluded.name_en,
+    temperature_low_celsius = excluded.temperature_low_celsius,
+    temperature_high_celsius = excluded.temperature_high_celsius, alarm_after_s = excluded.alarm_after_s"""
+
+_DEVICE = """\
+INSERT INTO device (site, edge_node, device_id, place_id, scan_action)
+VALUES (%(site)s, %(edge_node)s, %(device_id)s, %(place_id)s, %(scan_action)s)
+ON CONFLICT (site, edge_node, device_id)
+DO UPDATE SET place_id = excluded.place_id, scan_action = excluded.scan_action"""
+
+_PRODUCT = """\
+INSERT INTO product (gtin, name_vi, name_en, registration_number, base_unit_vi, base_unit_en, units_per_pack)
+VALUES (%(gtin)s, %(name_vi)s, %(name_en)s, %(registration_number)s, %(base_unit_vi)s, %(base_unit_en)s,
+    %(units_per_pack)s)
+ON CONFLICT (gtin) DO UPDATE SET name_vi = excluded.name_vi, name_en = excluded.name_en,
+    registration_number = excluded.registration_number, base_unit_vi = excluded.base_unit_vi,
+    base_unit_en = excluded.base_unit_en, units_per_pack = excluded.units_per_pack"""
+
+_PATIENT = """\
+INSERT INTO patient (patient_id, patient_number, full_name, birth_date, sex, insurance_number, allergy_flag)
+VALUES (%(patient_id)s, %(patient_number)s, %(full_name)s, %(birth_date)s, %(sex)s, %(insurance_number)s,
+    %(allergy_flag)s)
+ON CONFLICT (patient_id) DO UPDATE SET patient_number = excluded.patient_number, full_name = excluded.full_name,
+    birth_date = excluded.birth_date, sex = excluded.sex, insurance_number = excluded.insurance_number,
+    allergy_flag = excluded.allergy_flag"""
+
+_CARD = """\
+INSERT INTO card (card_id, patient_id, state) VALUES (%(card_id)s, %(patient_id)s, %(state)s)
+ON CONFLICT (card_id) DO UPDATE SET state = excluded.state, state_changed_at = now()
+WHERE card.state <> excluded.state"""
+
+
+def _run(connection: Connection, table: str, name: str, statement: str, values: dict[str, Any]) -> None:
+    try:
+        with connection.transaction():
+            connection.execute(statement.encode(), values)
+    except psycopg.IntegrityError as error:
+        detail = error.diag.message_detail or error.diag.message_primary or str(error)
+        raise SiteFileError(f"site file: {table}: {name!r} contradicts what is in the database: {detail}") from None
+
+
+def _import_places(connection: Connection, places: Sequence[PlaceItem]) -> None:
+    """Parents first, whatever their order in the file."""
+    for place in _parents_first(places):
+        before = _limits(connection, place.place_id)
+        _run(connection, "places", place.place_id, _PLACE, place.model_dump())
+        place_account(connection, place.place_id)
+        if before is not None and before != _limits(connection, place.place_id):
+            # What was remembered belongs to the old limits; the next reading is judged afresh by the new ones.
+            connection.execute(
+                "DELETE FROM temperature_watch WHERE device_key IN (SELECT device_key FROM device WHERE place_id = %s)",
+                (place.place_id,),
+            )
+
+
+def _parents_first(places: Sequence[PlaceItem]) -> Iterator[PlaceItem]:
+    waiting = {place.place_id: place for place in places}
+    while waiting:
+        ready = [place for place in waiting.values() if place.parent_place_id not in waiting]
+        if not ready:
+            raise SiteFileError(f"site file: places: {sorted(waiting)} are each other's parents: break the circle")
+        for place in ready:
+            del waiting[place.place_id]
+        yield from ready
+
+
+def _limits(connection: Connection, place_id: str) -> tuple[Any, ...] | None:
+    return connection.execute(
+        "SELECT temperature_low_celsius, temperature_high_celsius, alarm_after_s FROM place WHERE place_id = %s",
+        (place_id,),
+    ).fetchone()
+
+
+def _import_device(connection: Connection, device: DeviceItem) -> None:
+    identity = (device.site, device.edge_node, device.device_id)
+    moved = connection.execute(
+        "SELECT device_key FROM device WHERE site = %s AND edge_node = %s AND device_id = %s"
+        " AND place_id IS DISTINCT FROM %s",
+        (*identity, device.place_id),
+    ).fetchone()
+    if moved is not None:
+        connection.execute("DELETE FROM temperature_watch WHERE device_key = %s", moved)
+    _run(connection, "devices", "/".join(identity), _DEVICE, device.model_dump())
+
+
+def _check_references(connection: Connection, site: SiteFile) -> None:
+    places = {item.place_id for item in site.places} | _ids(connection, "SELECT place_id FROM place")
+    patients = {str(item.patient_id) for item in site.patients} | _ids(
+        connection, "SELECT patient_id::text FROM patient"
+    )
+    wanted: list[tuple[str, str, str | None, set[str]]] = []
+    for index, place in enumerate(site.places):
+        wanted.append((f"places.{index}.parent_place_id", "place", place.parent_place_id, places))
+    for index, device in enumerate(site.devices):
+        wanted.append((f"devices.{index}.place_id", "place", device.place_id, places))
+    for index, card in enumerate(site.cards):
+        wanted.append((f"cards.{index}.patient_id", "patient", str(card.patient_id), patients))
+    for where, what, name, known in wanted:
+        if name is not None and name not in known:
+            raise SiteFileError(f"site file: {where}: no {what} {name!r}, neither in the file nor in the database")
+
+
+def _ids(connection: Connection, query: str) -> set[str]:
+    return {str(row[0]) for row in connection.execute(query.encode())}
