@@ -55,11 +55,13 @@ class SpeedMindfulLine:
                 self._from_host(os.read(self._host, 4096))
 
     def _from_host(self, data: bytes) -> None:
-        if data.startswith(ACK) and self.speed != self._next_speed:
-            # Sent at the old speed, though the host may have changed its own by the time that we look.
+        host_speed = termios.tcgetattr(self._host)[4]
+        if self.speed != self._next_speed and (data.startswith(ACK) or host_speed == self._next_speed):
+            # A pseudo-terminal forgets an acknowledgement when its host changes the speed at once, and shows the new
+            # speed for one that was sent at the old.
             self.speed = self._next_speed
-            data = data[len(ACK) :]
-        if not data or termios.tcgetattr(self._host)[4] != self.speed:
+            data = data.removeprefix(ACK)
+        if not data or host_speed != self.speed:
             return
         at = data.find(SET_BAUD_RATE)
         if at >= 0:
