@@ -1,0 +1,88 @@
+"""The status file of an agent: what it is doing, for `medtap edge status`, scripts and service managers."""
+
+import os
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+_PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
+
+
+class _Status(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+
+class StreamStatus(_Status):
+    """One stream: `last_seq - acknowledged_seq` rows wait for the gateway."""
+
+    epoch: str
+    last_seq: int
+    acknowledged_seq: int
+
+
+class DeviceEntry(_Status):
+    """One device, as its supervisor sees it."""
+
+    state: Literal["starting", "up", "down"]
+    reason: str
+    driver: str
+
+
+class NodeStatus(_Status):
+    """The whole file."""
+
+    site: str
+    edge_node: str
+    pid: int
+    boot_id: str
+    written_at: datetime
+    """A running agent writes every second: older than some seconds, and it does not run."""
+    running: bool
+    """False in the last words of an agent that ended in order."""
+    connected: bool
+    """To the broker; says nothing of the gateway."""
+    link_error: str
+    """Why there is no connection, or why the last one ended."""
+    clock_offset_s: float | None
+    """Seconds that this machine's clock is ahead of the gateway's; None before its first answer."""
+    streams: dict[str, StreamStatus]
+    readings_committed: int
+    """Ever committed to the present outbox file."""
+    events_committed: int
+    """Ever committed to the present outbox file."""
+    frames_sent: int
+    """By this run."""
+    acks_ignored: dict[str, int]
+    """By this run, by reason."""
+    devices: dict[str, DeviceEntry]
+    rss_mb: Annotated[float, Field(ge=0)]
+    """Memory of the process that is in RAM, in MB (10^6 bytes)."""
+
+
+def write_status(path: Path, status: NodeStatus) -> None:
+    """Replace the file as a whole: a reader sees the old one or the new one.
+
+    Raises:
+        OSError: it can't be written.
+    """
+    new = path.with_name(path.name + ".new")
+    new.write_text(status.model_dump_json(indent=1) + "\n", encoding="utf-8")
+    new.replace(path)
+
+
+def read_status(path: Path) -> NodeStatus:
+    """What the agent last said of itself.
+
+    Raises:
+        FileNotFoundError: it has not run yet.
+        pydantic.ValidationError: another version wrote it.
+    """
+    return NodeStatus.model_validate_json(path.read_bytes())
+
+
+def rss_mb() -> float:
+    """Resident memory of this process in MB (10^6 bytes); proc(5): the second field of statm, in pages."""
+    resident_pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
+    return round(resident_pages * _PAGE_BYTES / 1e6, 1)
