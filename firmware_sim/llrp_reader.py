@@ -20,7 +20,7 @@ from firmware_sim.counts import Counts
 from firmware_sim.llrp_capabilities import capabilities_response, failure, success
 from firmware_sim.llrp_inventory import Inventory
 from firmware_sim.llrp_rospecs import RoSpecEntry, RoSpecTable
-from firmware_sim.loop_thread import LoopThread
+from firmware_sim.loop_thread import LoopThread, stop_accepting
 from firmware_sim.tag_field import TagField, UhfTag
 
 _HEADER_BYTES = 10
@@ -149,6 +149,7 @@ class LlrpReader:
         return server
 
     async def _power_off(self, server: asyncio.Server) -> None:
+        await stop_accepting(server)
         server.close()
         await self._drop()
         self._rospecs.clear()

@@ -6,6 +6,8 @@ from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
 _Result = TypeVar("_Result")
+_TURNS = 5
+"""Turns of the loop from an accepted socket to a handler that runs: accept task, transport, connection_made, task."""
 
 
 class LoopThread:
@@ -44,4 +46,17 @@ class LoopThread:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         # One turn more, so that closed transports run their connection_lost callbacks.
+        await asyncio.sleep(0)
+
+
+async def stop_accepting(server: asyncio.Server) -> None:
+    """Take no more connections, and let those taken already reach their handlers, so that they can be closed properly.
+
+    Closing an asyncio server while it accepts leaks the accepted socket (seen with Python 3.11: the accept task fails
+    on the closed server). To be called in the server's own loop, before `close`.
+    """
+    loop = asyncio.get_running_loop()
+    for listener in server.sockets:
+        loop.remove_reader(listener.fileno())
+    for _ in range(_TURNS):
         await asyncio.sleep(0)

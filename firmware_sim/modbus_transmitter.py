@@ -17,7 +17,7 @@ from pymodbus.server import ModbusSerialServer, ModbusTcpServer
 from pymodbus.simulator import DataType, SimData, SimDevice
 
 from firmware_sim.counts import Counts
-from firmware_sim.loop_thread import LoopThread
+from firmware_sim.loop_thread import LoopThread, stop_accepting
 from firmware_sim.pty_link import PtyPair
 
 _UNKNOWN_UNIT = 0
@@ -145,6 +145,8 @@ class ModbusTransmitter:
 
     @staticmethod
     async def _stop_server(server: ModbusTcpServer | ModbusSerialServer) -> None:
+        if isinstance(server, ModbusTcpServer):
+            await stop_accepting(cast("asyncio.Server", server.transport))
         await server.shutdown()  # type: ignore[no-untyped-call]  # pymodbus leaves it without annotation
         # The transports of a closed server end in their own callbacks.
         await asyncio.sleep(0)
