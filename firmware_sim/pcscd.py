@@ -83,7 +83,7 @@ class Pcscd:
     @property
     def process_id(self) -> int | None:
         """The daemon's, while it runs."""
-        return self._process.pid if self._process is not None else None
+        return self._process.pid if self._process is not None and self._process.poll() is None else None
 
     def start(self) -> None:
         """Start and wait until it serves.
@@ -94,7 +94,7 @@ class Pcscd:
         reason = missing()
         if reason:
             raise PcscdUnavailableError(reason)
-        if self._process is not None and self._process.poll() is None:
+        if self.process_id is not None:
             return
         self._end_process()
         self._directory.mkdir(mode=0o755, exist_ok=True)
@@ -163,8 +163,7 @@ class Pcscd:
     def _wait_until_ready(self) -> None:
         deadline = time.monotonic() + _START_DEADLINE_S
         while "daemon ready" not in self.log_text:
-            ended = self._process is None or self._process.poll() is not None
-            if ended or time.monotonic() > deadline:
+            if self.process_id is None or time.monotonic() > deadline:
                 log = self.log_text[-2000:]
                 self.stop()
                 raise PcscdUnavailableError(f"pcscd did not start; its log ends: {log!r}")

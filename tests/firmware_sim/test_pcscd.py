@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -93,7 +94,7 @@ def test_a_killed_starter_leaves_no_daemon_behind(daemon_here: None) -> None:
         from firmware_sim.pcscd import Pcscd
         daemon = Pcscd()
         daemon.start()
-        print(daemon.process_id, flush=True)
+        print(daemon.process_id, daemon.socket_path.parent, flush=True)
         time.sleep(60)
     """
     with subprocess.Popen(
@@ -103,10 +104,12 @@ def test_a_killed_starter_leaves_no_daemon_behind(daemon_here: None) -> None:
         text=True,
     ) as process:
         assert process.stdout is not None
-        daemon_id = int(process.stdout.readline())
+        first, directory = process.stdout.readline().split()
+        daemon_id = int(first)
         assert runs(daemon_id)
         process.send_signal(signal.SIGKILL)
     until(lambda: not runs(daemon_id), "the daemon's end")
+    shutil.rmtree(directory)  # nobody is left who could
 
 
 @pytest.mark.pcsc_stack
@@ -127,7 +130,7 @@ def test_a_daemon_that_died_by_itself_is_started_anew(daemon_here: None) -> None
         first = daemon.process_id
         assert first is not None
         os.kill(first, signal.SIGKILL)
-        until(lambda: not runs(first), "the kill")
+        until(lambda: daemon.process_id is None, "the kill")
         daemon.start()
         assert daemon.process_id not in (None, first)
 
