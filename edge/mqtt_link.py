@@ -18,6 +18,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
+from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from edge.config import BrokerConfig
 from edge.delivery import Outgoing
@@ -136,7 +137,7 @@ class MqttLink:
             if left_s <= 0:
                 raise LinkError(f"broker {where}: no answer to CONNECT within {CONNECT_TIMEOUT_S:.0f} s")
             self._work(left_s)
-        client.subscribe([(topic, mqtt.SubscribeOptions(qos=QOS)) for topic in subscriptions])
+        client.subscribe([(topic, SubscribeOptions(qos=QOS)) for topic in subscriptions])
 
     def publish(self, message: Outgoing) -> None:
         """See Link."""
@@ -282,7 +283,7 @@ class MqttLink:
             self._lost = f"the connection was lost: {reason}" + (f": {mend}" if mend else "")
 
     def _on_message(self, _client: mqtt.Client, _data: object, message: mqtt.MQTTMessage) -> None:
-        self._received.append(Received(message.topic, message.payload))
+        self._received.append(Received(message.topic, bytes(message.payload)))
 
     def _on_publish(self, _client: mqtt.Client, _data: object, mid: int, reason: ReasonCode, _p: object) -> None:
         self._unconfirmed.discard(mid)

@@ -1,0 +1,203 @@
+"""The shipped uplink over a real MQTT 5 broker, against a model gateway on its other side."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from random import Random
+
+import paho.mqtt.client as mqtt
+import pytest
+from paho.mqtt.enums import CallbackAPIVersion
+from paho.mqtt.subscribeoptions import SubscribeOptions
+
+from edge.clock import SystemClock
+from edge.config import BrokerConfig
+from edge.contracts import topics
+from edge.contracts.node_state import NODE_STATE, Birth, Death
+from edge.contracts.streams import Stream
+from edge.delivery import Delivery, Outgoing
+from edge.mqtt_link import LinkError, MqttLink
+from edge.outbox import Outbox
+from edge.uplink import Uplink
+from medtap.services.broker import EmbeddedBroker
+from tests.edge.delivery_kit import SENDER, ModelGateway, SetClock, reading, scan
+
+pytestmark = pytest.mark.integration
+
+
+def eventually(condition: Callable[[], object], within_s: float = 20.0) -> None:
+    deadline = time.monotonic() + within_s
+    while not condition():
+        assert time.monotonic() < deadline, "did not happen in time"
+        time.sleep(0.01)
+
+
+class GatewayOnBroker:
+    """The model gateway behind a real broker."""
+
+    def __init__(self, broker: EmbeddedBroker) -> None:
+        self.model = ModelGateway()
+        self.lock = threading.Lock()
+        self.states: list[Birth | Death] = []
+        self.client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id="model-gateway", protocol=mqtt.MQTTv5)
+        self.client.on_connect = lambda client, *_: client.subscribe(
+            [
+                (topic, SubscribeOptions(qos=1))
+                for topic in (topics.STATE_FILTER, topics.HELLO_FILTER, topics.UP_FILTER)
+            ]
+        )
+        self.client.on_message = self._take
+        self.client.reconnect_delay_set(1, 1)
+        self.client.connect(broker.host, broker.port)
+        self.client.loop_start()
+
+    def _take(self, client: mqtt.Client, _data: object, message: mqtt.MQTTMessage) -> None:
+        if message.topic.endswith("/state"):
+            if message.payload:
+                self.states.append(NODE_STATE.validate_json(message.payload))
+            return
+        with self.lock:
+            answers = self.model.take(Outgoing(message.topic, bytes(message.payload)), datetime.now(UTC))
+        for answer in answers:
+            client.publish(answer.topic, answer.payload, qos=1)
+
+    def arrived(self, stream: Stream) -> list[str]:
+        with self.lock:
+            return self.model.arrived(stream)
+
+    def stop(self) -> None:
+        self.client.publish(topics.state(SENDER), b"", qos=1, retain=True).wait_for_publish(2)
+        self.client.disconnect()
+        self.client.loop_stop()
+
+
+class Node:
+    """An outbox with an uplink."""
+
+    def __init__(self, broker: EmbeddedBroker, directory: Path) -> None:
+        self.clock = SystemClock()
+        self.outbox = Outbox(directory / "outbox.sqlite3", self.clock, node_name="pharmacy-1", telemetry_group_rows=10)
+        random = Random(1)  # noqa: S311 - jitter
+        self.delivery = Delivery(SENDER, self.outbox, self.clock, software_version="0.1.0", random=random)
+        self.link = MqttLink(BrokerConfig(host=broker.host, port=broker.port), "medtap-nhi-dong-1-pharmacy-1")
+        self.uplink = Uplink(self.link, self.delivery, self.clock, random=random)
+        self.outbox.listen(lambda _stream: self.uplink.wake())
+        self.uplink.start()
+
+    def stop(self, drain_s: float = 5.0) -> None:
+        assert self.uplink.stop(drain_s)
+        self.link.dispose()
+        self.outbox.close()
+
+
+@pytest.fixture
+def gateway(own_broker: EmbeddedBroker) -> Iterator[GatewayOnBroker]:
+    server = GatewayOnBroker(own_broker)
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def node(own_broker: EmbeddedBroker, tmp_path: Path) -> Iterator[Node]:
+    one = Node(own_broker, tmp_path)
+    yield one
+    one.stop()
+
+
+def test_rows_of_both_streams_arrive_once_and_are_acknowledged(gateway: GatewayOnBroker, node: Node) -> None:
+    clock = SetClock()
+    for number in range(200):
+        node.outbox.append_event(scan(number, clock))
+        node.outbox.append_telemetry(reading(number, clock))
+    eventually(lambda: node.delivery.drained)
+    assert gateway.arrived(Stream.EVENTS) == [f"scan {number}" for number in range(200)]
+    assert gateway.arrived(Stream.TELEMETRY) == [f"reading {number}" for number in range(200)]
+    offset_s = node.delivery.clock_offset_s
+    assert offset_s is not None
+    assert abs(offset_s) < 1.0
+
+
+def test_birth_stands_while_the_node_lives_and_a_planned_death_after_its_end(
+    own_broker: EmbeddedBroker, gateway: GatewayOnBroker, tmp_path: Path
+) -> None:
+    node = Node(own_broker, tmp_path)
+    eventually(lambda: gateway.states)
+    birth = gateway.states[-1]
+    assert isinstance(birth, Birth)
+    assert birth.boot_id == node.clock.boot_id
+    assert {state.stream for state in birth.streams} == set(Stream)
+    node.stop()
+    eventually(lambda: isinstance(gateway.states[-1], Death))
+    assert gateway.states[-1] == Death(
+        site="nhi-dong-1", edge_node="pharmacy-1", boot_id=node.clock.boot_id, planned=True
+    )
+
+
+def test_a_death_that_is_published_while_the_node_lives_is_contradicted(gateway: GatewayOnBroker, node: Node) -> None:
+    eventually(lambda: gateway.states)
+    late_will = Death(site="nhi-dong-1", edge_node="pharmacy-1", boot_id="f" * 16)
+    gateway.client.publish(topics.state(SENDER), late_will.model_dump_json(), qos=1, retain=True)
+    eventually(lambda: late_will in gateway.states and isinstance(gateway.states[-1], Birth))
+
+
+def test_a_killed_broker_that_forgot_everything_costs_nothing(
+    own_broker: EmbeddedBroker, gateway: GatewayOnBroker, node: Node
+) -> None:
+    clock = SetClock()
+    for number in range(50):
+        node.outbox.append_event(scan(number, clock))
+    own_broker.kill()
+    eventually(lambda: not node.uplink.connected)
+    for number in range(50, 100):
+        node.outbox.append_event(scan(number, clock))
+    own_broker.start()
+    eventually(lambda: node.delivery.drained, 40)
+    assert gateway.arrived(Stream.EVENTS) == [f"scan {number}" for number in range(100)]
+    assert "lost" in node.uplink.last_error or "refused" in node.uplink.last_error
+
+
+def test_an_orderly_end_waits_for_the_last_acknowledgement(
+    own_broker: EmbeddedBroker, gateway: GatewayOnBroker, tmp_path: Path
+) -> None:
+    node = Node(own_broker, tmp_path)
+    eventually(lambda: node.delivery.counters.acks_used >= 2)
+    for number in range(30):
+        node.outbox.append_event(scan(number, SetClock()))
+    node.stop()
+    assert len(gateway.arrived(Stream.EVENTS)) == 30
+    assert node.outbox.marks(Stream.EVENTS).acknowledged_seq == 30
+
+
+def test_the_end_does_not_wait_for_a_gateway_that_is_away(own_broker: EmbeddedBroker, tmp_path: Path) -> None:
+    node = Node(own_broker, tmp_path)
+    node.outbox.append_event(scan(1, SetClock()))
+    node.stop(drain_s=0.2)
+    assert node.outbox.marks(Stream.EVENTS).acknowledged_seq == 0
+
+
+def test_an_exception_in_the_protocol_ends_the_connection_and_not_the_thread(
+    gateway: GatewayOnBroker, node: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    eventually(lambda: node.delivery.counters.acks_used >= 2)
+    failures = iter([RuntimeError("a defect")])
+    take = node.delivery.received
+
+    def fail_once(topic: str, payload: bytes) -> None:
+        for failure in failures:
+            raise failure
+        take(topic, payload)
+
+    monkeypatch.setattr(node.delivery, "received", fail_once)
+    node.outbox.append_event(scan(1, SetClock()))
+    eventually(lambda: node.delivery.drained)
+    assert node.uplink.alive
+    assert gateway.arrived(Stream.EVENTS) == ["scan 1"]
+
+
+def test_a_broker_that_is_away_is_named(tmp_path: Path) -> None:
+    link = MqttLink(BrokerConfig(host="127.0.0.1", port=1), "somebody")
+    with pytest.raises(LinkError, match=r"broker 127\.0\.0\.1:1: .*[Cc]onnection refused"):
+        link.open(Outgoing("medtap/v1/s/e/state", b"{}", retain=True), ())
+    link.dispose()
