@@ -11,7 +11,7 @@ from urllib.parse import quote, unquote, unquote_plus
 
 from inventory.digital_link_rules import NOT_ATTRIBUTES, QUALIFIERS, is_qualifier_of, qualifiers_in_order
 from inventory.element import Element
-from inventory.element_string import Split, check_format
+from inventory.element_string import Split, check_format, needs_separator
 from inventory.errors import CodeError
 from inventory.problem import Problem
 
@@ -51,7 +51,7 @@ def _split(uri: str) -> Split:
     attributes = _take_query(found["query"] or "", path)
     elements = (*path, *attributes)
     problems = tuple(problem for element in elements if (problem := check_format(element)) is not None)
-    return Split(elements, problems)
+    return Split(tuple(element for element in elements if check_format(element) is None), problems)
 
 
 def _take_path(path: str, uri: str) -> list[Element]:
@@ -122,5 +122,7 @@ def write_digital_link(elements: Iterable[Element], stem: str = CANONICAL_STEM) 
     for name in values:
         if name in NOT_ATTRIBUTES or is_qualifier_of(key, name):
             raise CodeError("attribute", f"({name}) must not stand in the query part after ({key})")
-    query = "&".join(f"{name}={quote(value, safe='')}" for name, value in values.items())
+    # Elements of predefined length first, as GS1's own engine writes them; otherwise in the order given.
+    names = sorted(values, key=needs_separator)
+    query = "&".join(f"{name}={quote(values[name], safe='')}" for name in names)
     return f"{uri}?{query}" if query else uri

@@ -66,7 +66,12 @@ def _take_segment(segment: str, elements: list[Element]) -> Problem | None:
                 config=ParseConfig(separator_chars=(), gs1_element_strings_verify_date=False),
             )
         except ParseError:
-            return _explain(rest)
+            dated = _take_date(rest)
+            if dated is None:
+                return _explain(rest)
+            elements.append(dated)
+            rest = rest[len(dated.ai) + len(dated.value) :]
+            continue
         rest = rest[len(found.ai.ai) + len(found.value) :]
         if rest and found.ai.separator_required:
             text = f"({found.ai.ai}){found.value} goes on with {rest!r}: too long, or a separator was lost; " + (
@@ -77,24 +82,38 @@ def _take_segment(segment: str, elements: list[Element]) -> Problem | None:
     return None
 
 
+def _take_date(text: str) -> Element | None:
+    """A date that biip's pattern refuses is still one element, so that what follows it can be read.
+
+    Its day or month is wrong, which the content rules will say: such a pack must at least be quarantinable.
+    """
+    ai = find_ai(text)
+    if ai is None or ai.separator_required or not ai.format.endswith("+N6"):
+        return None
+    value = text[len(ai.ai) : len(ai.ai) + 6]
+    return Element(ai.ai, value) if re.fullmatch(r"[0-9]{6}", value) else None
+
+
 def split_bracketed(text: str) -> Split:
     r"""Split what people write: `(01)...(10)...`, a literal opening bracket written as `\(`."""
     elements: list[Element] = []
+    problems: list[Problem] = []
     position = 0
     while position < len(text):
         found = _BRACKETED.match(text, position)
         if found is None:
             problem = Problem("bracket", f"{text[position:]!r}: expected (AI) of two to four digits, then its value")
-            return Split(tuple(elements), (problem,))
+            return Split(tuple(elements), (*problems, problem))
         element = Element(found[1], found[2].replace("\\(", "("))
-        problem_or_none = check_format(element)
-        if problem_or_none is not None:
-            return Split(tuple(elements), (problem_or_none,))
-        elements.append(element)
+        wrong = check_format(element)
+        if wrong is None:
+            elements.append(element)
+        else:
+            problems.append(wrong)
         position = found.end()
-    if not elements:
+    if not elements and not problems:
         return Split((), (Problem("empty", "no element in the code"),))
-    return Split(tuple(elements))
+    return Split(tuple(elements), tuple(problems))
 
 
 def check_format(element: Element) -> Problem | None:
@@ -104,9 +123,10 @@ def check_format(element: Element) -> Problem | None:
         return Problem("unknown_ai", f"({element.ai}) is not a GS1 Application Identifier")
     if not element.value:
         return Problem("length", f"({element.ai}) has no value")
-    if not _is_printable_ascii(element.value) or re.fullmatch(ai.pattern, element.ai + element.value) is None:
-        return _explain(element.ai + element.value)
-    return None
+    whole = element.ai + element.value
+    if _is_printable_ascii(element.value) and re.fullmatch(ai.pattern, whole) is not None:
+        return None
+    return None if _take_date(whole) == element else _explain(whole)
 
 
 def find_ai(text: str) -> GS1ApplicationIdentifier | None:
@@ -137,8 +157,6 @@ def _explain(text: str) -> Problem:
             kind = "a digit" if numeric else "a character of the GS1 set 82"
             text = f"({ai.ai}){value}: {character!r} at position {position + 1} is not {kind}"
             return Problem("character", text)
-    if expected == "N6" and re.fullmatch(r"[0-9]{6,}", value) is not None:
-        return Problem("date", f"({ai.ai}){value[:6]}: not a date YYMMDD")
     return Problem("length", f"({ai.ai}){value}: expected {expected} (GS1 notation), got {len(value)} characters")
 
 

@@ -34,12 +34,14 @@ def read_digits(request: ScanRequest, digits: str) -> ParsedScan:
     if len(digits) in LENGTHS:
         gtin = read_gtin(request, digits)
         return gtin if gtin.valid or not elements.valid else elements
-    if elements.valid or len(digits) != SSCC_LENGTH:
+    names_a_key = elements.valid and not elements.has("key_missing")
+    if names_a_key or len(digits) != SSCC_LENGTH:
         return elements
     try:
         found = Split((Element("00", Sscc(digits).value),))
     except CodeError as error:
-        return request.refuse("gs1-element-string", error.code, error.message)
+        wrong = request.refuse("gs1-element-string", error.code, error.message)
+        return elements if elements.valid else wrong
     return request.judge("gs1-element-string", found)
 
 

@@ -1,0 +1,69 @@
+"""`medtap scan`: the same reading from the command line, for a person and for a script."""
+
+import json
+import subprocess
+import sys
+
+from typer.testing import CliRunner
+
+from medtap.cli.scan import app
+
+GTIN = "08935234567895"
+runner = CliRunner()
+
+
+def test_a_script_gets_one_object_and_an_exit_code() -> None:
+    good = runner.invoke(app, ["parse", f"01{GTIN}17260200", "--json", "--today", "2026-11-22"])
+    assert good.exit_code == 0
+    assert json.loads(good.stdout)["expiry_date"] == "2026-02-28"
+    bad = runner.invoke(app, ["parse", "8935234567890", "--json"])
+    assert bad.exit_code == 1
+    assert "expected 5" in json.loads(bad.stdout)["errors"][0]
+
+
+def test_today_decides_the_century() -> None:
+    found = runner.invoke(app, ["parse", f"01{GTIN}17760131", "--json", "--today", "2027-01-01"])
+    assert json.loads(found.stdout)["expiry_date"] == "2076-01-31"
+    found = runner.invoke(app, ["parse", f"01{GTIN}17760131", "--json", "--today", "2025-01-01"])
+    assert json.loads(found.stdout)["expiry_date"] == "1976-01-31"
+
+
+def test_a_person_gets_a_table() -> None:
+    shown = runner.invoke(app, ["parse", f"01{GTIN}17261200|10A", "--separator", "|"])
+    lines = [line.split(maxsplit=1) for line in shown.stdout.splitlines()]
+    assert ["valid", "yes"] in lines
+    assert ["expiry_date", "2026-12-31"] in lines
+    assert any(name == "warning" for name, _ in lines)
+
+
+def test_lines_in_give_lines_out_one_for_one() -> None:
+    """Python takes GS for the end of a line; a scanner does not."""
+    lines = [f"01{GTIN}10A\x1d21B".encode(), b"", b"ABC\r", "thuốc".encode(), b"\xff\xfe", b"epc:30"]
+    done = subprocess.run(
+        [sys.executable, "-m", "medtap", "scan", "parse", "--stdin", "--today", "2026-11-22"],
+        input=b"\n".join(lines) + b"\n",
+        capture_output=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert done.stderr == b""
+    answers = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [answer["input"] for answer in answers] == [f"01{GTIN}10A\x1d21B", "", "ABC", "thuốc", "ÿþ", "epc:30"]
+    assert answers[0]["serial_number"] == "B"
+
+
+def test_what_is_asked_wrongly_is_said() -> None:
+    for arguments in (["parse"], ["parse", "A", "--stdin"], ["parse", "A", "--today", "22.11.2026"]):
+        assert runner.invoke(app, arguments).exit_code == 2
+    assert runner.invoke(app, ["parse", "A", "--separator", "GS"]).exit_code == 2
+
+
+def test_an_epc_is_encoded_for_a_tag() -> None:
+    uri = "urn:epc:tag:sgtin-96:3.0614141.812345.6789"
+    assert runner.invoke(app, ["encode-epc", uri]).stdout == "3074257BF7194E4000001A85\n"
+    found = json.loads(runner.invoke(app, ["encode-epc", uri, "--filter", "1", "--json"]).stdout)
+    assert found == {"input": uri, "valid": True, "errors": [], "hex": "3034257BF7194E4000001A85"}
+    bad = runner.invoke(app, ["encode-epc", "urn:epc:id:sgtin:1", "--json"])
+    assert bad.exit_code == 1
+    assert json.loads(bad.stdout)["hex"] is None
+    assert runner.invoke(app, ["encode-epc", "nonsense"]).exit_code == 1
