@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Final, Literal
 
 from pydantic import ValidationError
@@ -80,6 +81,8 @@ class DeviceRun:
         """What the driver said when the device answered; None before."""
         self.up_since_s = 0.0
         """Monotonic time of the same, in seconds."""
+        self.up_at: datetime | None = None
+        """Wall clock of the same."""
 
     # What the supervisor calls.
 
@@ -159,6 +162,7 @@ class DeviceRun:
             now = self._clock.stamp()
             self._keep(DeviceStateChanged(**self._members(now), state="up", reason=detail[:TEXT_MAX]))
             self.up_since_s = time.monotonic()
+            self.up_at = now.occurred_at
             self.up_detail = detail[:TEXT_MAX]
         self._changed()
 

@@ -97,7 +97,7 @@ class SupervisedDevice:
         """As it stands now."""
         run, status = self._run, self._status
         if run is not None and run.up_detail is not None and run.outcome is None and status.state != "up":
-            return DeviceStatus("up", run.up_detail, status.driver, self._clock.stamp().occurred_at, self._restarts)
+            return DeviceStatus("up", run.up_detail, status.driver, run.up_at, self._restarts)
         return status
 
     @property
@@ -156,8 +156,7 @@ class SupervisedDevice:
             run.end("hung", reason)
         if run.outcome is None and run.up_detail is not None:
             if self._status.state != "up":
-                up_at = self._clock.stamp().occurred_at
-                self._status = DeviceStatus("up", run.up_detail, self._driver.kind, up_at, self._restarts)
+                self._status = DeviceStatus("up", run.up_detail, self._driver.kind, run.up_at, self._restarts)
             if now_s - run.up_since_s >= self._policy.stable_s:
                 self._backoff.reset()
                 self._recorder_backoff.reset()

@@ -133,9 +133,10 @@ def test_a_device_that_answers_is_reported_up_once() -> None:
         idle(driver, session)
 
     with supervised(recorder, ScriptedDriver("desk-1", twice_up)) as supervisor:
-        until(lambda: recorder.states("desk-1") == ["up"])
+        until(lambda: supervisor.states()["desk-1"].state == "up")
         status = supervisor.states()["desk-1"]
-        assert (status.state, status.reason, status.driver) == ("up", "PN532 firmware 1.6", "scripted")
+        assert (status.reason, status.driver, status.restarts) == ("PN532 firmware 1.6", "scripted", 0)
+        assert status.changed_at is not None
     assert recorder.states("desk-1") == ["up"]
 
 
