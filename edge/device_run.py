@@ -6,7 +6,6 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any, Final, Literal
 
 from pydantic import ValidationError
@@ -81,8 +80,8 @@ class DeviceRun:
         """What the driver said when the device answered; None before."""
         self.up_since_s = 0.0
         """Monotonic time of the same, in seconds."""
-        self.up_at: datetime | None = None
-        """Wall clock of the same."""
+        self.up_stamp: Stamp | None = None
+        """The same on the injected clocks."""
 
     # What the supervisor calls.
 
@@ -162,7 +161,7 @@ class DeviceRun:
             now = self._clock.stamp()
             self._keep(DeviceStateChanged(**self._members(now), state="up", reason=detail[:TEXT_MAX]))
             self.up_since_s = time.monotonic()
-            self.up_at = now.occurred_at
+            self.up_stamp = now
             self.up_detail = detail[:TEXT_MAX]
         self._changed()
 

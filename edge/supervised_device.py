@@ -97,8 +97,12 @@ class SupervisedDevice:
         """As it stands now."""
         run, status = self._run, self._status
         if run is not None and run.up_detail is not None and run.outcome is None and status.state != "up":
-            return DeviceStatus("up", run.up_detail, status.driver, run.up_at, self._restarts)
+            return self._up_status(run)
         return status
+
+    def _up_status(self, run: DeviceRun) -> DeviceStatus:
+        up_at = None if run.up_stamp is None else run.up_stamp.occurred_at
+        return DeviceStatus("up", run.up_detail or "", self._driver.kind, up_at, self._restarts)
 
     @property
     def abandoned_count(self) -> int:
@@ -156,7 +160,7 @@ class SupervisedDevice:
             run.end("hung", reason)
         if run.outcome is None and run.up_detail is not None:
             if self._status.state != "up":
-                self._status = DeviceStatus("up", run.up_detail, self._driver.kind, run.up_at, self._restarts)
+                self._status = self._up_status(run)
             if now_s - run.up_since_s >= self._policy.stable_s:
                 self._backoff.reset()
                 self._recorder_backoff.reset()
