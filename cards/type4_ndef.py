@@ -6,7 +6,7 @@ from typing import Final
 from cards.apdu import CommandApdu
 from cards.errors import CardDataError
 from cards.processors import Processor
-from cards.status_words import NotFoundError
+from cards.status_words import SUCCESS
 
 NDEF_AID: Final = bytes.fromhex("D2760000850101")
 """NDEF tag application, mapping version 2 and later (clause 5.5.2)."""
@@ -32,7 +32,7 @@ class _NdefFile:
 
 
 def read_ndef_message(processor: Processor) -> bytes | None:
-    """The NDEF message, or None where the card has no NDEF application. An empty file is an empty message.
+    """The NDEF message, or None where no NDEF application can be selected. An empty file is an empty message.
 
     Raises:
         CardGoneError: the card left.
@@ -40,10 +40,8 @@ def read_ndef_message(processor: Processor) -> bytes | None:
         CardDataError: the card's files contradict the specification, or each other.
     """
     command = CommandApdu(0x00, 0xA4, 0x04, 0x00, NDEF_AID, 256)
-    try:
-        processor.transmit(command).expect_success("SELECT NDEF application")
-    except NotFoundError:
-        return None
+    if processor.transmit(command).sw != SUCCESS:
+        return None  # cards that know no SELECT by name refuse it in many ways
     file = _ndef_file(processor)
     _select_file(processor, file.file_id)
     length = int.from_bytes(_read_binary(processor, 0, _NLEN_BYTES), "big")

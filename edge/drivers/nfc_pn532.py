@@ -18,7 +18,7 @@ from edge.drivers.nfc_connection import NfcConnection
 from edge.drivers.nfc_pn532_reader import Pn532Reader, open_pn532
 
 READ_S: Final = 5.0
-"""Longest that one card may take to be read, in seconds. A slow PIV card signs in less than one."""
+"""Longest that one attempt to read a card may take, in seconds. A slow PIV card signs in less than one."""
 ATTEMPTS: Final = 3
 """A card on its way into the field often answers half: it is read again as long as it is still there."""
 WATCHDOG_S: Final = 30.0
@@ -54,11 +54,16 @@ class NfcPn532Driver:
         anchors: TrustAnchors,
         poll_interval_s: float = 0.1,
         challenge: Callable[[], bytes] = draw_challenge,
+        read_s: float = READ_S,
     ) -> None:
-        """`path`: the serial device; `poll_interval_s`: pause between two looks into an empty field, in seconds."""
+        """`path`: the serial device; `poll_interval_s`: pause between two looks into the field, in seconds.
+
+        `challenge` draws a nonce for each tap; `read_s`: longest that one attempt to read a card may take, in seconds.
+        """
         self.device_id = device_id
         self._path = path
         self._poll_interval_s = poll_interval_s
+        self._read_s = read_s
         self._taps = CardTaps(device_id, "nfc", anchors, challenge)
         self._reader: Pn532Reader | None = None
 
@@ -135,7 +140,7 @@ class NfcPn532Driver:
         for _ in range(ATTEMPTS):
             session.alive()
             try:
-                with reader.limited(READ_S):
+                with reader.limited(self._read_s):
                     return self._read(reader, target, stamp)
             except CardGoneError as error:
                 failure = error

@@ -7,7 +7,7 @@ import random
 import subprocess
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -18,7 +18,7 @@ from edge.drivers.nfc_pn532 import NfcPn532Driver
 from edge.drivers.nfc_pn532_reader import open_pn532
 from firmware_sim import ndef_bytes
 from firmware_sim.card_faults import GarbledCard, MuteCard, SlowCard, UidOnlyCard, YankedCard, clone
-from firmware_sim.field import Field
+from firmware_sim.field import Field, RfAnswer
 from firmware_sim.ndef_application import NdefApplication
 from firmware_sim.pn532 import Pn532
 from firmware_sim.type2_tag import Type2Tag
@@ -195,6 +195,48 @@ def test_a_pack_label_on_a_type_4_tag_is_read(chip: Pn532, session: FakeSession)
     chip.field.put(IsoDepTag(NdefApplication(UID, ndef_bytes.message(ndef_bytes.uri_record(DIGITAL_LINK)))))
     read = tag_read(session)
     assert (read.tag_type, read.records[0].text) == ("type4", DIGITAL_LINK)
+
+
+class NeverDone:
+    """Selects well, and then answers every block so that the reader has to ask on."""
+
+    uid, atqa, sak = UID, 0x0344, 0x20
+
+    def __init__(self, answer: Callable[[bytes], bytes]) -> None:
+        self._answer = answer
+
+    def power_off(self) -> None:
+        """Nothing to forget."""
+
+    def select(self) -> None:
+        """Always ready."""
+
+    def exchange(self, frame: bytes) -> RfAnswer:
+        """An answer to select with small waiting time, then whatever was asked for."""
+        return RfAnswer(bytes.fromhex("0578804000") if frame[0] == 0xE0 else self._answer(frame))
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        lambda _frame: b"\xf2\x01",
+        lambda frame: bytes((0x12 | frame[0] & 1,)) + bytes(60),
+        lambda frame: bytes((0x02 | frame[0] & 1,)) + b"\x61\x00",
+        lambda frame: bytes((0x02 | frame[0] & 1,)) + b"\x6c\x01",
+        lambda _frame: b"\x02",
+        lambda _frame: b"\xa2",
+    ],
+    ids=["more time", "more blocks", "more data", "other Le", "nothing", "acknowledgements"],
+)
+def test_a_card_that_never_comes_to_an_end_is_given_up(chip: Pn532, answer: Callable[[bytes], bytes]) -> None:
+    driver = NfcPn532Driver("pn532-desk-1", chip.path, anchors=CARDS.anchors, poll_interval_s=0.02, read_s=0.2)
+    with RunningDriver(driver, FakeSession()) as session:
+        chip.field.put(NeverDone(answer))
+        tap = presented(session)
+        assert tap.verdict == "unverified"
+        chip.field.take()
+        chip.field.put(IsoDepTag(CARDS.card()))
+        assert presented(session, 2).verdict == "genuine"
 
 
 @pytest.mark.parametrize("name", sorted(ndef_bytes.garbage_data_areas()))
