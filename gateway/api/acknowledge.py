@@ -7,6 +7,7 @@ from uuid import UUID
 from gateway.alarms.lifecycle import acknowledge_alarm
 from gateway.api.problems import Problem, not_found
 from gateway.pages.translations import N_
+from gateway.services.accounts import audit
 from gateway.services.app_services import AppServices
 from gateway.services.reads_on_call import Alarm, find_alarm
 
@@ -33,7 +34,8 @@ def acknowledge(services: AppServices, alarm_id: UUID, username: str, comment: s
             raise not_found(N_("There is no such alarm."))
         if alarm.acknowledged_at is not None:
             return alarm
-        acknowledge_alarm(connection, alarm_id, username, comment.strip())
+        if acknowledge_alarm(connection, alarm_id, username, comment.strip()):
+            audit(connection, username, "alarm_acknowledged", str(alarm_id), comment=comment.strip())
         acknowledged = find_alarm(connection, alarm_id)
     assert acknowledged is not None, "alarms are never deleted"
     return acknowledged

@@ -44,6 +44,8 @@ ALARM_STATES: Final[Mapping[tuple[bool, bool], State]] = MappingProxyType(
     }
 )
 CONDITION_WORDS: Final = MappingProxyType({"temperature_high": N_("Too warm"), "temperature_low": N_("Too cold")})
+PEAK_WORDS: Final = MappingProxyType({"temperature_high": N_("Highest"), "temperature_low": N_("Lowest")})
+CHANNEL_WORDS: Final = MappingProxyType({"log": N_("Log file"), "webhook": N_("Web hook")})
 STATE_WORDS: Final = MappingProxyType({"up": N_("Online"), "down": N_("Offline"), "unknown": N_("Not heard of yet")})
 
 _IN_LIMITS: Final = State("ok", N_("In limits"))
@@ -117,6 +119,8 @@ def _alarms(scene: Scene, _argument: str) -> Mapping[str, Any]:
         "pages": pages,
         "states": ALARM_STATES,
         "conditions": CONDITION_WORDS,
+        "peaks": PEAK_WORDS,
+        "channels": CHANNEL_WORDS,
         "may_acknowledge": scene.person.may(*ALARM_ROLES),
     }
 
