@@ -121,7 +121,7 @@ class MqttLink:
         self._connected, self._lost = False, ""
         where = f"{self._config.host}:{self._config.port}"
         client = self._make_client(will)
-        connect = Properties(PacketTypes.CONNECT)
+        connect = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
         connect.SessionExpiryInterval = SESSION_EXPIRY_S
         connect.ReceiveMaximum = RECEIVE_MAXIMUM
         try:
@@ -232,7 +232,9 @@ class MqttLink:
             raise LinkError(self._lost or "the connection was closed")
         # paho keeps time (keepalive) in loop_misc, so it has to be called about once a second.
         pending = isinstance(connection, ssl.SSLSocket) and connection.pending() > 0
-        ready = self._poll(connection, 0.0 if pending else min(max(timeout_s, 0.0), 1.0), write=client.want_write())
+        ready = self._poll(
+            connection.fileno(), 0.0 if pending else min(max(timeout_s, 0.0), 1.0), write=client.want_write()
+        )
         if self._waiting.fileno() in ready:
             self._drain_wakes()
         if pending or connection.fileno() in ready:
@@ -246,11 +248,11 @@ class MqttLink:
             self._drop(client)
             raise LinkError(lost)
 
-    def _poll(self, connection: socket.socket, timeout_s: float, *, write: bool) -> set[int]:
+    def _poll(self, fileno: int, timeout_s: float, *, write: bool) -> set[int]:
         poll = select.poll()
         poll.register(self._waiting, select.POLLIN)
-        poll.register(connection, select.POLLIN | (select.POLLOUT if write else 0))
-        return {fileno for fileno, _ in poll.poll(timeout_s * 1000)}
+        poll.register(fileno, select.POLLIN | (select.POLLOUT if write else 0))
+        return {ready for ready, _ in poll.poll(timeout_s * 1000)}
 
     def _drain_wakes(self) -> None:
         try:
