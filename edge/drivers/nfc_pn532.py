@@ -163,7 +163,7 @@ class NfcPn532Driver:
     def _read_iso_dep(self, tag: Any, uid: bytes, stamp: Stamp) -> CardPresented | NfcTagRead:  # noqa: ANN401
         connection = NfcConnection(tag)
         reading = self._taps.read(connection, stamp)
-        if reading.profile != "unknown":
+        if reading.profile != "unknown" or not reading.reason.startswith("other_card"):
             return self._taps.presented(stamp, uid, reading)
         try:
             message = read_ndef_message(processor_for(connection))
