@@ -65,11 +65,10 @@ class Gateway:
         """
         try:
             return self._start()
-        except psycopg.OperationalError as error:
+        except psycopg.Error as error:
             self.stop()
-            raise StartError(
-                f"the database can't be used: {str(error).strip()}; is it running, is 'dsn' right?"
-            ) from None
+            reason = " ".join(str(error).split())
+            raise StartError(f"the database can't be used: {reason}; is it running, is 'dsn' right?") from None
         except BaseException:
             self.stop()
             raise
