@@ -41,7 +41,8 @@ class CitizenCard:
             CodeError: it is not (`citizen_number`).
         """
         if re.fullmatch(r"[0-9]{12}", self.number) is None:
-            raise CodeError("citizen_number", f"citizen number {self.number!r}: expected 12 digits")
+            # Reasons are stored and shown: unlike other values, a person's number does not stand in them.
+            raise CodeError("citizen_number", f"citizen number of {len(self.number)} characters: expected 12 digits")
 
 
 def normalise_number(text: str) -> str | None:
@@ -72,7 +73,7 @@ def parse_citizen_qr(text: str) -> tuple[CitizenCard, list[Problem]]:
     if not card.full_name:
         warnings.append(Problem("citizen_card", "the card names no one: compare with the printed name"))
     if card.birth_date is not None and birth_year_hint(card.number) not in {None, card.birth_date.year}:
-        text = f"birth year {card.birth_date.year} is not the one in the number: compare with the printed card"
+        text = "the birth year is not the one in the number: compare with the printed card"
         warnings.append(Problem("citizen_card", text))
     return card, warnings
 
@@ -92,5 +93,5 @@ def _parse_date(text: str, name: str, warnings: list[Problem]) -> date | None:
     if found is not None:
         with suppress(ValueError):
             return date(int(found[3]), int(found[2]), int(found[1]))
-    warnings.append(Problem("citizen_card", f"{name} {text!r} is not ddmmyyyy"))
+    warnings.append(Problem("citizen_card", f"{name} is not written as ddmmyyyy"))
     return None

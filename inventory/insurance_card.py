@@ -48,8 +48,9 @@ def parse_insurance_number(text: str) -> InsuranceCard:
     number = _compact(text)
     found = _NUMBER.fullmatch(number)
     if found is None:
+        # Reasons are stored and shown: unlike other values, a person's number does not stand in them.
         expected = "two letters, benefit level 1 to 5, two digits of province, ten digits"
-        raise CodeError("insurance_number", f"insurance number {text!r}: expected {expected}")
+        raise CodeError("insurance_number", f"insurance number of {len(number)} characters: expected {expected}")
     return InsuranceCard(number, found["bhxh"])
 
 

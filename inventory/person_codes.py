@@ -1,13 +1,25 @@
 """Reading codes that name a person: the QR codes and numbers of citizen cards (CCCD) and insurance cards (BHYT)."""
 
 import re
+from typing import Final
 
 from inventory.citizen_card import CitizenCard, parse_citizen_qr
 from inventory.errors import CodeError
 from inventory.insurance_card import is_meant_as_number, parse_insurance_number, parse_insurance_qr
-from inventory.parsed_scan import Kind, ParsedScan
+from inventory.parsed_scan import ParsedScan
 from inventory.problem import Problem
 from inventory.scan_request import ScanRequest
+
+_CARD_SEPARATORS_MIN: Final = 4
+"""A citizen card has six separators, an insurance card more."""
+
+
+def looks_like_card_fields(data: str) -> bool:
+    """Fields of a card: a number in front, or so many fields that it is a card even if damaged.
+
+    In doubt it is personal data: such a text is not repeated in a reason.
+    """
+    return data.count("|") >= _CARD_SEPARATORS_MIN or re.match(r"[0-9A-Z ]{9,20}\|", data) is not None
 
 
 def read_card_fields(request: ScanRequest, data: str) -> ParsedScan:
@@ -18,8 +30,7 @@ def read_card_fields(request: ScanRequest, data: str) -> ParsedScan:
     try:
         card, warnings = parse_citizen_qr(data)
     except CodeError as error:
-        kind: Kind = "cccd" if re.fullmatch(r"[0-9]+", first) else "unknown"
-        return request.refuse(kind, error.code, error.message)
+        return request.refuse("cccd", error.code, error.message)
     return ParsedScan(request.text, "cccd", warnings=tuple(warnings), citizen_card=card)
 
 

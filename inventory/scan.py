@@ -21,7 +21,7 @@ from inventory.errors import NdefError
 from inventory.gs1_codes import may_be_citizen_number, read_digits, read_ean, read_elements
 from inventory.insurance_card import is_meant_as_number
 from inventory.parsed_scan import ParsedScan
-from inventory.person_codes import read_card_fields, read_citizen_number, read_insurance
+from inventory.person_codes import looks_like_card_fields, read_card_fields, read_citizen_number, read_insurance
 from inventory.scan_request import ScanRequest
 from inventory.symbology import take_prefix
 from inventory.tag_codes import read_epc, read_epc_uri
@@ -74,7 +74,7 @@ def _plain_readers(request: ScanRequest) -> tuple[tuple[Callable[[str], bool], _
         (looks_like_uri, lambda it, data: it.judge("gs1-digital-link", split_digital_link(data))),
         (lambda data: data.startswith("urn:epc:"), read_epc_uri),
         (lambda data: data.startswith("("), lambda it, data: it.judge("gs1-element-string", split_bracketed(data))),
-        (lambda data: request.separator != "|" and re.match(r"[0-9A-Z ]{9,20}\|", data) is not None, read_card_fields),
+        (lambda data: request.separator != "|" and looks_like_card_fields(data), read_card_fields),
         (is_meant_as_number, read_insurance),
         (lambda data: re.fullmatch(r"[0-9]+", data) is not None, _read_bare_digits),
         (lambda data: normalise_number(data) is not None, _read_grouped_number),

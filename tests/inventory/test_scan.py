@@ -264,6 +264,24 @@ def test_personal_data_is_neither_in_the_json_form_nor_in_the_representation() -
     assert "full_name" not in repr(parsed)
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "07909200012|024123456|Nguyễn Thị Hoa|01021992|Nữ|12 Lê Lợi|05062021",
+        "x|024123456|Nguyễn Thị Hoa|01021992|Nữ|12 Lê Lợi|05062021",
+        "079092000123|024123456|Nguyễn Thị Hoa|32021992|Nữ|12 Lê Lợi|05062021",
+        "079092000123|024123456|Nguyễn Thị Hoa|01021991|Nữ|12 Lê Lợi|05062021",
+        "HS9010120878811|Nguyễn Thị Hoa|01/01/2015|1|12 Lê Lợi",
+    ],
+)
+def test_no_reason_repeats_what_a_damaged_card_says(text: str) -> None:
+    parsed = scan(text)
+    assert parsed.kind in {"cccd", "bhyt"}
+    reasons = " ".join(problem.message for problem in (*parsed.errors, *parsed.warnings))
+    assert reasons
+    assert not any(word in reasons for word in ("Hoa", "0790", "024123456", "1992", "1991", "HS9", "Lê"))
+
+
 def test_symbols_of_one_pack_are_judged_together() -> None:
     ean, lot = scan("8935234567895"), scan("]C11726123110LOT7")
     assert lot.valid
