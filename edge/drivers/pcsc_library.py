@@ -42,6 +42,11 @@ def describe(scard: Any, result: int) -> str:  # noqa: ANN401
 def service_lost(scard: Any, result: int) -> DeviceLostError:  # noqa: ANN401
     """What to say when pcscd does not serve."""
     socket = os.environ.get(SOCKET_VARIABLE) or "its default socket"
+    if result in (scard.SCARD_W_SECURITY_VIOLATION, scard.SCARD_E_NO_ACCESS):
+        return DeviceLostError(
+            f"pcscd at {socket} refuses this user: {describe(scard, result)}; "
+            "mend: a polkit rule that allows org.debian.pcsc-lite.access_pcsc and access_card to it"
+        )
     return DeviceLostError(
         f"pcscd at {socket} does not serve: {describe(scard, result)}; "
         "mend: apt install pcscd, systemctl restart pcscd.socket pcscd"

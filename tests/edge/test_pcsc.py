@@ -1,6 +1,8 @@
 """The shipped driver on pyscard, libpcsclite, a real pcscd and its virtual reader; only the card is simulated."""
 
+import os
 import random
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -197,6 +199,26 @@ def test_a_new_run_does_not_walk_into_the_trap_of_an_earlier_one(pcsc_slot: Pcsc
             second.wait_for(lambda: second.losses != [])
         assert "earlier run" in str(second.losses[0])
         driver.abort()
+
+
+def test_a_hung_pcscd_is_a_loss_and_found_again_when_it_goes_on(pcsc_slot: PcscSlot) -> None:
+    driver = driver_for(pcsc_slot)
+    process_id = pcsc_slot.daemon.process_id
+    assert process_id is not None
+    with RunningDriver(driver, FakeSession()) as given_up:
+        given_up.wait_for(lambda: given_up.ups != [])
+        os.kill(process_id, signal.SIGSTOP)
+        try:
+            given_up.end()  # as a supervisor does when its watchdog barks
+            driver.abort()
+            with RunningDriver(driver, FakeSession()) as session:
+                session.wait_for(lambda: session.losses != [])
+                os.kill(process_id, signal.SIGCONT)
+                session.wait_for(lambda: session.ups != [])
+                pcsc_slot.insert(CARDS.card())
+                assert presented(session).verdict == "genuine"
+        finally:
+            os.kill(process_id, signal.SIGCONT)
 
 
 def test_without_pyscard_the_mend_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

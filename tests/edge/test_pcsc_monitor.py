@@ -31,6 +31,8 @@ class ScriptedScard:
     SCARD_E_READER_UNAVAILABLE = -2146435049
     SCARD_E_NO_READERS_AVAILABLE = -2146435026
     SCARD_E_NO_SERVICE = -2146435043
+    SCARD_E_NO_ACCESS = -2146435033
+    SCARD_W_SECURITY_VIOLATION = -2146434966
 
     def SCardEstablishContext(self, _scope: int) -> tuple[int, int]:  # noqa: N802 - the library's name
         self.contexts += self.service == 0
@@ -135,3 +137,9 @@ def test_pcscd_going_away_is_a_loss_and_leaves_no_context_open() -> None:
     assert scard.contexts == 0
     with pytest.raises(DeviceLostError, match="0x8010001D"):
         monitor.open()
+
+
+def test_a_user_whom_pcscd_refuses_is_told_of_polkit() -> None:
+    scard = ScriptedScard({DESK: EMPTY}, service=ScriptedScard.SCARD_W_SECURITY_VIOLATION)
+    with pytest.raises(DeviceLostError, match="polkit rule"):
+        ReaderMonitor(scard, "").open()
