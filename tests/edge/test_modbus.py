@@ -27,7 +27,6 @@ class Room:
 def quick_timeouts(monkeypatch: pytest.MonkeyPatch) -> None:
     """Silence is waited for in each of these tests."""
     monkeypatch.setattr(driver_module, "ANSWER_TIMEOUT_S", 0.2)
-    monkeypatch.setattr(driver_module, "LINE_TIMEOUT_S", 1.0)
     logging.getLogger("pymodbus").setLevel(logging.CRITICAL)
 
 
@@ -50,6 +49,7 @@ def driver(
     register: int = REGISTER,
     register_kind: Literal["input", "holding"] = "input",
     scale: float = 0.1,
+    interval_s: float = 0.02,
 ) -> ModbusTemperatureDriver:
     return ModbusTemperatureDriver(
         device_id=f"room-{unit_id}",
@@ -58,7 +58,7 @@ def driver(
         register=register,
         register_kind=register_kind,
         scale=scale,
-        interval_s=0.02,
+        interval_s=interval_s,
     )
 
 
@@ -85,8 +85,8 @@ def test_two_units_of_one_serial_line_are_read_side_by_side(tmp_path: Path, room
     with ModbusTransmitter(channels, serial_path=path):
         line = SerialLine(path, 9600)
         with (
-            RunningDriver(driver(line), FakeSession()) as seen,
-            RunningDriver(driver(line, OTHER_UNIT), FakeSession()) as other,
+            RunningDriver(driver(line, interval_s=0.3), FakeSession()) as seen,
+            RunningDriver(driver(line, OTHER_UNIT, interval_s=0.3), FakeSession()) as other,
         ):
             seen.wait_for(lambda: len(celsius(seen)) >= 5, 20)
             other.wait_for(lambda: len(celsius(other)) >= 5, 20)
