@@ -92,6 +92,7 @@ def _require_free(path: Path) -> None:
 class _Server(socketserver.ThreadingUnixStreamServer):
     daemon_threads = True
     block_on_close = False
+    request_queue_size = 64  # a unix socket refuses at once when its queue is full
 
     def __init__(self, path: str, do: Callable[[dict[str, Any]], Reply]) -> None:
         self.do = do
