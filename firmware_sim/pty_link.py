@@ -40,16 +40,15 @@ class PtyLink:
             return not any(event & select.POLLHUP for _, event in poller.poll(0))
 
     def write(self, data: bytes) -> bool:
-        """Send bytes to the driver; False (and nothing sent) if the line is unplugged or nobody listens."""
+        """Send bytes to the driver; False if the line is unplugged, nobody listens, or bytes were lost.
+
+        There is no flow control, as on a three-wire line: what a hung driver does not fetch is lost when the kernel's
+        buffer is full.
+        """
         if not self.listening:
             return False
         with self._lock:
-            if self._master is None:
-                return False
-            view = memoryview(data)
-            while view:
-                view = view[os.write(self._master, view) :]
-        return True
+            return self._master is not None and _write(self._master, data)
 
     def unplug(self) -> None:
         """Pull the plug: the link goes away, an open driver gets an error. Nothing happens if it is out already."""
@@ -68,6 +67,7 @@ class PtyLink:
                 return
             master, slave = pty.openpty()
             tty.setraw(slave)
+            os.set_blocking(master, False)
             _replace_link(self.path, os.ttyname(slave))
             os.close(slave)
             self._master = master
@@ -91,6 +91,8 @@ class PtyPair:
         for slave in (self._device_slave, self._driver_slave):
             tty.setraw(slave)
         self._masters = (device_master, driver_master)
+        for master in self._masters:
+            os.set_blocking(master, False)
         self.device_path = os.ttyname(self._device_slave)
         _replace_link(path, os.ttyname(self._driver_slave))
         self._wake_read, self._wake_write = os.pipe()
@@ -114,7 +116,15 @@ class PtyPair:
             if self._wake_read in readable:
                 return
             for descriptor in readable:
-                os.write(other[descriptor], os.read(descriptor, 4096))
+                _write(other[descriptor], os.read(descriptor, 4096))
+
+
+def _write(descriptor: int, data: bytes) -> bool:
+    """Write to a non-blocking master; False if not all of it fitted."""
+    try:
+        return os.write(descriptor, data) == len(data)
+    except BlockingIOError:
+        return False
 
 
 def _replace_link(path: Path, target: str) -> None:

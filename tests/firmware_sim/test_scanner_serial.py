@@ -94,6 +94,14 @@ def test_characters_come_at_the_speed_of_the_line(tmp_path: Path) -> None:
     assert sum(pauses) == pytest.approx(40 / 960)
 
 
+def test_a_driver_that_hangs_loses_scans_but_does_not_hang_the_scanner(scanner: SerialScanner, counts: Counts) -> None:
+    with _open(scanner):
+        while scanner.scan("x" * 1000):
+            assert counts.as_dict()["scans"] < 1000, "the line never filled up"
+        scanner.unplug()
+    assert counts.as_dict()["scans_unheard"] == 1
+
+
 def test_a_closed_scanner_leaves_no_name_behind(tmp_path: Path) -> None:
     with SerialScanner(tmp_path / "s") as scanner:
         assert scanner.path.is_symlink()
