@@ -44,7 +44,8 @@ def test_nothing_is_sent_before_the_mark_is_known() -> None:
 def test_questions_are_repeated_with_back_off_up_to_a_limit() -> None:
     one = window()
     one.connected(0)
-    now_ns, asked_at_s = 0, []
+    now_ns = 0
+    asked_at_s: list[int] = []
     while len(asked_at_s) < 7:
         if one.ask_due(now_ns):
             asked_at_s.append(now_ns // S)
