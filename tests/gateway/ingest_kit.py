@@ -73,10 +73,11 @@ class Node:
         return self.rows(Stream.EVENTS, encoded(events), first_seq=first_seq, at=at)
 
     def readings(
-        self, *readings: Telemetry | GapDeclared, first_seq: int | None = None, at: datetime = NOW
+        self, *readings: Telemetry | GapDeclared, first_seq: int | None = None, at: datetime | None = None
     ) -> ReceivedMessage:
-        """A frame of readings."""
-        return self.rows(Stream.TELEMETRY, encoded(readings), first_seq=first_seq, at=at)
+        """A frame of readings; sent when the last of them was made, but not before NOW, unless told otherwise."""
+        sent_at = at or max(NOW, *(each.occurred_at for each in readings), NOW)
+        return self.rows(Stream.TELEMETRY, encoded(readings), first_seq=first_seq, at=sent_at)
 
 
 def encoded(observations: Iterable[Event | Telemetry | GapDeclared]) -> list[bytes]:
@@ -167,19 +168,23 @@ SITE: dict[str, Any] = {
 }
 
 
-class Database:
-    """A migrated database with a site in it, and a committer on it."""
+def prepare(dsn: str) -> None:
+    """Schema, partitions and site in an empty database."""
+    migrate(dsn)
+    with psycopg.connect(dsn) as connection:
+        make_partitions(connection, NOW)
+        import_site(connection, parse_site(SITE))
 
-    def __init__(self, dsn: str, *, anchors: TrustAnchors | None = None, projection: Projection | None = None) -> None:
-        migrate(dsn)
+
+class Database:
+    """A prepared database, and a committer on it."""
+
+    def __init__(self, dsn: str) -> None:
         self.dsn = dsn
         self.pool: Pool = open_pool(dsn, connections_max=16)
-        with self.pool.connection() as connection:
-            make_partitions(connection, NOW)
-            import_site(connection, parse_site(SITE))
-        self.anchors = anchors or TrustAnchors()
+        self.anchors = TrustAnchors()
         self.paging = Paging(("log", "webhook"), ZONE, "https://medtap.test", lambda: NOW)
-        self.projection = projection or HospitalProjection(CheckIn(lambda: self.anchors, ZONE), Stock(ZONE))
+        self.projection: Projection = HospitalProjection(CheckIn(lambda: self.anchors, ZONE), Stock(ZONE))
         self.committer = self.another_committer()
 
     def another_committer(self, projection: Projection | None = None) -> Committer:

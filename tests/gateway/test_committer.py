@@ -391,5 +391,5 @@ def test_readings_are_shown_once_a_batch_with_the_latest_of_each_device(database
 
 
 def test_a_row_of_another_century_does_not_leave_the_series_months(database: Database) -> None:
-    database.take(Node().readings(reading(4.0, at=datetime(1970, 1, 1, tzinfo=UTC))))
+    database.take(Node().readings(reading(4.0, at=datetime(1970, 1, 1, tzinfo=UTC)), at=NOW))
     assert database.rows("SELECT occurred_at, device_time FROM reading") == [(NOW, datetime(1970, 1, 1, tzinfo=UTC))]
