@@ -104,13 +104,15 @@ def add_account(
 
     from gateway.config import load
     from gateway.errors import GatewayError
-    from gateway.services.accounts import create_account, sign_in_link
+    from gateway.services.accounts import AccountError, create_account, sign_in_link
 
     try:
         config = load(config_file)
         with psycopg.connect(config.dsn) as connection:
             create_account(connection, username, display_name or username, None, role)
             link = sign_in_link(connection, username, config.base_url, datetime.now(UTC))
-    except GatewayError as error:
+    except (GatewayError, AccountError) as error:
         fail(str(error), 2)
+    except psycopg.OperationalError as error:
+        fail(f"the database can't be reached: {error}; is PostgreSQL running, and is 'dsn' in {config_file} right?", 2)
     say(link)

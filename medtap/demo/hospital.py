@@ -158,6 +158,11 @@ class SimulatedHospital:
         """Process id of each agent."""
         return {name: agent.pid for name, agent in self._agents.items()}
 
+    def rss_mb(self) -> dict[str, float]:
+        """Resident memory of each agent, by its edge node's name, and of `gateway`, in MB (10^6 bytes)."""
+        children = {**self._agents, **({"gateway": self._gateway} if self._gateway else {})}
+        return {name: _rss_mb(child.pid) for name, child in children.items() if child.running}
+
     def nodes(self) -> list[NodeTally]:
         """What each edge node last said of itself; a node that has said nothing yet is left out."""
         found = (read_node(self._state_dir(edge_node)) for edge_node in self._agents)
@@ -274,3 +279,11 @@ class SimulatedHospital:
         child = ChildProcess([sys.executable, "-m", "medtap", *arguments], log_file=self._directory / f"{name}.log")
         child.start()
         return child
+
+
+def _rss_mb(pid: int) -> float:
+    """VmRSS of a process (proc(5): /proc/[pid]/status, in units of 1024 bytes)."""
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith("VmRSS:"):
+            return round(int(line.split()[1]) * 1024 / 1e6, 1)
+    raise ServiceError(f"process {pid} has no resident memory: it has ended")

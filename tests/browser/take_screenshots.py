@@ -15,7 +15,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import httpx
 import psycopg
 from playwright.sync_api import Browser, Page, ViewportSize, sync_playwright
 
@@ -99,7 +98,7 @@ def signed_in_page(browser: Browser, hospital: SimulatedHospital, shot: Shot) ->
     )
     page = context.new_page()
     page.goto(hospital.sign_in_links[shot.username])
-    page.locator("form button[type=submit]").first.click()
+    page.locator('form[action="/enter"] button').click()
     page.wait_for_load_state()
     return page
 
@@ -133,7 +132,6 @@ def main() -> None:
         tempfile.TemporaryDirectory(prefix="medtap-shots-") as directory,
         playing_hospital(Path(directory)) as hospital,
     ):
-        httpx.get(hospital.http_url).raise_for_status()
         complaints = take(hospital, out)
     sys.exit("\n".join(complaints) if complaints else 0)
 

@@ -51,13 +51,15 @@ class Play:
             time.sleep(0.05)
         raise AssertionError(f"{query} {parameters}: expected {expected!r} within {timeout_s} s, got {found!r}")
 
-    def signed_in(self, username: str) -> httpx.Client:
+    @contextmanager
+    def signed_in(self, username: str) -> Iterator[httpx.Client]:
         """A browser of that person, signed in through the one-time link that the demo prints."""
         link = httpx.URL(self.hospital.sign_in_links[username])
-        client = httpx.Client(base_url=self.hospital.http_url, headers={"Origin": self.hospital.http_url}, timeout=10)
-        reply = client.post(link.path, data={"token": link.params["token"]})
-        assert reply.status_code == httpx.codes.SEE_OTHER, reply.text
-        return client
+        with httpx.Client(base_url=self.hospital.http_url, headers={"Origin": self.hospital.http_url}) as client:
+            reply = client.post(link.path, data={"token": link.params["token"]})
+            assert reply.status_code == httpx.codes.SEE_OTHER, reply.text
+            client.headers["X-CSRF-Token"] = client.get("/api/v1/session").raise_for_status().json()["csrf_token"]
+            yield client
 
 
 @contextmanager

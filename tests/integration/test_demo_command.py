@@ -1,15 +1,19 @@
 """The `medtap demo` command as a script and a person use it."""
 
 import json
+import os
+import shutil
 import signal
 import subprocess
 import sys
 import tempfile
-import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
 import pytest
+
+from medtap.services.ports import free_port
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(240)]
 
@@ -26,21 +30,23 @@ KEYS = {
 }
 
 
-def _left_behind() -> set[Path]:
-    found: set[Path] = set()
-    for pattern in ("medtap-demo-*", "medtap-pg-*", "medtap-mqtt-*", "medtap-sim-*"):
-        found |= set(Path(tempfile.gettempdir()).glob(pattern))
-    return found
+@pytest.fixture
+def scratch() -> Iterator[Path]:
+    """A directory for temporary files of the demo alone; PostgreSQL's user must be able to pass through it."""
+    directory = Path(tempfile.mkdtemp(prefix="mt-"))
+    directory.chmod(0o755)
+    yield directory
+    shutil.rmtree(directory)
 
 
-def test_a_headless_play_stores_each_reading_once_and_says_so_in_one_json_object() -> None:
-    before = _left_behind()
+def test_a_headless_play_stores_each_reading_once_and_says_so_in_one_json_object(scratch: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "medtap", "demo", "--headless", "--seconds", "45", "--json"],
         capture_output=True,
         text=True,
         check=False,
         timeout=200,
+        env={**os.environ, "TMPDIR": str(scratch)},
     )
     assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()
@@ -56,17 +62,17 @@ def test_a_headless_play_stores_each_reading_once_and_says_so_in_one_json_object
     assert figures["movements"] > 0
     assert figures["alarms"] > 0
     assert figures["pages_sent"] > 0
-    assert _left_behind() <= before
+    assert list(scratch.iterdir()) == []
 
 
-def test_ctrl_c_ends_the_demo_and_leaves_nothing_behind() -> None:
-    before = _left_behind()
-    port = 8000 + (time.monotonic_ns() % 900)
+def test_ctrl_c_ends_the_demo_and_leaves_nothing_behind(scratch: Path) -> None:
+    port = free_port()
     with subprocess.Popen(
         [sys.executable, "-m", "medtap", "demo", "--port", str(port)],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
+        env={**os.environ, "TMPDIR": str(scratch)},
     ) as demo:
         assert demo.stdout is not None
         said = []
@@ -82,4 +88,4 @@ def test_ctrl_c_ends_the_demo_and_leaves_nothing_behind() -> None:
     assert f"http://127.0.0.1:{port}" in "".join(said)
     _, alive = psutil.wait_procs(children, timeout=10)
     assert alive == []
-    assert _left_behind() <= before
+    assert list(scratch.iterdir()) == []

@@ -54,8 +54,8 @@ def test_a_scanned_pack_becomes_one_movement_and_stands_in_stock(play: "Play") -
     play.do("scan", scanner="receiving", pack=0)
     play.eventually("SELECT count(*) FROM movement WHERE serial_number = %s", 1, pack["serial_number"])
     kind, to_account, lot = play.rows("SELECT kind, to_account_id, lot FROM movement")[0]
-    assert (kind, to_account, lot) == ("receive", "main-store", pack["lot"])
-    on_hand = play.value("SELECT quantity FROM stock_balance WHERE account_id = 'main-store'")
+    assert (kind, to_account, lot) == ("receive", "place:main-store", pack["lot"])
+    on_hand = play.value("SELECT quantity FROM stock_balance WHERE account_id = 'place:main-store'")
     assert on_hand == play.value("SELECT units_per_pack FROM product WHERE gtin = %s", pack["gtin"])
     assert play.value("SELECT sum(quantity) FROM posting") == 0
 
@@ -69,7 +69,7 @@ def test_scanning_the_same_pack_again_moves_nothing(play: "Play") -> None:
 def test_an_issued_pack_leaves_the_store(play: "Play") -> None:
     play.do("scan", scanner="issue", pack=0)
     play.eventually("SELECT count(*) FROM movement WHERE kind = 'issue'", 1)
-    assert play.value("SELECT quantity FROM stock_balance WHERE account_id = 'main-store'") == 0
+    assert play.value("SELECT quantity FROM stock_balance WHERE account_id = 'place:main-store'") == 0
 
 
 def test_half_a_line_from_a_scanner_is_a_device_event_and_not_a_scan(play: "Play") -> None:
