@@ -100,7 +100,9 @@ class Stock:
         product = connection.execute("SELECT units_per_pack FROM product WHERE gtin = %s", (parsed.gtin,)).fetchone()
         missing = f"product {parsed.gtin} is not in the catalogue"
         if device.scan_action == "lookup":
-            return ScanResult("looked_up", "" if product else missing)
+            return ScanResult("looked_up", _why_doubtful(parsed) if product else missing)
+        if _why_doubtful(parsed):
+            return _case(connection, at, "doubtful_code", _why_doubtful(parsed))
         if product is None:
             return _case(connection, at, "unknown_product", f"{missing}: enter it, then scan again")
         if device.place_id is None:
@@ -200,7 +202,11 @@ def _why_refused(parsed: ParsedScan) -> str:
         return "; ".join(problem.message for problem in parsed.errors)[:500]
     if parsed.gtin is None:
         return f"a code of kind {parsed.kind} names no product"
-    # With the separator lost, the serial number may stand inside the lot: both are doubtful.
+    return ""
+
+
+def _why_doubtful(parsed: ParsedScan) -> str:
+    """With the separator lost, the serial number may stand inside the lot: neither may be booked unseen."""
     return next((problem.message for problem in parsed.warnings if problem.code == "separator_lost"), "")
 
 

@@ -1,33 +1,32 @@
 """Fixtures of the gateway's tests."""
 
-import itertools
 from collections.abc import Iterator
 
 import psycopg
 import pytest
-from psycopg import sql
 
+from gateway.db.migrator import migrate
+from gateway.db.partitions import make_partitions
+from gateway.db.pool import Pool, open_pool
 from medtap.services.postgres import EmbeddedPostgres
-from tests.gateway.ingest_kit import Database, prepare
-
-_NUMBERS = itertools.count(1)
+from tests.gateway.ingest_kit import NOW, Database, empty_and_furnish
 
 
 @pytest.fixture(scope="session")
-def site_template(postgres_server: EmbeddedPostgres) -> str:
-    """Name of a database with schema, partitions and a site, to be copied: faster than migrating for each test."""
+def shared_pool(postgres_server: EmbeddedPostgres) -> Iterator[Pool]:
+    """A pool on a migrated database that the tests of `database` use one after the other."""
     dsn = postgres_server.create_database()
-    prepare(dsn)
-    return psycopg.conninfo.conninfo_to_dict(dsn)["dbname"]  # type: ignore[return-value] # a name in any DSN of ours
+    migrate(dsn)
+    with psycopg.connect(dsn) as connection:
+        make_partitions(connection, NOW)
+    pool = open_pool(dsn, connections_max=16)
+    yield pool
+    pool.close()
 
 
 @pytest.fixture
-def database(postgres_server: EmbeddedPostgres, site_template: str) -> Iterator[Database]:
-    """A migrated database with a site in it, and a committer on it."""
-    name = f"gateway_{next(_NUMBERS)}"
-    with psycopg.connect(postgres_server.dsn(), autocommit=True) as connection:
-        copy = sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(site_template))
-        connection.execute(copy)
-    database = Database(postgres_server.dsn(name))
-    yield database
-    database.close()
+def database(shared_pool: Pool) -> Database:
+    """A database with nothing but a site in it, and a committer on it."""
+    dsn = str(shared_pool.conninfo)
+    empty_and_furnish(dsn)
+    return Database(dsn, shared_pool)

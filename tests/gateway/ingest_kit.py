@@ -9,6 +9,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import psycopg
+from psycopg import sql
 
 from cards.trust import TrustAnchors
 from edge.contracts import topics
@@ -18,9 +19,7 @@ from edge.contracts.streams import Stream
 from edge.contracts.topics import Sender
 from gateway.alarms.judge import TemperatureJudge
 from gateway.alarms.lifecycle import Paging
-from gateway.db.migrator import migrate
-from gateway.db.partitions import make_partitions
-from gateway.db.pool import Pool, open_pool
+from gateway.db.pool import Pool
 from gateway.ingest.committer import Committed, Committer
 from gateway.ingest.decoder import decode
 from gateway.ingest.message import ReceivedMessage
@@ -168,20 +167,27 @@ SITE: dict[str, Any] = {
 }
 
 
-def prepare(dsn: str) -> None:
-    """Schema, partitions and site in an empty database."""
-    migrate(dsn)
+def empty_and_furnish(dsn: str) -> None:
+    """All tables as after the migrations, and the site in them. Faster than a new database for each test."""
     with psycopg.connect(dsn) as connection:
-        make_partitions(connection, NOW)
+        connection.execute("SET session_replication_role = replica")  # no order among foreign keys
+        tables = connection.execute(
+            "SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p')"
+            " AND NOT relispartition AND relname NOT IN ('schema_migration', 'server', 'stock_account')"
+        ).fetchall()
+        for (table,) in tables:
+            connection.execute(sql.SQL("DELETE FROM {}").format(sql.Identifier(table)))
+        connection.execute("DELETE FROM stock_account WHERE place_id IS NOT NULL")
+        connection.execute("SET session_replication_role = origin")
         import_site(connection, parse_site(SITE))
 
 
 class Database:
-    """A prepared database, and a committer on it."""
+    """A migrated database with a site in it, and a committer on it."""
 
-    def __init__(self, dsn: str) -> None:
+    def __init__(self, dsn: str, pool: Pool) -> None:
         self.dsn = dsn
-        self.pool: Pool = open_pool(dsn, connections_max=16)
+        self.pool = pool
         self.anchors = TrustAnchors()
         self.paging = Paging(("log", "webhook"), ZONE, "https://medtap.test", lambda: NOW)
         self.projection: Projection = HospitalProjection(CheckIn(lambda: self.anchors, ZONE), Stock(ZONE))
@@ -212,10 +218,6 @@ class Database:
         """A statement, committed."""
         with psycopg.connect(self.dsn) as connection:
             connection.execute(statement.encode(), parameters)
-
-    def close(self) -> None:
-        """Let go of connections."""
-        self.pool.close()
 
 
 def as_json(message: ReceivedMessage) -> dict[str, Any]:
