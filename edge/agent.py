@@ -157,7 +157,8 @@ class _Parts:
             return
         how = "ended" if not self._uplink.alive else f"was silent for {self._uplink.silent_s:.0f} s"
         _LOG.critical("the uplink's thread %s; a new one takes over", how)
-        self._uplink.stop(0.0)
+        if self._uplink.stop(0.0):
+            self._link.dispose()
         self._make_uplink()
         self._uplink.start()
         with contextlib.suppress(OutboxError):

@@ -10,7 +10,7 @@ from edge.contracts import topics
 from edge.contracts.ack import Ack
 from edge.contracts.frame import decode_frame
 from edge.contracts.node_state import Hello
-from edge.contracts.observations import CodeScanned, DeviceFaulted, GapDeclared, TemperatureMeasured
+from edge.contracts.observations import CodeScanned, DeviceFaulted, DeviceStateChanged, GapDeclared, TemperatureMeasured
 from edge.contracts.streams import Stream
 from edge.contracts.topics import Sender
 from edge.delivery import Outgoing
@@ -64,6 +64,8 @@ def meaning(row: object) -> str:
             return f"gap {count}"
         case DeviceFaulted(code=code):
             return f"fault {code}"
+        case DeviceStateChanged(device_id=device_id, state=state):
+            return f"{device_id} {state}"
     raise AssertionError(row)
 
 
