@@ -12,8 +12,7 @@ from gateway.api import v1
 from gateway.api.access import refuse_undeclared_routes
 from gateway.api.problems import install_problem_handlers
 from gateway.api.security_headers import SecurityHeaders
-from gateway.api.sign_in_delay import SignInDelay
-from gateway.api.web import make_web
+from gateway.api.web import HEARTBEAT_S, make_web
 from gateway.pages import sign_in_routes, work_routes
 from gateway.pages.live_routes import live_router
 from gateway.services.app_services import AppServices
@@ -28,18 +27,20 @@ _TAGS: Final = [
 ]
 
 
-def create_app(services: AppServices, policy: SessionPolicy | None = None) -> FastAPI:
-    """The application over these services.
+def create_app(
+    services: AppServices, policy: SessionPolicy | None = None, *, heartbeat_s: float = HEARTBEAT_S
+) -> FastAPI:
+    """The application over these services. Before its server stops, close the live feed: open streams end with it.
 
     Raises:
         RuntimeError: a route does not declare who it is for.
     """
-    web = make_web(services, policy or SessionPolicy(), SignInDelay())
+    web = make_web(services, policy or SessionPolicy(), heartbeat_s=heartbeat_s)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         yield
-        web.stopping.set()
+        web.stop_live()
 
     app = FastAPI(
         title="medtap",

@@ -1,6 +1,7 @@
 """What the web application keeps for its routes: services, words, templates, sign-in delay, running live streams."""
 
 import asyncio
+import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -24,6 +25,27 @@ from gateway.services.sessions import SessionPolicy, SignedIn
 LANGUAGE_COOKIE: Final = "medtap_language"
 
 
+HEARTBEAT_S: Final = 15.0
+"""Proxies cut silent connections after 30 to 60 s; the browser counts 40 s without a word as a lost link."""
+
+
+class StreamEnd:
+    """Tells one live stream to end; made inside its event loop."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._set = asyncio.Event()
+
+    async def wait(self) -> None:
+        """Until it is told."""
+        await self._set.wait()
+
+    def set_from_anywhere(self) -> None:
+        """Tell it, from any thread."""
+        with contextlib.suppress(RuntimeError):  # the loop is closed: so is the stream
+            self._loop.call_soon_threadsafe(self._set.set)
+
+
 @dataclass(frozen=True)
 class Web:
     """Made once by the application factory, kept on `app.state.web`."""
@@ -34,8 +56,14 @@ class Web:
     passwords: Passwords
     sign_in_delay: SignInDelay
     policy: SessionPolicy
-    stopping: asyncio.Event = field(default_factory=asyncio.Event)
-    """Set when the application ends: every live stream then says goodbye."""
+    heartbeat_s: float = HEARTBEAT_S
+    streams: set["StreamEnd"] = field(default_factory=set)
+    """One for each open live stream."""
+
+    def stop_live(self) -> None:
+        """End every live stream, from any thread: a server waits for open answers before it stops."""
+        for end in tuple(self.streams):
+            end.set_from_anywhere()
 
     @property
     def https(self) -> bool:
@@ -85,7 +113,7 @@ class Web:
         return HTMLResponse(html, status, {"Cache-Control": "no-store", **(headers or {})})
 
 
-def make_web(services: AppServices, policy: SessionPolicy, sign_in_delay: SignInDelay) -> Web:
+def make_web(services: AppServices, policy: SessionPolicy, *, heartbeat_s: float) -> Web:
     """Read words and templates."""
     templates = Environment(
         loader=PackageLoader("gateway.pages"),
@@ -101,7 +129,7 @@ def make_web(services: AppServices, policy: SessionPolicy, sign_in_delay: SignIn
         family_name_first=family_name_first,
         readable=readable,
     )
-    return Web(services, read_catalogues(), templates, Passwords(), sign_in_delay, policy)
+    return Web(services, read_catalogues(), templates, Passwords(), SignInDelay(), policy, heartbeat_s)
 
 
 def web_of(request: Request) -> Web:

@@ -14,15 +14,13 @@ from fastapi.sse import format_sse_event
 from psycopg_pool import PoolTimeout
 from starlette.concurrency import run_in_threadpool
 
-from gateway.api.web import Web
+from gateway.api.web import StreamEnd, Web
 from gateway.pages.translations import N_
 from gateway.pages.view import BANNER, Scene, View, in_order
 from gateway.services.app_services import LiveEventLike, LiveSubscriptionLike
 from gateway.services.sessions import session_of
 
 _LOG: Final = logging.getLogger(__name__)
-HEARTBEAT_S: Final = 15.0
-"""Proxies cut silent connections after 30 to 60 s; the browser counts 40 s without a word as a lost link."""
 _RECONNECT_MS: Final = 2000
 _RETRY_DATABASE_S: Final = 2.0
 _AT_ONCE_MAX: Final = 500
@@ -42,7 +40,6 @@ class LiveStream:
     token: str
     """Of the session; checked again at every message."""
     place_id: str | None
-    heartbeat_s: float = HEARTBEAT_S
 
     async def messages(self, after_id: int | None) -> AsyncIterator[bytes]:
         """Everything to send, until the browser leaves, the session ends or the application stops."""
@@ -57,12 +54,14 @@ class LiveStream:
             subscription.close()
 
     async def _until_signed_out(self, subscription: LiveSubscriptionLike) -> AsyncIterator[bytes]:
-        waiter = _Waiter(subscription, self.web.stopping)
+        end = StreamEnd()
+        self.web.streams.add(end)
+        waiter = _Waiter(subscription, end)
         dirty: list[str] = [BANNER]
         last_id: int | None = None
         try:
             while True:
-                wait_s = self.heartbeat_s
+                wait_s = self.web.heartbeat_s
                 try:
                     for names, id_ in _parts(dirty, last_id):
                         yield await self._drawn(names, id_)
@@ -78,6 +77,7 @@ class LiveStream:
                 dirty = in_order(iter([*dirty, *touched])) or [BANNER]
                 last_id = events[-1].live_event_id if events else last_id
         finally:
+            self.web.streams.discard(end)
             waiter.cancel()
 
     async def _drawn(self, names: Sequence[str], last_id: int | None) -> bytes:
@@ -116,10 +116,10 @@ def _parts(names: list[str], last_id: int | None) -> list[tuple[list[str], int |
 class _Waiter:
     """Waits for events without losing one when the wait is over first."""
 
-    def __init__(self, subscription: LiveSubscriptionLike, stopping: asyncio.Event) -> None:
+    def __init__(self, subscription: LiveSubscriptionLike, end: StreamEnd) -> None:
         self._events = subscription
         self._pending: asyncio.Task[LiveEventLike] | None = None
-        self._stopping = asyncio.ensure_future(stopping.wait())
+        self._stopping = asyncio.ensure_future(end.wait())
         self.over = False
         """The feed was closed or the application stops."""
 

@@ -172,7 +172,9 @@ def sign_in_link(connection: DbConnection, username: str, base_url: str, now: da
     return f"{base_url.rstrip('/')}/enter?{urlencode({'token': token})}"
 
 
-def link_is_open(connection: DbConnection, token: str, purpose: Literal["first_admin", "sign_in"], now: datetime) -> bool:
+def link_is_open(
+    connection: DbConnection, token: str, purpose: Literal["first_admin", "sign_in"], now: datetime
+) -> bool:
     """Whether the link could be used now; looking does not use it up."""
     row = connection.execute(
         "SELECT EXISTS (SELECT FROM one_time_link WHERE token_sha256 = %s AND purpose = %s AND used_at IS NULL"

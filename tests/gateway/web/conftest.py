@@ -2,6 +2,9 @@
 
 import asyncio
 import re
+import socket
+import threading
+import time
 import uuid
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping
@@ -9,12 +12,12 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final
 
+import httpx
 import psycopg
 import pytest
+import uvicorn
 from fastapi import FastAPI
 from psycopg.types.json import Jsonb
-from psycopg_pool import ConnectionPool
-from starlette.testclient import TestClient
 
 from gateway.api.app import create_app
 from gateway.db.migrator import migrate
@@ -78,7 +81,12 @@ class FakeSubscription:
     def __init__(self) -> None:
         self.queue: deque[FakeLiveEvent | None] = deque()
         self.news = asyncio.Event()
+        self.loop = asyncio.get_running_loop()
         self.closed = False
+
+    def wake(self) -> None:
+        """Something new is in the queue: from the test's thread, as the real feed's thread does."""
+        self.loop.call_soon_threadsafe(self.news.set)
 
     def __aiter__(self) -> AsyncIterator[FakeLiveEvent]:
         """Itself."""
@@ -136,17 +144,22 @@ class WebWorld:
     pool: Pool
     clock: MovableClock
     feed: FakeFeed
+    address: str
+    """Where the application is served."""
+    browsers: list[httpx.Client] = field(default_factory=list)
 
-    def browser(self, *, base_url: str = "http://testserver") -> TestClient:
+    def browser(self) -> httpx.Client:
         """A browser that nobody is signed in with; problems come as JSON unless asked for as a page."""
-        return TestClient(self.app, base_url=base_url, follow_redirects=False)
+        browser = httpx.Client(base_url=self.address, timeout=20, trust_env=False)
+        self.browsers.append(browser)
+        return browser
 
     def account(self, username: str, *roles: str, password: str | None = None) -> None:
         """Make an account."""
         with self.pool.connection() as connection:
             create_account(connection, username, username.title(), password, roles)
 
-    def signed_in(self, *roles: str) -> TestClient:
+    def signed_in(self, *roles: str) -> httpx.Client:
         """A browser in which a new person with these roles has just signed in."""
         username = f"person-{uuid.uuid4().hex[:8]}"
         self.account(username, *roles)
@@ -189,21 +202,53 @@ def _copy_of(server_dsn: str) -> str:
     return psycopg.conninfo.make_conninfo(server_dsn, dbname=copy)
 
 
+class ServedApp:
+    """The application under a real HTTP server, in a thread."""
+
+    def __init__(self, app: FastAPI) -> None:
+        self._socket = socket.create_server(("127.0.0.1", 0))
+        self.address = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
+        config = uvicorn.Config(app, log_level="error", timeout_graceful_shutdown=5, ws="none")
+        self._server = uvicorn.Server(config)
+        self._thread = threading.Thread(target=self._server.run, kwargs={"sockets": [self._socket]})
+        self._thread.start()
+        deadline = time.monotonic() + 20
+        while not self._server.started:
+            assert self._thread.is_alive(), "the server ended while starting"
+            assert time.monotonic() < deadline, "the server did not start within 20 s"
+            time.sleep(0.005)
+
+    def stop(self) -> None:
+        """End it and wait for it."""
+        self._server.should_exit = True
+        self._thread.join(20)
+        self._socket.close()
+        assert not self._thread.is_alive(), "the server did not end within 20 s"
+
+
 @pytest.fixture
 def make_world(hospital_template: str) -> Iterator[Callable[..., WebWorld]]:
-    """Build the application over a database of its own."""
-    pools: list[ConnectionPool[Any]] = []
+    """Build and serve the application over a database of its own."""
+    worlds: list[tuple[WebWorld, ServedApp]] = []
 
-    def make(*, base_url: str = "http://testserver", policy: SessionPolicy | None = None) -> WebWorld:
+    def make(
+        *, base_url: str = "http://testserver", policy: SessionPolicy | None = None, heartbeat_s: float = 15.0
+    ) -> WebWorld:
         pool = open_pool(_copy_of(hospital_template))
-        pools.append(pool)
         clock, feed = MovableClock(), FakeFeed()
         services = AppServices(pool=pool, config=WebSettings(base_url), clock=clock, live=feed)
-        return WebWorld(create_app(services, policy), pool, clock, feed)
+        app = create_app(services, policy, heartbeat_s=heartbeat_s)
+        served = ServedApp(app)
+        made = WebWorld(app, pool, clock, feed, served.address)
+        worlds.append((made, served))
+        return made
 
     yield make
-    for pool in pools:
-        pool.close()
+    for made, served in worlds:
+        for browser in made.browsers:
+            browser.close()
+        served.stop()
+        made.pool.close()
 
 
 @pytest.fixture
@@ -212,7 +257,7 @@ def world(make_world: Callable[..., WebWorld]) -> WebWorld:
     return make_world()
 
 
-def csrf_token(browser: TestClient) -> str:
+def csrf_token(browser: httpx.Client) -> str:
     """The session's token, as a page has it."""
     token: str = browser.get("/api/v1/session").json()["csrf_token"]
     return token
@@ -224,7 +269,7 @@ def text_of(html: str) -> str:
 
 
 @pytest.fixture(name="csrf_token")
-def csrf_token_fixture() -> Callable[[TestClient], str]:
+def csrf_token_fixture() -> Callable[[httpx.Client], str]:
     """`csrf_token` for tests (test modules can't import each other)."""
     return csrf_token
 
@@ -269,7 +314,15 @@ def _seed_places(connection: psycopg.Connection[Any], now: datetime) -> None:
         ("store-1", "t-1", "ds18b20", "Nhiệt kế tủ vắc-xin", FRIDGE, "up", ""),
         ("store-1", "t-2", "modbus_temperature", "Nhiệt kế tủ insulin", "fridge-2", "up", ""),
         ("store-1", "scanner-receiving", "serial_scanner", "Máy quét nhập kho", "main-store", "up", ""),
-        ("store-1", "scanner-issue", "serial_scanner", "Máy quét xuất kho", "main-store", "down", "read failed: [Errno 5] EIO"),
+        (
+            "store-1",
+            "scanner-issue",
+            "serial_scanner",
+            "Máy quét xuất kho",
+            "main-store",
+            "down",
+            "read failed: [Errno 5] EIO",
+        ),
         ("store-1", "uhf-1", "llrp", "Đầu đọc UHF kệ A1", SHELF, "up", ""),
         ("desk-1", "pn532-1", "nfc_pn532", "Đầu đọc thẻ bàn 1", "desk-1", "up", ""),
     )
@@ -323,7 +376,9 @@ def _seed_taps(connection: psycopg.Connection[Any], now: datetime) -> None:
 
 def add_tap(connection: psycopg.Connection[Any], reader: int, seq: int, outcome: str, at: datetime) -> None:
     """One tap of the first patient's card, with this outcome."""
-    verdict = {"not_genuine": "not_genuine", "unverified": "unverified", "foreign_card": "unverified"}.get(outcome, "genuine")
+    verdict = {"not_genuine": "not_genuine", "unverified": "unverified", "foreign_card": "unverified"}.get(
+        outcome, "genuine"
+    )
     visit = uuid.UUID(int=101) if outcome in {"checked_in", "already_checked_in"} else None
     card = None if outcome == "foreign_card" else "f" * 32 if outcome == "unknown_card" else f"{1:032x}"
     connection.execute(
@@ -336,7 +391,15 @@ def add_tap(connection: psycopg.Connection[Any], reader: int, seq: int, outcome:
 def _seed_stock(connection: psycopg.Connection[Any], now: datetime) -> None:
     products = (
         (GTIN, "Paracetamol 250 mg bột sủi", "Paracetamol 250 mg effervescent", "VD-12345-20", "gói", "sachet", 12),
-        ("08935006500007", "Vắc-xin sởi – rubella 10 liều", "Measles–rubella vaccine, 10 doses", "QLVX-1", "lọ", "vial", 10),
+        (
+            "08935006500007",
+            "Vắc-xin sởi – rubella 10 liều",
+            "Measles–rubella vaccine, 10 doses",
+            "QLVX-1",
+            "lọ",
+            "vial",
+            10,
+        ),
     )
     for product in products:
         connection.execute("INSERT INTO product VALUES (%s, %s, %s, %s, %s, %s, %s)", product)
@@ -378,7 +441,10 @@ def add_scan(connection: psycopg.Connection[Any], scanner: int, seq: int, outcom
     movement = None
     if outcome in {"received", "issued"}:
         movement = uuid.UUID(int=500 + seq)
-        ways = {"received": ("receive", "supplier", "place:main-store"), "issued": ("issue", "place:main-store", "dispensed")}
+        ways = {
+            "received": ("receive", "supplier", "place:main-store"),
+            "issued": ("issue", "place:main-store", "dispensed"),
+        }
         kind, source, target = ways[outcome]
         connection.execute(
             "INSERT INTO movement (movement_id, kind, occurred_at, received_at, gtin, lot, expiry_date, serial_number,"
