@@ -137,6 +137,7 @@ class MqttLink:
             if left_s <= 0:
                 raise LinkError(f"broker {where}: no answer to CONNECT within {CONNECT_TIMEOUT_S:.0f} s")
             self._work(left_s)
+        _send_at_once(client.socket())
         client.subscribe([(topic, SubscribeOptions(qos=QOS)) for topic in subscriptions])
 
     def publish(self, message: Outgoing) -> None:
@@ -239,6 +240,7 @@ class MqttLink:
             self._drain_wakes()
         if pending or connection.fileno() in ready:
             client.loop_read()
+            _acknowledge_at_once(connection)
         if client.want_write():
             client.loop_write()
         client.loop_misc()
@@ -298,3 +300,19 @@ class MqttLink:
         refused = [str(reason) for reason in reasons if reason.is_failure]
         if refused:
             _LOG.error("the broker refused a subscription (%s): let this node read its own topics", ", ".join(refused))
+
+
+def _send_at_once(connection: object) -> None:
+    """No Nagle's algorithm (RFC 896): our messages are small and each is wanted now."""
+    if isinstance(connection, socket.socket):
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+
+def _acknowledge_at_once(connection: object) -> None:
+    """No delayed TCP acknowledgement (Linux tcp(7): TCP_QUICKACK is not permanent, so after every read).
+
+    A broker that keeps Nagle's algorithm holds each message back until what it sent before is acknowledged: measured
+    with rumqttd, 84 ms instead of 1.3 ms from an event's commit to its acknowledgement.
+    """
+    if isinstance(connection, socket.socket) and connection.fileno() >= 0:
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
