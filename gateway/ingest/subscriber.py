@@ -59,8 +59,11 @@ class Subscriber:
         self._clock = clock
         self._backlog = backlog
         self._lock = threading.Lock()
+        self._renewal = threading.Lock()
+        """Held while the client is replaced."""
         self._generation = 0
         self._connected = threading.Event()
+        self._subscribed = threading.Event()
         self._overflowed = False
         self._stopping = threading.Event()
         self._client = self._make_client()
@@ -80,8 +83,8 @@ class Subscriber:
         self._client.loop_stop()
 
     def wait_connected(self, timeout_s: float) -> bool:
-        """True if the session stands within `timeout_s` seconds."""
-        return self._connected.wait(timeout_s)
+        """True if the session stands, subscriptions included, within `timeout_s` seconds."""
+        return self._subscribed.wait(timeout_s)
 
     @property
     def connected(self) -> bool:
@@ -117,11 +120,14 @@ class Subscriber:
         """After `take` had no room: connect anew, only then does a broker deliver again. Call when there is room."""
         with self._lock:
             overflowed, self._overflowed = self._overflowed, False
-        if overflowed:
-            _LOG.warning("messages were left with the broker for want of room; connecting anew to get them")
-            self._client.disconnect()
-            self._client.loop_stop()
-            self._connect()
+        if not overflowed:
+            return
+        _LOG.warning("messages were left with the broker for want of room; connecting anew to get them")
+        with self._renewal:
+            if not self._stopping.is_set():
+                self._client.disconnect()
+                self._client.loop_stop()
+                self._begin_anew()
 
     def _make_client(self) -> mqtt.Client:
         config = self._config
@@ -156,13 +162,26 @@ class Subscriber:
     def _watch(self) -> None:
         """Paho's network thread must not end; should it, it is started again."""
         while not self._stopping.wait(_WATCH_S):
-            if self._client.loop_start() == mqtt.MQTT_ERR_SUCCESS:  # refused while the thread lives
-                _LOG.error("the MQTT network thread had ended; started again")
+            with self._renewal:
+                if not self._stopping.is_set() and not self._network_thread_lives():
+                    _LOG.error("the MQTT network thread had ended; started again")
+                    self._begin_anew()
+
+    def _network_thread_lives(self) -> bool:
+        thread = self._client._thread  # noqa: SLF001 - paho has no public way to ask
+        return thread is not None and thread.is_alive()
+
+    def _begin_anew(self) -> None:
+        """A new client of the same session: the old one can't be trusted, and paho would leak its sockets."""
+        self._down()
+        self._client = self._make_client()
+        self._connect()
 
     def _down(self) -> None:
         with self._lock:
             self._generation += 1
             self._connected.clear()
+            self._subscribed.clear()
 
     def _on_pre_connect(self, _client: mqtt.Client, _userdata: object) -> None:
         self._down()
@@ -200,9 +219,11 @@ class Subscriber:
         reasons: list[ReasonCode],
         _properties: Any,  # noqa: ANN401 - paho's own type differs by version
     ) -> None:
-        for name, reason in zip(FILTERS, reasons, strict=False):
-            if reason.is_failure:
-                _LOG.error("the MQTT broker refuses the subscription %s: %s; mend its access rules", name, reason)
+        refused = [name for name, reason in zip(FILTERS, reasons, strict=False) if reason.is_failure]
+        if refused:
+            _LOG.error("the MQTT broker refuses the subscriptions %s: mend its access rules", ", ".join(refused))
+        else:
+            self._subscribed.set()
 
     def _on_message(self, _client: mqtt.Client, _userdata: object, message: mqtt.MQTTMessage) -> None:
         """An exception that left here would end paho's thread."""
