@@ -85,6 +85,11 @@ class SimulatedHospital:
         return f"http://127.0.0.1:{self.http_port}"
 
     @property
+    def broker_address(self) -> tuple[str, int]:
+        """Host and port of the MQTT broker."""
+        return self._broker_address
+
+    @property
     def control(self) -> ControlClient:
         """Makes things happen in the simulated world."""
         return ControlClient(self._directory / "world" / "control.sock")

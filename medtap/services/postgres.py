@@ -50,9 +50,15 @@ class EmbeddedPostgres:
         Raises:
             ServiceError: the wheel is missing, or the server did not come up.
         """
+        self._directory = Path(tempfile.mkdtemp(prefix="medtap-pg-"))
+        try:
+            self._start_in(self._directory)
+        except BaseException:
+            self.stop()
+            raise
+
+    def _start_in(self, directory: Path) -> None:
         # PostgreSQL refuses to run as root, and the user it then runs as may not be able to read a private directory.
-        directory = Path(tempfile.mkdtemp(prefix="medtap-pg-"))
-        self._directory = directory
         user_id = pwd.getpwnam("nobody").pw_uid if os.geteuid() == 0 else None
         binaries = _binaries(directory, user_id)
         self._initdb(binaries, directory, user_id)

@@ -3,12 +3,20 @@
 The tests of this module share one hospital and play in the order they stand here; the last one closes the day.
 """
 
+import hashlib
 import time
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import httpx
+import paho.mqtt.client as mqtt
 import pytest
+from paho.mqtt.enums import CallbackAPIVersion
 
+from edge.contracts.frame import FrameHeader, encode_frame
+from edge.contracts.streams import Stream
+from medtap.demo.site_plan import DESK, SITE, STORE
 from medtap.demo.tally import report
 
 if TYPE_CHECKING:
@@ -18,6 +26,23 @@ pytestmark = [pytest.mark.integration, pytest.mark.timeout(240)]
 
 VISITS_OF = "SELECT count(*) FROM visit v JOIN card c USING (patient_id) WHERE c.card_id = %s"
 TAPS_OF = "SELECT count(*) FROM tap WHERE card_id = %s"
+
+
+def with_checksum(body: bytes) -> bytes:
+    """A frame whose checksum is right and whose content is whatever `body` begins."""
+    return body + b',"sha256":"' + hashlib.sha256(body).hexdigest().encode() + b'"}'
+
+
+def publish(play: "Play", messages: Mapping[str, Sequence[bytes]]) -> None:
+    """Send messages to the hospital's broker as any client on the network could."""
+    client = mqtt.Client(CallbackAPIVersion.VERSION2, protocol=mqtt.MQTTv5)
+    client.connect(*play.hospital.broker_address)
+    client.loop_start()
+    for topic, payloads in messages.items():
+        for payload in payloads:
+            client.publish(topic, payload, qos=1).wait_for_publish(5)
+    client.disconnect()
+    client.loop_stop()
 
 
 def _card(play: "Play", patient: int) -> str:
@@ -170,13 +195,54 @@ def test_a_killed_agent_restarted_goes_on_where_its_outbox_stands(play: "Play") 
     assert play.value("SELECT count(*) FROM movement WHERE serial_number = %s", pack["serial_number"]) == 1
 
 
+BAD_FRAMES = {
+    "oversized": b'{"rows":"' + b"x" * 70_000 + b'"}',
+    "not_json": b'{"schema_version":1,"site":"demo","edge_',
+    "checksum": b'{"schema_version":1}',
+    "schema_version": with_checksum(b'{"schema_version":9,"rows":[]'),
+    "malformed": with_checksum(b'{"schema_version":1,"site":"demo","edge_node":"desk-1","rows":[]'),
+}
+
+
+def test_frames_that_nobody_can_read_are_kept_as_dead_letters_and_stop_nothing(play: "Play") -> None:
+    publish(play, {f"medtap/v1/{SITE}/{DESK}/up/events": list(BAD_FRAMES.values())})
+    play.eventually("SELECT count(DISTINCT code) FROM dead_letter", len(BAD_FRAMES))
+    assert {code for (code,) in play.rows("SELECT code FROM dead_letter WHERE reason <> ''")} == set(BAD_FRAMES)
+    play.do("tap", patient=6)
+    play.eventually(VISITS_OF, 1, _card(play, 6))
+
+
+def test_a_frame_under_another_nodes_topic_is_kept_as_a_dead_letter(play: "Play") -> None:
+    before = play.value("SELECT count(*) FROM dead_letter")
+    body = encode_frame(
+        FrameHeader(
+            site=SITE,
+            edge_node=DESK,
+            stream=Stream.TELEMETRY,
+            epoch="0123456789abcdef",
+            boot_id="0123456789abcdef",
+            first_seq=1,
+            sent_at=datetime.now(UTC),
+        ),
+        [
+            (
+                b'{"device_id":"card-reader","occurred_at":"2026-01-01T00:00:00Z","monotonic_ns":1,'
+                b'"kind":"temperature_measured","temperature_celsius":5.0}'
+            )
+        ],
+    )
+    publish(play, {f"medtap/v1/{SITE}/{STORE}/up/telemetry": [body]})
+    play.eventually("SELECT count(*) FROM dead_letter", before + 1)
+    assert play.value("SELECT count(*) FROM ingest_mark WHERE epoch = '0123456789abcdef'") == 0
+
+
 def test_at_the_end_of_the_day_every_reading_arrived_once_and_the_books_prove_it(play: "Play") -> None:
     assert play.hospital.settle()
     figures = report(play.hospital.dsn, play.hospital.nodes(), ready_seconds=play.hospital.ready_seconds)
     assert figures["readings_generated"] > 100
     assert figures["readings_stored"] == figures["readings_generated"]
     assert figures["duplicates"] == 0
-    assert figures["dead_letters"] == 0
+    assert figures["dead_letters"] == len(BAD_FRAMES) + 1
     events = sum(node.events_committed for node in play.hospital.nodes())
     assert play.value("SELECT count(*) FROM event") == events
     assert play.value("SELECT coalesce(sum(quantity), 0) FROM posting") == 0

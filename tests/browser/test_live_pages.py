@@ -1,0 +1,95 @@
+"""The three live pages in a real browser: what happens at the silicon is on the screen, without a reload."""
+
+import re
+from typing import Any
+
+import psycopg
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from medtap.demo.hospital import SimulatedHospital
+from tests.browser.take_screenshots import SHOTS, Shot, signed_in_page
+
+pytestmark = [pytest.mark.browser, pytest.mark.integration, pytest.mark.timeout(180)]
+
+SHOT_OF = {shot.name: shot for shot in SHOTS}
+_PAGES: dict[str, Page] = {}
+
+
+def _page(browser: Browser, hospital: SimulatedHospital, shot: Shot, complaints: list[str]) -> Page:
+    """That person's page, signed in once in this module (a one-time link works once)."""
+    if shot.username not in _PAGES:
+        _PAGES[shot.username] = signed_in_page(browser, hospital, shot)
+    page = _PAGES[shot.username]
+    page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.goto(hospital.http_url + shot.path)
+    return page
+
+
+def _value(hospital: SimulatedHospital, query: str) -> Any:  # noqa: ANN401 - whatever the database holds
+    with psycopg.connect(hospital.dsn) as connection:
+        row = connection.execute(query).fetchone()
+    return row[0] if row else None
+
+
+def test_the_clerk_sees_who_tapped_without_touching_anything(browser: Browser, hospital: SimulatedHospital) -> None:
+    complaints: list[str] = []
+    page = _page(browser, hospital, SHOT_OF["desk"], complaints)
+    patient = hospital.world["patients"][9]
+    hospital.control.do(do="tap", patient=9)
+    newest = page.locator("#newest_tap")
+    expect(newest).to_contain_text("Đã tiếp nhận")
+    expect(newest).to_contain_text(patient["full_name"].split()[-1])
+    expect(newest).to_have_attribute("data-outcome", "checked_in")
+    assert complaints == []
+
+
+def test_the_clerk_sees_a_copied_card_refused(browser: Browser, hospital: SimulatedHospital) -> None:
+    page = _page(browser, hospital, SHOT_OF["desk"], [])
+    hospital.control.do(do="tap_clone", patient=11)
+    newest = page.locator("#newest_tap")
+    expect(newest).to_have_attribute("data-outcome", "not_genuine")
+    expect(newest).not_to_contain_text("Đã tiếp nhận")
+
+
+def test_the_pharmacist_sees_the_scanned_pack(browser: Browser, hospital: SimulatedHospital) -> None:
+    complaints: list[str] = []
+    page = _page(browser, hospital, SHOT_OF["pharmacy"], complaints)
+    pack = hospital.world["packs"][30]
+    hospital.control.do(do="scan", scanner="receiving", pack=30)
+    expect(page.locator("#newest_scan")).to_contain_text(pack["serial_number"])
+    expect(page.locator("#newest_scan")).to_contain_text(pack["lot"])
+    assert complaints == []
+
+
+def test_a_refused_scan_says_why(browser: Browser, hospital: SimulatedHospital) -> None:
+    page = _page(browser, hospital, SHOT_OF["pharmacy"], [])
+    hospital.control.do(do="scan", scanner="receiving", text="]d20108938501230011")
+    expect(page.locator("#newest_scan")).to_have_attribute("data-outcome", "refused")
+
+
+def test_the_person_on_call_acknowledges_with_a_word_of_why(browser: Browser, hospital: SimulatedHospital) -> None:
+    complaints: list[str] = []
+    page = _page(browser, hospital, SHOT_OF["on-call-phone"], complaints)
+    comment = page.locator("textarea").first
+    comment.fill("Đã chuyển vắc xin sang tủ số 2")
+    page.get_by_role("button", name=re.compile("Xác nhận")).first.click()
+    expect(page.get_by_text("Đã chuyển vắc xin sang tủ số 2").first).to_be_visible()
+    assert _value(hospital, "SELECT acknowledged_by FROM alarm") == "oncall"
+    assert complaints == []
+
+
+@pytest.mark.parametrize("shot", SHOTS, ids=lambda shot: str(shot.name))
+def test_no_page_is_wider_than_its_screen(browser: Browser, hospital: SimulatedHospital, shot: Shot) -> None:
+    page = _page(browser, hospital, shot, [])
+    page.set_viewport_size(shot.size)
+    overflow = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+    assert overflow <= 0
+
+
+def test_english_is_one_click_away_and_not_mixed(browser: Browser, hospital: SimulatedHospital) -> None:
+    page = _page(browser, hospital, SHOT_OF["desk"], [])
+    page.get_by_text("English").first.click()
+    expect(page.locator("html")).to_have_attribute("lang", "en")
+    expect(page.locator("body")).not_to_contain_text("Đã tiếp nhận")
