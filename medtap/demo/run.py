@@ -89,7 +89,7 @@ def _welcome(hospital: SimulatedHospital, say: Say, directory: str) -> None:
     say(f"  Quầy đăng ký / registration:    {links['clerk']}")
     say(f"  Người trực / person on call:    {links['oncall']}")
     say(f"  Quản trị / administrator:       {links['admin']}")
-    say(f"Make things happen yourself:      medtap sim do tap patient=3 --dir {directory}/world")
+    say(f"Make things happen yourself:      {sys.argv[0]} sim do tap patient=3 --dir {directory}/world")
     say("Stop with Ctrl-C. What is happening:")
 
 
