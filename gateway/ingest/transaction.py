@@ -78,6 +78,7 @@ class IngestTransaction:
     _marks: dict[StreamId, Mark] = field(default_factory=dict)
     _moved: set[StreamId] = field(default_factory=set)
     _nodes: dict[Sender, devices.NodeKnown] = field(default_factory=dict)
+    _offsets_s: dict[Sender, float] = field(default_factory=dict)
     _readings: list[ReadingRow] = field(default_factory=list)
     _events: list[EventRow] = field(default_factory=list)
     _live: list[NewLiveEvent] = field(default_factory=list)
@@ -150,6 +151,8 @@ class IngestTransaction:
             self._live.append(_latest_readings(self._readings))
         if self._events:
             insert_events(self.connection, self._events)
+        for sender, offset_s in self._offsets_s.items():  # these nodes' rows are locked already
+            devices.note_clock_offset(self.connection, sender, offset_s)
         for stream in sorted(self._moved):
             move_mark(self.connection, self._marks[stream].epoch_key, self._marks[stream].mark)
         if self._last_dead_letter is not None:
@@ -189,7 +192,7 @@ class IngestTransaction:
             known_offset_s=known.clock_offset_s,
         )
         if clock.measured:
-            devices.note_clock_offset(self.connection, received.sender, clock.offset_s)
+            self._offsets_s[received.sender] = clock.offset_s
             self._nodes[received.sender] = replace(known, clock_offset_s=clock.offset_s)
             if not clock.suspect:
                 self.fresh = True
