@@ -276,6 +276,8 @@ def test_a_bus_that_never_answers_is_noticed_abandoned_and_read_again_when_it_an
         # The bus answers again: the abandoned threads get their answer, and what they say is not heard.
         fifo.rename(folder / "old")
         fifo.write_text(f"{scratchpad(4.5).hex(' ')} : crc={scratchpad(4.5)[8]:02x} YES\n")
+        # A run that had just opened the hung file is not abandoned yet: give the watchdog several times its time.
+        waiting.wait(0.6)
         with (folder / "old").open("w") as old:
             old.write(f"{scratchpad(77.0).hex(' ')} : crc={scratchpad(77.0)[8]:02x} YES\n")
         waiting.wait_for(lambda: rows.states() == ["down", "up"])
