@@ -90,6 +90,9 @@ class Books:
 class ModelGateway:
     """The gateway's side of the protocol in twenty lines: only the next contiguous rows, then a cumulative ack."""
 
+    contiguous = True
+    """False: a deliberate bug, to see that a test finds it."""
+
     def __init__(self) -> None:
         self.books = Books(f"{1:032x}")
         self._generations = 1
@@ -108,9 +111,10 @@ class ModelGateway:
         kept = self.books.rows.setdefault(place, [])
         for row in frame.rows:
             assert row.observation is not None
-            if row.seq == self.books.mark(place) + 1:
+            mark = self.books.mark(place)
+            if row.seq == mark + 1 or (row.seq > mark and not self.contiguous):
                 kept.append((row.last_seq, meaning(row.observation)))
-            elif row.seq > self.books.mark(place) + 1:
+            elif row.seq > mark:
                 self.refused_frames += 1
                 break
         return [self._ack(frame.header.stream, frame.header.epoch, now, frame.header.sent_at)]

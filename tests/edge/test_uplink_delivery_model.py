@@ -1,145 +1,54 @@
 """The shipped outbox and delivery against a model gateway over a bad pipe: nothing lost, nothing twice, in order.
 
-The hypothesis machine chooses the faults: loss, doubling, reordering, broker store loss, crashes of the agent,
-databases restored from older backups, outbox files replaced by older copies, clocks that jump.
+Two searches over the same faults: hypothesis, which shrinks what it finds, and seeded walks, which go deeper. And
+deliberate bugs, to show that the walks find them.
 """
 
-import shutil
-import tempfile
-from datetime import timedelta
-from pathlib import Path
-from random import Random
+from collections.abc import Callable
+from dataclasses import replace
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
+from edge.contracts.ack import Ack
 from edge.contracts.streams import Stream
-from edge.delivery import Delivery
-from edge.outbox import Outbox
-from tests.edge.delivery_kit import SENDER, BadPipe, Books, ModelGateway, Place, SetClock, reading, scan
+from edge.delivery import Delivery, Outgoing
+from edge.outbox_tables import OutboxTables, StreamMarks
+from edge.send_window import SendWindow
+from tests.edge.delivery_kit import ModelGateway
+from tests.edge.delivery_world import DeliveryWorld
+
+WALKS = 200
+WALKS_TO_FIND_A_BUG = 600
+STEPS = 120
 
 
 class DeliveryMachine(RuleBasedStateMachine):
-    """One edge node, one broker, one gateway."""
+    """Hypothesis chooses what goes wrong."""
 
     @initialize(seed=st.integers(0, 2**32 - 1))
     def begin(self, seed: int) -> None:
-        self.random = Random(seed)  # noqa: S311 - a reproducible test, not a secret
-        self.directory = Path(tempfile.mkdtemp(prefix="medtap-delivery-"))
-        self.clock = SetClock()
-        self.gateway = ModelGateway()
-        self.up, self.down = BadPipe(self.random), BadPipe(self.random)
-        self.backups: list[Books] = []
-        self.numbers = dict.fromkeys(Stream, 0)
-        # What has to be at the gateway in the end, in the order in which it was committed.
-        self.owed: dict[Stream, list[str]] = {stream: [] for stream in Stream}
-        # Rows that went away with an outbox file that was replaced by an older copy before they were delivered.
-        self.gone: dict[Stream, set[str]] = {stream: set() for stream in Stream}
-        self.file_copy: tuple[Path, dict[Stream, int]] | None = None
-        self.boots = 0
-        self.start_agent()
+        self.world = DeliveryWorld(seed)
 
     def teardown(self) -> None:
-        if not hasattr(self, "outbox"):
-            return
-        try:
-            self.settle()
-            for stream in Stream:
-                arrived = [word for word in self.gateway.arrived(stream) if not word.startswith(("fault", "gap"))]
-                assert [word for word in arrived if word not in self.gone[stream]] == [
-                    word for word in self.owed[stream] if word not in self.gone[stream]
-                ]
-                assert len(set(arrived)) == len(arrived)
-                assert not any(word.startswith("gap") for word in self.gateway.arrived(stream))
-        finally:
-            self.outbox.close()
-            shutil.rmtree(self.directory)
+        if hasattr(self, "world"):
+            self.world.end()
 
-    # --- the agent -----------------------------------------------------------------------------------------------
+    @invariant()
+    def nothing_is_acknowledged_that_is_not_committed(self) -> None:
+        if hasattr(self, "world"):
+            self.world.check()
 
-    def start_agent(self) -> None:
-        self.boots += 1
-        self.clock.boot_id = f"{self.boots:016x}"
-        path = self.directory / "outbox.sqlite3"
-        self.outbox = Outbox(path, self.clock, node_name="pharmacy-1", telemetry_group_rows=4)
-        self.delivery = Delivery(SENDER, self.outbox, self.clock, software_version="1", random=self.random)
-        self.group: list[str] = []
-        self.linked = False
+    @rule(scans=st.integers(0, 6), readings=st.integers(0, 12))
+    def devices_work(self, scans: int, readings: int) -> None:
+        self.world.scans(scans)
+        self.world.readings(readings)
 
-    def crash_agent(self) -> None:
-        self.outbox._tables.close()  # noqa: SLF001 - nothing is written on the way out of a crash
-        self.group = []
-
-    def pump(self) -> None:
-        """Let the edge send what it wants to send now."""
-        if self.linked:
-            for message in self.delivery.outgoing():
-                self.up.put(message)
-
-    @rule(count=st.integers(1, 6))
-    def scans(self, count: int) -> None:
-        for _ in range(count):
-            self.numbers[Stream.EVENTS] += 1
-            number = self.numbers[Stream.EVENTS]
-            self.outbox.append_event(scan(number, self.clock))
-            self.owed[Stream.EVENTS].append(f"scan {number}")
-            self.pump()
-
-    @rule(count=st.integers(1, 12))
-    def readings(self, count: int) -> None:
-        for _ in range(count):
-            self.numbers[Stream.TELEMETRY] += 1
-            number = self.numbers[Stream.TELEMETRY]
-            before = self.outbox.last_seq(Stream.TELEMETRY)
-            self.outbox.append_telemetry(reading(number, self.clock))
-            self.group.append(f"reading {number}")
-            if self.outbox.last_seq(Stream.TELEMETRY) != before:
-                self.owed[Stream.TELEMETRY] += self.group
-                self.group = []
-        self.pump()
-
-    @rule()
-    def group_grows_old(self) -> None:
-        self.clock.move(1.0)
-        self.outbox.flush_due()
-        self.owed[Stream.TELEMETRY] += self.group
-        self.group = []
-        self.pump()
-
-    @rule()
-    def agent_crashes_and_starts(self) -> None:
-        self.crash_agent()
-        self.start_agent()
-
-    @rule()
-    def agent_restarts_in_order(self) -> None:
-        self.owed[Stream.TELEMETRY] += self.group
-        self.outbox.close()
-        self.start_agent()
-
-    @rule()
-    def outbox_keeps_house(self) -> None:
-        self.outbox.housekeep()
-
-    @rule(seconds=st.sampled_from([-3600, 3600, 0.000001, 86_400]))
-    def wall_clock_jumps(self, seconds: float) -> None:
-        self.clock.wall_offset += timedelta(seconds=seconds)
-
-    # --- the network ---------------------------------------------------------------------------------------------
-
-    @rule()
-    def connect(self) -> None:
-        if not self.linked:
-            self.delivery.connected()
-            self.linked = True
-        self.pump()
-
-    @precondition(lambda self: self.linked)
-    @rule()
-    def disconnect(self) -> None:
-        self.delivery.disconnected()
-        self.linked = False
+    @rule(rounds=st.integers(1, 10))
+    def all_goes_its_way(self, rounds: int) -> None:
+        self.world.all_goes_its_way(rounds)
 
     @rule(
         loss=st.sampled_from([0.0, 0.3, 0.9]),
@@ -147,123 +56,164 @@ class DeliveryMachine(RuleBasedStateMachine):
         disorder=st.sampled_from([0.0, 0.5]),
     )
     def pipe_changes(self, loss: float, doubling: float, disorder: float) -> None:
-        for pipe in (self.up, self.down):
-            pipe.loss, pipe.doubling, pipe.reordering = loss, doubling, disorder
-
-    @rule()
-    def broker_loses_its_store(self) -> None:
-        self.up.empty()
-        self.down.empty()
+        self.world.pipe_changes(loss, doubling, disorder)
 
     @rule(messages=st.integers(1, 20))
     def gateway_works(self, messages: int) -> None:
-        for _ in range(messages):
-            message = self.up.take()
-            if message is None:
-                return
-            for answer in self.gateway.take(message, self.clock.stamp().occurred_at):
-                self.down.put(answer)
+        self.world.gateway_works(messages)
 
     @rule(messages=st.integers(1, 20))
     def answers_arrive(self, messages: int) -> None:
-        if not self.linked:
-            return
-        for _ in range(messages):
-            message = self.down.take()
-            if message is None:
-                break
-            self.delivery.received(message.topic, message.payload)
-        self.pump()
+        self.world.answers_arrive(messages)
 
     @rule(seconds=st.sampled_from([0.1, 1.0, 3.0, 20.0]))
     def time_passes(self, seconds: float) -> None:
-        self.clock.move(seconds)
-        self.pump()
+        self.world.time_passes(seconds)
 
-    @rule(rounds=st.integers(1, 10))
-    def all_goes_its_way(self, rounds: int) -> None:
-        self.connect()
-        for _ in range(rounds):
-            self.gateway_works(20)
-            self.answers_arrive(20)
-            self.time_passes(0.1)
+    @rule(seconds=st.sampled_from([-3600, 3600, 0.000001, 86_400]))
+    def wall_clock_jumps(self, seconds: float) -> None:
+        self.world.wall_clock_jumps(seconds)
 
-    # --- disasters -----------------------------------------------------------------------------------------------
-
-    @rule()
-    def database_is_backed_up(self) -> None:
-        self.backups.append(self.gateway.books.copy(self.gateway.books.generation))
-
-    @precondition(lambda self: bool(self.backups))
-    @rule(choice=st.randoms(use_true_random=False))
-    def database_is_restored(self, choice: Random) -> None:
-        # A backup from before an outbox file was replaced would need rows that went away with that file.
-        self.gateway.restore(choice.choice(self.backups))
-
-    @precondition(
-        lambda self: self.file_copy is None and all(self.outbox.marks(stream).in_contact for stream in Stream)
+    @rule(
+        name=st.sampled_from(
+            [
+                "connect",
+                "disconnect",
+                "group_grows_old",
+                "agent_crashes_and_starts",
+                "agent_restarts_in_order",
+                "outbox_keeps_house",
+                "broker_loses_its_store",
+                "database_is_backed_up",
+                "database_is_restored",
+                "outbox_file_is_copied",
+                "outbox_file_is_replaced_by_the_older_copy",
+            ]
+        )
     )
-    @rule()
-    def outbox_file_is_copied(self) -> None:
-        self.owed[Stream.TELEMETRY] += self.group
-        self.outbox.close()
-        copy = self.directory / "older-copy"
-        shutil.copyfile(self.directory / "outbox.sqlite3", copy)
-        self.file_copy = copy, {stream: len(self.owed[stream]) for stream in Stream}
-        self.start_agent()
-
-    @precondition(lambda self: self.file_copy is not None)
-    @rule()
-    def outbox_file_is_replaced_by_the_older_copy(self) -> None:
-        assert self.file_copy is not None
-        copy, lengths = self.file_copy
-        self.crash_agent()
-        for stream in Stream:
-            at_gateway = set(self.gateway.arrived(stream))
-            self.gone[stream] |= {word for word in self.owed[stream][lengths[stream] :] if word not in at_gateway}
-        for ending in ("", "-wal"):
-            (self.directory / f"outbox.sqlite3{ending}").unlink(missing_ok=True)
-        copy.rename(self.directory / "outbox.sqlite3")
-        self.file_copy = None
-        # Whatever frames of the replaced file are still under way may or may not arrive; and older backups need it.
-        self.up.empty()
-        self.backups.clear()
-        self.start_agent()
-
-    @invariant()
-    def nothing_is_acknowledged_that_is_not_committed(self) -> None:
-        if not hasattr(self, "outbox"):
-            return
-        for stream in Stream:
-            marks = self.outbox.marks(stream)
-            assert marks.acknowledged_seq <= marks.offered_seq <= marks.last_seq
-            if marks.server_generation == self.gateway.books.generation:
-                place: Place = (stream, marks.epoch)
-                assert marks.acknowledged_seq <= self.gateway.books.mark(place)
-
-    # --- the end -------------------------------------------------------------------------------------------------
-
-    def settle(self) -> None:
-        """Faults end; then everything must arrive within bounded time."""
-        for pipe in (self.up, self.down):
-            pipe.loss = pipe.doubling = pipe.reordering = 0.0
-        self.outbox.flush()
-        self.owed[Stream.TELEMETRY] += self.group
-        self.group = []
-        self.connect()
-        # Long enough for the longest back-off and then for an idle stream to ask whether its rows are still there.
-        for _ in range(150):
-            self.gateway_works(20)
-            self.answers_arrive(20)
-            self.time_passes(1.0)
-        assert self.delivery.drained, [self.outbox.marks(stream) for stream in Stream]
+    def something_happens(self, name: str) -> None:
+        getattr(self.world, name)()
 
 
 TestDelivery = DeliveryMachine.TestCase
 TestDelivery.settings = settings(
-    max_examples=200,
-    stateful_step_count=60,
+    max_examples=60,
+    stateful_step_count=50,
     deadline=None,
     report_multiple_bugs=False,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large],
 )
+
+
+def walk(seed: int) -> DeliveryWorld:
+    """One walk from a seed; raises if anything was lost, doubled or disordered."""
+    world = DeliveryWorld(seed)
+    try:
+        for _ in range(STEPS):
+            world.anything_happens()
+            world.check()
+    finally:
+        world.end()
+    return world
+
+
+def test_two_hundred_random_walks_lose_nothing_and_double_nothing() -> None:
+    frames = acks = epochs = restores = 0
+    for seed in range(WALKS):
+        try:
+            world = walk(seed)
+        except AssertionError as error:
+            pytest.fail(f"seed {seed}: {error}")
+        frames += world.delivery.counters.frames_sent
+        acks += world.delivery.counters.acks_ignored.total()
+        epochs += len(world.gateway.books.rows) - 2
+        restores += world.gateway.books.generation != f"{1:032x}"
+    # The walks went where it hurts: frames flew, stale answers came, files were replaced, databases restored.
+    assert min(frames, acks, epochs, restores) > WALKS // 20
+
+
+def _accept_gaps(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The gateway stores what is higher than its mark, though something is missing between."""
+    monkeypatch.setattr(ModelGateway, "contiguous", False)
+
+
+def _let_go_when_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The edge believes that what the broker took has arrived."""
+    next_frame = Delivery._next_frame  # noqa: SLF001 - a deliberate bug
+
+    def trusting(self: Delivery, stream: Stream) -> Outgoing | None:
+        frame = next_frame(self, stream)
+        window = self._lanes[stream].window
+        if frame is not None:
+            last, marks = window.in_flight[-1].last_seq, self._store.marks(stream)
+            self._store.acknowledge(stream, marks.epoch, last)
+            window.acknowledged(last, 0)
+        return frame
+
+    monkeypatch.setattr(Delivery, "_next_frame", trusting)
+
+
+def _forget_the_epoch(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An older copy of the outbox file goes on with the numbers of the file it was copied from."""
+
+    def go_on(self: Delivery, ack: Ack, marks: StreamMarks) -> None:
+        lane = self._lanes[ack.stream]
+        self._open(ack.model_copy(update={"mark": marks.offered_seq}), lane, marks)
+
+    monkeypatch.setattr(Delivery, "_begin_epoch", go_on)
+
+
+def _never_ask_when_idle(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody notices that a database was restored from an older backup."""
+    watch = SendWindow._watch  # noqa: SLF001 - a deliberate bug
+
+    def blind(self: SendWindow, now_ns: int) -> None:
+        watch(self, now_ns)
+        if not self._in_flight:
+            self._due_ns = None
+
+    monkeypatch.setattr(SendWindow, "_watch", blind)
+
+
+def _never_time_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A lost frame is waited for forever."""
+    ask_due = SendWindow.ask_due
+    monkeypatch.setattr(SendWindow, "ask_due", lambda self, now: not self.in_flight and ask_due(self, now))
+
+
+def _renumber_what_was_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A new epoch repeats rows that the gateway has from the old one."""
+    renumber = OutboxTables.renumber
+    monkeypatch.setattr(
+        OutboxTables, "renumber", lambda self, stream, marks: renumber(self, stream, replace(marks, offered_seq=0))
+    )
+
+
+def _ignore_a_mark_that_goes_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rows that a restored database lost are not sent again."""
+    open_at = SendWindow.open_at
+    monkeypatch.setattr(SendWindow, "open_at", lambda self, mark, now: open_at(self, max(mark, self.mark), now))
+
+
+@pytest.mark.parametrize(
+    "plant",
+    [
+        _accept_gaps,
+        _let_go_when_sent,
+        _forget_the_epoch,
+        _never_ask_when_idle,
+        _never_time_out,
+        _renumber_what_was_sent,
+        _ignore_a_mark_that_goes_back,
+    ],
+)
+def test_the_walks_find_a_deliberate_bug(
+    plant: Callable[[pytest.MonkeyPatch], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plant(monkeypatch)
+    for seed in range(WALKS_TO_FIND_A_BUG):
+        try:
+            walk(seed)
+        except AssertionError:
+            return
+    pytest.fail(f"{WALKS_TO_FIND_A_BUG} walks did not find it: {plant.__doc__}")
