@@ -118,9 +118,7 @@ def _forged() -> Problem:
         HTTPStatus.FORBIDDEN,
         "cross_site_request",
         N_("Request refused for safety"),
-        N_(
-            "The request did not come from a page of this system, or the page is too old. Reload the page and try again."
-        ),
+        N_("The request did not come from a page of this system, or the page is too old. Reload it and try again."),
     )
 
 

@@ -3,7 +3,7 @@
 import logging
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import psycopg
 from fastapi import FastAPI, Request
@@ -94,19 +94,17 @@ def install_problem_handlers(app: FastAPI) -> None:
 
 
 async def _on_problem(request: Request, error: Exception) -> Response:
-    assert isinstance(error, Problem)
-    return respond(request, error)
+    return respond(request, cast("Problem", error))
 
 
 async def _on_http(request: Request, error: Exception) -> Response:
-    assert isinstance(error, HTTPException)
-    status = HTTPStatus(error.status_code)
+    refused = cast("HTTPException", error)
+    status = HTTPStatus(refused.status_code)
     title, detail = _BY_STATUS.get(status, (N_("Not possible"), N_("The request could not be answered.")))
-    return respond(request, Problem(status, status.name.lower(), title, detail, headers=dict(error.headers or {})))
+    return respond(request, Problem(status, status.name.lower(), title, detail, headers=dict(refused.headers or {})))
 
 
 async def _on_invalid(request: Request, error: Exception) -> Response:
-    assert isinstance(error, RequestValidationError)
     problem = Problem(
         HTTPStatus.UNPROCESSABLE_ENTITY,
         "invalid_request",
@@ -114,7 +112,10 @@ async def _on_invalid(request: Request, error: Exception) -> Response:
         N_("A value is missing or wrong. Correct it and try again."),
     )
     # The offending value itself stays out: it may be a password.
-    errors = [f"{'.'.join(str(step) for step in item['loc'])}: {item['msg']}" for item in error.errors()]
+    errors = [
+        f"{'.'.join(str(step) for step in item['loc'])}: {item['msg']}"
+        for item in cast("RequestValidationError", error).errors()
+    ]
     return respond(request, problem, errors)
 
 

@@ -13,7 +13,7 @@ _HEADERS: Final = {
     "Content-Security-Policy": CONTENT_SECURITY_POLICY,
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
-    # A one-time link stands in the address: no other site may learn it. Not `no-referrer`: a form would send Origin null.
+    # A one-time link stands in the address: no other site may learn it. With `no-referrer` a form sends Origin null.
     "Referrer-Policy": "same-origin",
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",

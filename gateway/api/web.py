@@ -134,13 +134,11 @@ def make_web(services: AppServices, policy: SessionPolicy, *, heartbeat_s: float
 
 def web_of(request: Request) -> Web:
     """The application's `Web`."""
-    web = request.app.state.web
-    assert isinstance(web, Web)
+    web: Web = request.app.state.web
     return web
 
 
 def person_of(request: Request) -> SignedIn | None:
     """Who is signed in, as far as this request's route has asked."""
-    person = getattr(request.state, "person", None)
-    assert person is None or isinstance(person, SignedIn)
+    person: SignedIn | None = getattr(request.state, "person", None)
     return person

@@ -1,4 +1,4 @@
-"""The on-call person's live page: every watched place, active alarms with their acknowledgement, pages sent, devices."""
+"""The on-call person's live page: watched places, active alarms with their acknowledgement, pages sent, devices."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -77,11 +77,13 @@ def place_state(place: WatchedPlace, alarm: Alarm | None, *, old: bool) -> State
         return _NO_DATA
     if old:
         return _OLD_DATA
-    if place.high_celsius is not None and place.temperature_celsius > place.high_celsius:
+    return _by_limits(place.temperature_celsius, place.low_celsius, place.high_celsius)
+
+
+def _by_limits(celsius: float, low: float | None, high: float | None) -> State:
+    if high is not None and celsius > high:
         return _ABOVE
-    if place.low_celsius is not None and place.temperature_celsius < place.low_celsius:
-        return _BELOW
-    return _IN_LIMITS
+    return _BELOW if low is not None and celsius < low else _IN_LIMITS
 
 
 def _cards(scene: Scene, device_keys: list[int] | None) -> list[PlaceCard]:

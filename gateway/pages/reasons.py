@@ -13,7 +13,6 @@ from gateway.pages.translations import N_
 from gateway.services.reads_pharmacy import Scan
 from inventory.scan import parse_scan
 
-
 PERSONAL_KINDS: Final = frozenset({"cccd", "bhyt"})
 """Codes of people, not of packs: what they say is never shown in the pharmacy."""
 

@@ -170,6 +170,7 @@ def setup_page(request: Request, token: Token = "") -> HTMLResponse:
 @router.post("/setup", dependencies=[Depends(PUBLIC)])
 def setup(
     request: Request,
+    *,
     token: FormToken,
     username: Username,
     display_name: Annotated[str, Form(max_length=200)],
@@ -184,7 +185,14 @@ def setup(
     if not code:
         try:
             with web.services.pool.connection() as connection:
-                create_first_admin(connection, token, username, display_name, password, web.services.clock())
+                create_first_admin(
+                    connection,
+                    token,
+                    web.services.clock(),
+                    username=username,
+                    display_name=display_name,
+                    password=password,
+                )
                 session_token = _begin(request, connection, username, "first_admin_link")
         except AccountError as error:
             code = error.code

@@ -13,7 +13,7 @@ _MARGIN: Final = 4
 _ROOM_CELSIUS: Final = 0.5
 """Air above and below the line and the limits."""
 _GAP_BINS: Final = 6
-"""Slices without a reading before the line is broken: a gap is drawn as a gap (a slice may be shorter than an interval)."""
+"""Slices without a reading before the line is broken: a slice may be shorter than the sensor's interval."""
 
 
 @dataclass(frozen=True)

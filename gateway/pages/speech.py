@@ -5,7 +5,7 @@ from datetime import date, datetime
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from gateway.pages.translations import Catalogue, N_
+from gateway.pages.translations import N_, Catalogue
 
 _MONTHS_A_YEAR: Final = 12
 _AGE_IN_MONTHS_BELOW: Final = 36
@@ -51,7 +51,7 @@ class Speech:
         """A temperature with its unit; the space cannot break (ISO 80000-1, 7.1.4)."""
         return f"{self.decimal(value)}\N{NO-BREAK SPACE}\N{DEGREE SIGN}C"
 
-    def date(self, value: date) -> str:
+    def day(self, value: date) -> str:
         """dd/MM/yyyy, in both languages: an expiry date must never be read two ways."""
         return f"{value:%d/%m/%Y}"
 

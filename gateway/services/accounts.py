@@ -1,4 +1,4 @@
-"""Accounts and one-time links: who may sign in, and how the first administrator comes to be without a default password."""
+"""Accounts and one-time links: who may sign in; the first administrator comes by a link, not by a default password."""
 
 import hashlib
 import re
@@ -212,7 +212,7 @@ def use_sign_in_link(connection: DbConnection, token: str, now: datetime) -> Acc
 
 
 def create_first_admin(
-    connection: DbConnection, token: str, username: str, display_name: str, password: str, now: datetime
+    connection: DbConnection, token: str, now: datetime, *, username: str, display_name: str, password: str
 ) -> None:
     """Use the first link up and make the first administrator, both or neither (call it in a transaction).
 

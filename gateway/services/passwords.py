@@ -21,7 +21,7 @@ _AT_ONCE: Final = 2
 
 
 def normalised(password: str) -> str:
-    """One form for what two keyboards type: Vietnamese letters come composed or decomposed (SP 800-63B-4: normalise)."""
+    """One form for what two keyboards type: Vietnamese letters come composed or decomposed (SP 800-63B-4)."""
     return unicodedata.normalize("NFC", password)
 
 
@@ -39,7 +39,7 @@ class Passwords:
             return self._hasher.hash(normalised(password))
 
     def matches(self, stored_hash: str | None, password: str) -> bool:
-        """Whether the password is the one of this hash; None (no such account, no password set) takes as long and is no."""
+        """Whether the password is the one of this hash; None (no such account, no password) takes as long and is no."""
         with self._turn:
             try:
                 right = self._hasher.verify(stored_hash or self._nobody, normalised(password)[:PASSWORD_LENGTH_MAX])

@@ -1,4 +1,4 @@
-"""What the registration desk reads: taps with their outcome, and the day's visits. Names come from here, never by live feed."""
+"""What the registration desk reads: taps with their outcome, the day's visits. Names never come by live feed."""
 
 from datetime import date, datetime
 from typing import Final, Literal
@@ -92,20 +92,21 @@ _PATIENT: Final = (
 
 # A patient is shown for a tap only where possession of the card's key was proven.
 _TAPS: Final = (
-    "SELECT t.epoch_key, t.seq, t.occurred_at, t.received_at, t.outcome, t.reason, t.edge_verdict, t.gateway_verdict,"
+    "SELECT t.epoch_key, t.seq, t.occurred_at, t.received_at, t.outcome, t.reason, t.edge_verdict, t.gateway_verdict,"  # noqa: S608 - joined of constants only
     " t.card_id, t.device_key, d.place_id, pl.name_vi AS place_name_vi, pl.name_en AS place_name_en, t.visit_id,"
     " v.queue_number, v.checked_in_at, CASE WHEN p.patient_id IS NOT NULL THEN " + _PATIENT + " END AS patient"
     " FROM tap t LEFT JOIN visit v USING (visit_id) LEFT JOIN card c ON c.card_id = t.card_id"
     " LEFT JOIN patient p ON p.patient_id = coalesce(v.patient_id, c.patient_id) AND t.outcome IN"
     " ('checked_in', 'already_checked_in', 'lost_card', 'revoked_card', 'expired_card')"
-    " LEFT JOIN device d ON d.device_key = t.device_key LEFT JOIN place pl ON pl.place_id = d.place_id"
+    " LEFT JOIN device d ON d.device_key = t.device_key LEFT JOIN place pl"
+    " ON pl.place_id = d.place_id"
 )
 _NEWEST_TAP: Final = (
     _TAPS + " WHERE %(place_id)s::text IS NULL OR d.place_id = %(place_id)s"
     " ORDER BY t.occurred_at DESC, t.received_at DESC, t.seq DESC LIMIT 1"
 )
 _VISITS: Final = (
-    "SELECT v.visit_id, v.visit_date, v.queue_number, v.checked_in_at, v.place_id, pl.name_vi AS place_name_vi,"
+    "SELECT v.visit_id, v.visit_date, v.queue_number, v.checked_in_at, v.place_id, pl.name_vi AS place_name_vi,"  # noqa: S608 - joined of constants only
     " pl.name_en AS place_name_en, " + _PATIENT + " AS patient"
     " FROM visit v JOIN patient p USING (patient_id) LEFT JOIN place pl ON pl.place_id = v.place_id"
     " WHERE v.visit_date = %(visit_date)s AND (%(place_id)s::text IS NULL OR v.place_id = %(place_id)s)"

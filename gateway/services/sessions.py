@@ -1,4 +1,4 @@
-"""Server-side sessions: begun at sign-in, ended by sign-out, by an idle time, by an absolute time, or with the account."""
+"""Server-side sessions: begun at sign-in, ended by sign-out, idle time, absolute time, or with the account."""
 
 import secrets
 from dataclasses import dataclass

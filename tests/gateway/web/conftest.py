@@ -18,6 +18,7 @@ import pytest
 import uvicorn
 from fastapi import FastAPI
 from psycopg.types.json import Jsonb
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gateway.api.app import create_app
 from gateway.db.migrator import migrate
@@ -182,33 +183,40 @@ class WebWorld:
 
 
 @pytest.fixture(scope="session")
-def hospital_template(postgres_server: EmbeddedPostgres) -> str:
-    """A database with the schema and the small hospital, never written to again."""
+def web_database(postgres_server: EmbeddedPostgres) -> str:
+    """One database with the schema for all these tests; each begins with the small hospital as it is seeded."""
     dsn = postgres_server.create_database()
     migrate(dsn)
-    clock = MovableClock()
     with psycopg.connect(dsn) as connection:
-        make_partitions(connection, clock())
-        seed_hospital(connection, clock())
+        make_partitions(connection, MovableClock()())
     return dsn
 
 
-def _copy_of(server_dsn: str) -> str:
-    """A copy of a database, made by PostgreSQL itself."""
-    name = psycopg.conninfo.conninfo_to_dict(server_dsn)["dbname"]
-    copy = f"web_{uuid.uuid4().hex[:12]}"
-    with psycopg.connect(psycopg.conninfo.make_conninfo(server_dsn, dbname="postgres"), autocommit=True) as connection:
-        connection.execute(f'CREATE DATABASE "{copy}" TEMPLATE "{name}"'.encode())
-    return psycopg.conninfo.make_conninfo(server_dsn, dbname=copy)
+def _seed_anew(dsn: str, now: datetime) -> None:
+    """Forget what the test before has done."""
+    with psycopg.connect(dsn) as connection:
+        tables = connection.execute(
+            "SELECT string_agg(format('%I', relname), ', ') FROM pg_class WHERE relkind IN ('r', 'p')"
+            " AND NOT relispartition AND relnamespace = 'public'::regnamespace"
+            " AND relname NOT IN ('server', 'schema_migration', 'stock_account')"
+        ).fetchone()
+        assert tables is not None
+        connection.execute(f"TRUNCATE {tables[0]}, stock_account RESTART IDENTITY CASCADE".encode())
+        accounts = ("supplier", "in_transit", "dispensed", "wasted", "returned", "unexplained")
+        connection.execute("INSERT INTO stock_account (account_id) SELECT unnest(%s::text[])", (list(accounts),))
+        seed_hospital(connection, now)
 
 
-class ServedApp:
-    """The application under a real HTTP server, in a thread."""
+class WebServer:
+    """One real HTTP server for all tests, in a thread; it serves whichever application the test has just made."""
 
-    def __init__(self, app: FastAPI) -> None:
+    def __init__(self) -> None:
+        self.app: ASGIApp | None = None
         self._socket = socket.create_server(("127.0.0.1", 0))
         self.address = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
-        config = uvicorn.Config(app, log_level="error", timeout_graceful_shutdown=5, ws="none")
+        config = uvicorn.Config(
+            self._serve, log_level="error", timeout_graceful_shutdown=5, ws="none", lifespan="off", interface="asgi3"
+        )
         self._server = uvicorn.Server(config)
         self._thread = threading.Thread(target=self._server.run, kwargs={"sockets": [self._socket]})
         self._thread.start()
@@ -218,6 +226,10 @@ class ServedApp:
             assert time.monotonic() < deadline, "the server did not start within 20 s"
             time.sleep(0.005)
 
+    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+        assert self.app is not None, "no application yet"
+        await self.app(scope, receive, send)
+
     def stop(self) -> None:
         """End it and wait for it."""
         self._server.should_exit = True
@@ -226,28 +238,36 @@ class ServedApp:
         assert not self._thread.is_alive(), "the server did not end within 20 s"
 
 
+@pytest.fixture(scope="session")
+def web_server() -> Iterator[WebServer]:
+    """The HTTP server of the whole run."""
+    server = WebServer()
+    yield server
+    server.stop()
+
+
 @pytest.fixture
-def make_world(hospital_template: str) -> Iterator[Callable[..., WebWorld]]:
+def make_world(web_database: str, web_server: WebServer) -> Iterator[Callable[..., WebWorld]]:
     """Build and serve the application over a database of its own."""
-    worlds: list[tuple[WebWorld, ServedApp]] = []
+    worlds: list[WebWorld] = []
 
     def make(
         *, base_url: str = "http://testserver", policy: SessionPolicy | None = None, heartbeat_s: float = 15.0
     ) -> WebWorld:
-        pool = open_pool(_copy_of(hospital_template))
         clock, feed = MovableClock(), FakeFeed()
+        _seed_anew(web_database, clock())
+        pool = open_pool(web_database)
         services = AppServices(pool=pool, config=WebSettings(base_url), clock=clock, live=feed)
         app = create_app(services, policy, heartbeat_s=heartbeat_s)
-        served = ServedApp(app)
-        made = WebWorld(app, pool, clock, feed, served.address)
-        worlds.append((made, served))
-        return made
+        web_server.app = app
+        worlds.append(WebWorld(app, pool, clock, feed, web_server.address))
+        return worlds[-1]
 
     yield make
-    for made, served in worlds:
+    for made in worlds:
+        made.app.state.web.stop_live()
         for browser in made.browsers:
             browser.close()
-        served.stop()
         made.pool.close()
 
 
@@ -459,16 +479,16 @@ def add_scan(connection: psycopg.Connection[Any], scanner: int, seq: int, outcom
 
 def _seed_cold_chain(connection: psycopg.Connection[Any], now: datetime) -> None:
     warm, cool = _device_key(connection, "t-1"), _device_key(connection, "t-2")
-    for step in range(540):
-        at = now - timedelta(seconds=10 * step + 5)
-        rise = max(0.0, (180 - step) / 36) if step < 180 else 0.0
-        for device, celsius in ((warm, 5.2 + rise + (step % 7) * 0.05), (cool, 4.4 + (step % 60) * 0.02)):
-            if device == cool and 200 < step < 260:
-                continue
-            connection.execute(
-                "INSERT INTO reading VALUES (%s, %s, %s, %s, NULL, 2, %s, 1, %s)",
-                (at, device, celsius, at, 10_000 - step, 10_000 - step),
-            )
+    # Ninety minutes of a reading every 10 s: one fridge warms past 8 degrees, the other has a gap of ten minutes.
+    connection.execute(
+        "INSERT INTO reading SELECT %(now)s - make_interval(secs => 10 * step + 5), device, CASE device"
+        " WHEN %(warm)s THEN 5.2 + greatest(0, (180 - step) / 36.0) + step %% 7 * 0.05"
+        " ELSE 4.4 + step %% 60 * 0.02 END,"
+        " %(now)s - make_interval(secs => 10 * step + 5), NULL, 2, 10000 - step, 1, 10000 - step"
+        " FROM generate_series(0, 539) AS step, unnest(ARRAY[%(warm)s, %(cool)s]) AS device"
+        " WHERE device = %(warm)s OR step NOT BETWEEN 201 AND 259",
+        {"now": now, "warm": warm, "cool": cool},
+    )
     connection.execute(
         "INSERT INTO alarm (alarm_id, condition, device_key, place_id, limit_celsius, started_at, raised_at,"
         " peak_celsius, last_celsius, last_at) VALUES (%s, 'temperature_high', %s, %s, 8.0, %s, %s, 10.4, 10.2, %s)",

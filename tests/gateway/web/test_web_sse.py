@@ -234,9 +234,8 @@ def test_a_stream_outlives_a_database_that_is_away(
 
 
 def test_through_the_real_feed_a_committed_tap_reaches_the_screen_at_once(
-    hospital_template: str, make_world: Callable[..., WORLD]
+    world: WORLD,
 ) -> None:
-    world = make_world()
     pool = open_pool(world.pool.conninfo)
     feed = LiveFeed(world.pool.conninfo, pool)
     feed.start()
