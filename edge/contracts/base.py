@@ -12,7 +12,7 @@ FRAME_BYTES_MAX: Final = 64 * 1024
 """Largest frame on the wire, in bytes (design: at most 64 kB). A broker and a gateway can bound memory by it."""
 
 Name = Annotated[str, StringConstraints(pattern=r"\A[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\z")]
-"""A site, edge node or device name: 1 to 63 of a-z, 0-9 and inner hyphens, so that it fits a topic level and a host name."""
+"""A site, edge node or device name: 1 to 63 of a-z, 0-9 and inner hyphens: fits a topic level and a host name."""
 
 HexBytes = Annotated[str, StringConstraints(pattern=r"\A([0-9a-f]{2})*\z", max_length=4096)]
 """Bytes as lower-case hexadecimal digits."""

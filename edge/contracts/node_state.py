@@ -43,7 +43,7 @@ class Birth(WireModel):
 
 
 class Death(WireModel):
-    """The will: sent, retained, by the broker when the node's connection ends without goodbye, or by the node at its end."""
+    """The will: sent, retained, by the broker when the connection ends without goodbye, or by the node at its end."""
 
     schema_version: Literal[1] = SCHEMA_VERSION
     kind: Literal["death"] = "death"

@@ -50,7 +50,7 @@ class CardPresented(Observed):
     """ISO 14443 UID, empty where the reader gives none. A name, never an identity: it can be copied."""
     profile: Literal["piv", "unknown"]
     card_id: HexBytes = ""
-    """PIV: the GUID of the CHUID, 16 bytes (SP 800-73-5 part 1, table 9). A pseudonym; empty if the profile is unknown."""
+    """PIV: the CHUID's GUID, 16 bytes (SP 800-73-5 part 1, table 9). A pseudonym; empty if the profile is unknown."""
     verdict: Literal["genuine", "not_genuine", "unverified"]
     """`genuine`: possession of the key proven now and certificate chained to the hospital's card CA.
     `not_genuine`: a proof was asked for and is wrong. `unverified`: no proof could be had."""
