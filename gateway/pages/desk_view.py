@@ -30,36 +30,44 @@ TAP_STATES: Final[Mapping[str, State]] = MappingProxyType(
             N_("Already checked in"),
             N_("This patient has checked in today already. It is the same visit and the same queue number."),
             N_("Nothing more to do: tell the patient their number again."),
+            sign="again",
         ),
         "unknown_card": State(
             "attention",
             N_("Card of no patient"),
             N_("The card is genuine, but it has not been given to any patient here."),
             _PAPERS,
+            sign="whose",
         ),
         "foreign_card": State(
             "attention",
             N_("Not our health card"),
             N_("This is another kind of card, such as a bank card or a building card."),
             N_("Ask for the health card. If the patient has none, find them by their papers."),
+            sign="other_card",
         ),
         "not_genuine": State(
             "stop",
             N_("Copied card"),
             N_("The card claims to be a health card, but could not prove that it is the original."),
             N_("Do not check in with it. Keep the card, ask for papers, and call your supervisor."),
+            sign="copy",
         ),
         "unverified": State(
             "attention",
             N_("Card not checked"),
             N_("The card could not be read to the end, so nothing is proven."),
             N_("Hold the card still on the reader and try again. If it fails twice, find the patient by their papers."),
+            sign="unread",
         ),
         "lost_card": State(
             "stop",
             N_("Card reported lost"),
             N_("This card was reported lost. Whoever brings it may not be the patient."),
-            N_("Compare the papers with the name below. If it is the patient, ask the card desk to release the card."),
+            N_(
+                "Compare the papers with the name on the screen. If it is the patient, ask the card desk to release the card."
+            ),
+            sign="lost",
         ),
         "revoked_card": State(
             "stop",
@@ -72,6 +80,7 @@ TAP_STATES: Final[Mapping[str, State]] = MappingProxyType(
             N_("Card expired"),
             N_("The card is the patient's, but its validity is over."),
             N_("Check the papers, register the visit by them, and have a new card made."),
+            sign="clock",
         ),
     }
 )

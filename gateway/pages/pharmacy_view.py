@@ -22,19 +22,21 @@ EXPIRES_SOON: Final = timedelta(days=90)
 
 SCAN_STATES: Final[Mapping[str, State]] = MappingProxyType(
     {
-        "received": State("ok", N_("Received"), N_("The pack is in stock.")),
-        "issued": State("ok", N_("Issued"), N_("The pack has left the store.")),
-        "looked_up": State("info", N_("Looked up"), N_("Nothing was moved: this scanner only shows.")),
+        "received": State("ok", N_("Received"), N_("The pack is in stock."), sign="in"),
+        "issued": State("ok", N_("Issued"), N_("The pack has left the store."), sign="out"),
+        "looked_up": State("info", N_("Looked up"), N_("Nothing was moved: this scanner only shows."), sign="search"),
         "repeated": State(
             "info",
             N_("Scanned again"),
             N_("This pack was booked by an earlier scan. It was not booked a second time."),
+            sign="again",
         ),
         "discrepancy": State(
             "attention",
             N_("Contradicts the books"),
             N_("What was scanned does not fit what the books say. Nothing is lost: a case was opened."),
             N_("Go on working; then resolve the case in the list of open cases."),
+            sign="unequal",
         ),
         "refused": State(
             "stop",

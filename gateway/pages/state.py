@@ -18,6 +18,8 @@ class State:
     """What it means."""
     next_step: str = ""
     """What to do now."""
+    sign: str = ""
+    """The sign inside the shape, by its name in the templates' macros; empty: the shape's own."""
 
     @property
     def sound(self) -> Literal["ok", "attention", "stop"]:

@@ -45,15 +45,16 @@ def test_each_outcome_of_a_tap_has_its_own_word_sign_sentence_and_sound(
         assert vi.text(text) in shown
     assert f'data-outcome="{outcome}"' in section
     assert f'data-sound="{state.sound}"' in section
-    assert f'<svg class="shape {state.mood}"' in section
+    assert f'<svg class="shape {state.mood}{" signed" if state.sign else ""}"' in section
     may_name = outcome in {"checked_in", "already_checked_in", "lost_card", "revoked_card", "expired_card"}
     assert (NAME in shown) is may_name
     assert ("Số thứ tự 1" in shown) is (outcome in {"checked_in", "already_checked_in"})
 
 
-def test_no_two_outcomes_of_a_tap_say_the_same() -> None:
+def test_no_two_outcomes_of_a_tap_say_or_look_the_same() -> None:
     assert len({state.word for state in TAP_STATES.values()}) == len(TAP_STATES)
     assert len({state.sentence for state in TAP_STATES.values()}) == len(TAP_STATES)
+    assert len({(state.mood, state.sign) for state in TAP_STATES.values()}) == len(TAP_STATES)
 
 
 def test_the_patient_banner_is_in_fixed_order_and_format(world: WORLD, text_of: TextOf) -> None:
@@ -100,7 +101,7 @@ def test_each_outcome_of_a_scan_has_its_own_word_sign_sentence_and_sound(
     for text in (state.word, state.sentence):
         assert vi.text(text) in shown
     assert f'data-sound="{state.sound}"' in section
-    assert f'<svg class="shape {state.mood}"' in section
+    assert f'<svg class="shape {state.mood}{" signed" if state.sign else ""}"' in section
     if outcome != "refused":
         for part in ("Paracetamol 250 mg bột sủi", "A24X", "30/06/2027", "Tồn kho hiện tại 1.224 gói"):
             assert part in shown
