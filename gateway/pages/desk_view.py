@@ -64,9 +64,7 @@ TAP_STATES: Final[Mapping[str, State]] = MappingProxyType(
             "stop",
             N_("Card reported lost"),
             N_("This card was reported lost. Whoever brings it may not be the patient."),
-            N_(
-                "Compare the papers with the name on the screen. If it is the patient, ask the card desk to release the card."
-            ),
+            N_("Compare the papers with the name shown. If it is the patient, ask the card desk to release the card."),
             sign="lost",
         ),
         "revoked_card": State(

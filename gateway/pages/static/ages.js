@@ -6,6 +6,11 @@ export function serverTimeIs(iso) {
   offset = Date.parse(iso) - Date.now();
 }
 
+// The hospital's clock, 24 hours, at this moment of the browser's own.
+export function hospitalClock(browserMs) {
+  return new Intl.DateTimeFormat("en-GB", { timeZone: words.zone, timeStyle: "medium" }).format(browserMs + offset);
+}
+
 export function showAges() {
   const now = Date.now() + offset;
   for (const each of document.querySelectorAll("[data-age]")) {

@@ -1,6 +1,6 @@
 // A live page: takes server-rendered fragments from the event stream and puts each in its place.
 import { play, soundIsOn, toggleSound } from "./sounds.js";
-import { showAges, serverTimeIs } from "./ages.js";
+import { hospitalClock, showAges, serverTimeIs } from "./ages.js";
 
 const SILENT_MAX_MS = 40_000; // two heartbeats of 15 s are missing by then
 const stand = document.getElementById("live");
@@ -71,7 +71,7 @@ function keepTyped(old) {
 
 function showLost() {
   if (!lost.hidden) return;
-  document.getElementById("link-lost-at").textContent = new Date(heardAt).toLocaleTimeString(document.documentElement.lang);
+  document.getElementById("link-lost-at").textContent = hospitalClock(heardAt);
   lost.hidden = false;
 }
 
