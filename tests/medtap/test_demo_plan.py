@@ -2,11 +2,12 @@
 
 import tomllib
 from pathlib import Path
+from typing import Any
 
 from medtap.demo.site_plan import DESK, PHARMACY, STORE, edge_config, plan_site
 from medtap.demo.toml_text import toml_text
 
-WORLD = {
+WORLD: dict[str, Any] = {
     "ports": {"llrp": 5084, "modbus": 1502},
     "paths": {
         "pn532_desk": "/w/pn532-desk-1",
@@ -52,5 +53,5 @@ def test_the_written_toml_says_what_was_planned() -> None:
 
 
 def test_keys_without_a_table_come_first_and_vietnamese_stays() -> None:
-    tables = {"": {"name": "Kho dược"}, "mqtt": {"port": 1}}
+    tables: dict[str, dict[str, object]] = {"": {"name": "Kho dược"}, "mqtt": {"port": 1}}
     assert tomllib.loads(toml_text(tables)) == {"name": "Kho dược", "mqtt": {"port": 1}}
