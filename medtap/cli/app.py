@@ -2,7 +2,7 @@
 
 import typer
 
-from medtap.cli import bench, demo, doctor, edge, gateway, scan, sim
+from medtap.cli import bench, chaos, demo, doctor, edge, gateway, scan, sim
 
 app = typer.Typer(
     name="medtap",
@@ -17,6 +17,7 @@ app.add_typer(edge.app, name="edge")
 app.add_typer(sim.app, name="sim")
 app.add_typer(scan.app, name="scan")
 app.add_typer(bench.app, name="bench")
+app.add_typer(chaos.app, name="chaos")
 
 
 def main() -> None:

@@ -1,0 +1,125 @@
+"""The devices of the fleet: barcode scanners whose every code is unique and counted, and quick thermometers."""
+
+import threading
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+from typing import Any, Final
+
+from firmware_sim.serial_scanner import SerialScanner
+from firmware_sim.w1_directory import W1Directory
+
+BAUD_RATE: Final = 115200
+READING_INTERVAL_S: Final = 0.1
+"""Shortest that an agent may be configured to."""
+SCAN_PAUSE_S: Final = (0.05, 0.6)
+THERMOMETERS: Final = 4
+"""Of each agent: forty readings a second."""
+UNCERTAIN_S: Final = 0.7
+"""A code on the line so shortly before an agent dies may stay there: it was not kept, and nobody was told it was."""
+
+
+@dataclass(frozen=True)
+class Scan:
+    """One code that a scanner delivered to a listening driver."""
+
+    text: str
+    sent_at_s: float
+    """Monotonic time of its last character."""
+
+
+class NodeSilicon:
+    """One agent's scanner and thermometers; a thread scans until told to stop."""
+
+    def __init__(self, agent: str, directory: Path, seed: int) -> None:
+        """Plug everything in; nobody scans yet."""
+        directory.mkdir(parents=True)
+        self._agent = agent
+        self._random = Random(f"{seed}/{agent}")  # noqa: S311 - a run has to be repeatable
+        self._scanner = SerialScanner(directory / "scanner", baud_rate=BAUD_RATE)
+        sensors = {f"28-{number:012x}": 2.0 + number for number in range(THERMOMETERS)}
+        self._bus = W1Directory(directory / "w1", sensors)
+        self.devices: list[dict[str, Any]] = [
+            {
+                "device_id": "scanner",
+                "driver": "serial_scanner",
+                "path": str(self._scanner.path),
+                "baud_rate": BAUD_RATE,
+            },
+            *(
+                {
+                    "device_id": f"probe-{number}",
+                    "driver": "ds18b20",
+                    "base_dir": str(self._bus.base_dir),
+                    "sensor_id": sensor_id,
+                    "interval_s": READING_INTERVAL_S,
+                }
+                for number, sensor_id in enumerate(sensors)
+            ),
+        ]
+        self._lock = threading.Lock()
+        self._heard: list[Scan] = []
+        self._delivered: set[str] = set()
+        self._disturbed: list[tuple[float, float]] = []
+        self._disturbed_since: float | None = 0.0
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._scan_on, name=f"silicon-{agent}", daemon=True)
+
+    def start(self) -> None:
+        """Begin to scan."""
+        self._thread.start()
+
+    def silence(self) -> None:
+        """No more scans. Safe to call twice."""
+        self._stop.set()
+        if self._thread.ident is not None:
+            self._thread.join()
+
+    def close(self) -> None:
+        """Unplug everything."""
+        self.silence()
+        self._scanner.close()
+        self._bus.close()
+
+    def disturb(self) -> None:
+        """From here on the agent may be unable to keep what it hears (it is killed, or its disk is full)."""
+        with self._lock:
+            if self._disturbed_since is None:
+                self._disturbed_since = time.monotonic()
+
+    def calm(self) -> None:
+        """The agent is well again."""
+        with self._lock:
+            if self._disturbed_since is not None:
+                self._disturbed.append((self._disturbed_since - UNCERTAIN_S, time.monotonic()))
+                self._disturbed_since = None
+
+    @property
+    def delivered(self) -> frozenset[str]:
+        """Every code that was sent, even in part."""
+        with self._lock:
+            return frozenset(self._delivered)
+
+    def certain(self) -> frozenset[str]:
+        """Codes that a living agent with a working disk has heard: each must have been kept."""
+        with self._lock:
+            spans = list(self._disturbed)
+            if self._disturbed_since is not None:
+                spans.append((self._disturbed_since - UNCERTAIN_S, float("inf")))
+            return frozenset(
+                scan.text for scan in self._heard if not any(begin <= scan.sent_at_s <= end for begin, end in spans)
+            )
+
+    def _scan_on(self) -> None:
+        number = 0
+        while not self._stop.wait(self._random.uniform(*SCAN_PAUSE_S)):
+            number += 1
+            text = f"CHAOS-{self._agent}-{number:08d}"
+            if not self._scanner.listening:
+                continue
+            with self._lock:
+                self._delivered.add(text)
+            if self._scanner.scan(text):
+                with self._lock:
+                    self._heard.append(Scan(text, time.monotonic()))
