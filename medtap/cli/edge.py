@@ -22,14 +22,14 @@ def run(
     log_level: Annotated[str, typer.Option(help="debug, info, warning or error.")] = "info",
 ) -> None:
     """Run the agent until SIGTERM or Ctrl-C."""
-    from edge.agent import Agent
+    from edge.agent import Agent, AgentError
     from edge.config import ConfigError, load
 
     logging.basicConfig(level=log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     stop = stop_on_signals()
     try:
         Agent(load(config_file)).run(stop)
-    except ConfigError as error:
+    except (ConfigError, AgentError) as error:
         fail(str(error), 2)
 
 
