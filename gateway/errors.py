@@ -16,6 +16,10 @@ class MigrationError(GatewayError):
     """The database's schema and this program don't belong together; nothing was changed. The message names the mend."""
 
 
+class BackupError(GatewayError):
+    """A backup or restore did not happen; the database and older files are as they were. The message names the mend."""
+
+
 class StartError(GatewayError):
     """The gateway could not start for a reason outside it. The message names the mend."""
 

@@ -14,7 +14,8 @@ from gateway.db.pool import Connection
 from gateway.errors import MigrationError
 
 DIRECTORY: Final = Path(__file__).parent / "migrations"
-_LOCK_KEY: Final = 7203000
+MIGRATION_LOCK_KEY: Final = 7203000
+"""Advisory lock of whoever changes the whole schema: a migration, a restore."""
 _FILE_NAME: Final = re.compile(r"\A([0-9]{4})_[a-z0-9_]+\.sql\Z")
 
 _LEDGER: Final = """\
@@ -77,7 +78,7 @@ def migrate(dsn: str, *, dry_run: bool = False, migrations: Sequence[Migration] 
     files = read_migrations() if migrations is None else tuple(migrations)
     with psycopg.connect(dsn, application_name="medtap-migrate", connect_timeout=10) as connection:
         # Held to the end of the transaction: of two gateways that start together the second finds the work done.
-        connection.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK_KEY,))
+        connection.execute("SELECT pg_advisory_xact_lock(%s)", (MIGRATION_LOCK_KEY,))
         applied = _applied(connection)
         _check(applied, files)
         pending = files[len(applied) :]

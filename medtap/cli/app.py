@@ -2,7 +2,7 @@
 
 import typer
 
-from medtap.cli import bench, chaos, demo, doctor, edge, gateway, scan, sim
+from medtap.cli import bench, chaos, db, demo, doctor, edge, gateway, scan, sim
 
 app = typer.Typer(
     name="medtap",
@@ -18,6 +18,7 @@ app.add_typer(sim.app, name="sim")
 app.add_typer(scan.app, name="scan")
 app.add_typer(bench.app, name="bench")
 app.add_typer(chaos.app, name="chaos")
+app.add_typer(db.app, name="db")
 
 
 def main() -> None:
