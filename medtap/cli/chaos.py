@@ -18,6 +18,7 @@ def chaos() -> None:
 
 @app.command()
 def run(
+    *,
     seed: Annotated[int, typer.Option(help="Decides which faults come when; the same again is the same schedule.")] = 1,
     seconds: Annotated[float, typer.Option(min=3, help="How long faults come; start and settling are extra.")] = 60,
     faults: Annotated[str, typer.Option(help="all, core, or a list such as kill_agent,partition.")] = "all",
