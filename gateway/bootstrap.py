@@ -23,6 +23,7 @@ from gateway.db.pool import Pool, open_pool
 from gateway.errors import ConfigError, StartError
 from gateway.housekeeping import Housekeeping
 from gateway.ingest.committer import Committer
+from gateway.ingest.postgres_store import PostgresStore
 from gateway.ingest.projection import HospitalProjection
 from gateway.ingest.worker import IngestWorker
 from gateway.services.accounts import ensure_first_admin_link
@@ -115,7 +116,7 @@ class Gateway:
         self._parts.callback(housekeeping.stop)
         paging = Paging(tuple(channel.name for channel in channels), config.zone, base_url, system_clock)
         projection = HospitalProjection(CheckIn(lambda: anchors, config.zone), Stock(config.zone))
-        committer = Committer(pool, projection, TemperatureJudge(paging))
+        committer = Committer(PostgresStore(pool, projection, TemperatureJudge(paging)))
         self.ingest = IngestWorker(config.mqtt, committer, system_clock, on_alarm=pager.wake)
         self.ingest.start()
         self._parts.callback(self.ingest.stop)

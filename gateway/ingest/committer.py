@@ -5,13 +5,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from gateway.db.pool import Connection, Pool
 from gateway.errors import is_environment_fault
 from gateway.ingest.decoder import Decoded, FrameReceived, HelloReceived, Rejected, StateReceived
-from gateway.ingest.keys import KeyDirectory
 from gateway.ingest.marks import StreamId
-from gateway.ingest.projection import Projection
-from gateway.ingest.transaction import Counts, IngestTransaction, ReadingJudge, StreamAnswer
+from gateway.ingest.store import IngestStore
+from gateway.ingest.transaction import Counts, IngestTransaction, StreamAnswer
 
 _LOG = logging.getLogger(__name__)
 
@@ -39,12 +37,8 @@ class Committed:
 class Committer:
     """One for each ingest worker; not thread-safe. Several, in several processes, are correct: marks are locked."""
 
-    def __init__(self, pool: Pool, projection: Projection, judge: ReadingJudge) -> None:
-        self._pool = pool
-        self._projection = projection
-        self._judge = judge
-        self._keys = KeyDirectory()
-        self._generation = ""
+    def __init__(self, store: IngestStore) -> None:
+        self._store = store
 
     def commit(self, batch: Sequence[Decoded]) -> Committed:
         """Store the batch in one transaction. Returns only when it is committed.
@@ -88,28 +82,14 @@ class Committer:
     def _transaction(self) -> Iterator[tuple[IngestTransaction, Committed]]:
         """A transaction, and what becomes true if the block ends well."""
         committed = Committed()
-        try:
-            with self._pool.connection() as connection:
-                self._generation = self._generation or _read_generation(connection)
-                transaction = IngestTransaction(connection, self._keys, self._projection, self._judge)
-                yield transaction, committed
-        except BaseException:
-            self._keys.forget()
-            self._generation = ""
-            raise
-        self._keys.confirm()
-        committed.server_generation = self._generation
+        with self._store.transaction() as stored:
+            transaction = IngestTransaction(stored)
+            yield transaction, committed
+        committed.server_generation = stored.server_generation
         committed.answers = transaction.answers
         committed.counts = transaction.counts
         committed.fresh = transaction.fresh
         committed.alarm_raised = transaction.alarm_raised
-
-
-def _read_generation(connection: Connection) -> str:
-    row = connection.execute("SELECT generation FROM server").fetchone()
-    if row is None:
-        raise RuntimeError("table server is empty: the database is not one of medtap's")
-    return str(row[0])
 
 
 def _take(transaction: IngestTransaction, batch: Sequence[Decoded]) -> None:

@@ -1,41 +1,31 @@
-"""What happens to a batch of messages inside one database transaction. Nothing here is true before it commits."""
+"""The commit rule: what a batch of messages does inside one transaction. Nothing here is true before it commits."""
 
 import json
 import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 from edge.contracts.frame import FrameHeader, Row
 from edge.contracts.node_state import Birth, StreamState
 from edge.contracts.observations import CodeScanned, Event, GapDeclared, Telemetry, TemperatureMeasured, stream_of
 from edge.contracts.topics import Sender
-from gateway.db.pool import Connection
 from gateway.db.storable import storable
 from gateway.errors import is_environment_fault
-from gateway.ingest.dead_letters import DeadLetter, store
+from gateway.ingest.dead_letters import DeadLetter
 from gateway.ingest.decoder import FrameReceived, HelloReceived, Rejected, StateReceived
 from gateway.ingest.device_clock import SenderClock, judge_clock, settle_time
-from gateway.ingest.keys import KeyDirectory
-from gateway.ingest.marks import Mark, StreamId, Verdict, cut, lock_mark, move_mark, stream_id
+from gateway.ingest.marks import Mark, StreamId, Verdict, cut, stream_id
 from gateway.ingest.message import ReceivedMessage
-from gateway.ingest.projection import Projection
-from gateway.ingest.rows import EventRow, ReadingRow, copy_readings, insert_events
-from gateway.services import devices
-from gateway.services.live_events import NewLiveEvent, publish, to_everyone
+from gateway.ingest.rows import EventRow, ReadingRow
+from gateway.ingest.store import GapRow, StoreTransaction
+from gateway.services.devices import NodeKnown
+from gateway.services.live_events import NewLiveEvent, to_everyone
 from gateway.services.occurrence import Occurrence
 
 _LOG = logging.getLogger(__name__)
 _BIGINT_MAX: Final = 2**63 - 1
-
-
-class ReadingJudge(Protocol):
-    """Judges stored readings in the same transaction."""
-
-    def judge(self, connection: Connection, readings: Sequence[ReadingRow]) -> tuple[NewLiveEvent, ...]:
-        """Move alarms; what pages shall show."""
-        ...
 
 
 @dataclass
@@ -67,17 +57,14 @@ class StreamAnswer:
 class IngestTransaction:
     """One transaction's work. Call the methods in the order: frames, hellos, states, rejected, finish."""
 
-    connection: Connection
-    keys: KeyDirectory
-    projection: Projection
-    judge: ReadingJudge
+    store: StoreTransaction
     answers: dict[StreamId, StreamAnswer] = field(default_factory=dict)
     counts: Counts = field(default_factory=Counts)
     fresh: bool = False
     """True if some frame was sent just now: nothing waits in the broker any more."""
     _marks: dict[StreamId, Mark] = field(default_factory=dict)
     _moved: set[StreamId] = field(default_factory=set)
-    _nodes: dict[Sender, devices.NodeKnown] = field(default_factory=dict)
+    _nodes: dict[Sender, NodeKnown] = field(default_factory=dict)
     _offsets_s: dict[Sender, float] = field(default_factory=dict)
     _readings: list[ReadingRow] = field(default_factory=list)
     _events: list[EventRow] = field(default_factory=list)
@@ -87,30 +74,36 @@ class IngestTransaction:
     def frames(self, received: Iterable[FrameReceived]) -> None:
         """Take frames. Locks are taken in one order everywhere: nodes, then streams, each sorted by name."""
         ordered = sorted(received, key=lambda each: (stream_id(each.frame), each.frame.header.first_seq))
+        heard: dict[Sender, datetime] = {}
         for each in ordered:
-            if each.sender not in self._nodes:
-                self._nodes[each.sender] = devices.touch_node(self.connection, each.sender, each.message.received_at)
+            heard[each.sender] = max(each.message.received_at, heard.get(each.sender, each.message.received_at))
+        self._nodes |= self.store.hear_nodes(heard)
+        self._lock(stream_id(each.frame) for each in ordered)
         for each in ordered:
             self._frame(each)
 
     def hellos(self, received: Iterable[HelloReceived]) -> None:
         """Answer with the marks. What an edge node no longer keeps and we never had is lost: say so and go on."""
-        for each in received:
-            for state in sorted(each.hello.streams, key=lambda state: state.stream):
-                stream = StreamId(each.sender.site, each.sender.edge_node, state.stream, state.epoch)
-                mark = self._lock(stream)
-                lost_until = state.oldest_kept_seq - 1 if state.oldest_kept_seq else state.last_seq
-                if lost_until > mark.mark:
-                    self._declare_lost(stream, state, lost_until, each.message)
-                self.answers[stream] = StreamAnswer(self._marks[stream].mark, each.hello.sent_at)
+        asked = [
+            (StreamId(each.sender.site, each.sender.edge_node, state.stream, state.epoch), state, each)
+            for each in received
+            for state in each.hello.streams
+        ]
+        self._lock(stream for stream, _, _ in asked)
+        for stream, state, each in asked:
+            mark = self._marks[stream]
+            lost_until = state.oldest_kept_seq - 1 if state.oldest_kept_seq else state.last_seq
+            if lost_until > mark.mark:
+                self._declare_lost(stream, state, lost_until, each.message)
+            self.answers[stream] = StreamAnswer(self._marks[stream].mark, each.hello.sent_at)
 
     def states(self, received: Iterable[StateReceived]) -> None:
         """Births and deaths, in the order of arrival."""
         for each in received:
             if isinstance(each.state, Birth):
-                self._live += devices.apply_birth(self.connection, each.state, each.message.received_at)
+                self._live += self.store.apply_birth(each.state, each.message.received_at)
             else:
-                self._live += devices.apply_death(self.connection, each.state, each.message.received_at)
+                self._live += self.store.apply_death(each.state, each.message.received_at)
 
     def rejected(self, received: Iterable[Rejected]) -> None:
         """Messages that say nothing we can use."""
@@ -133,7 +126,8 @@ class IngestTransaction:
     def bury(self, received: FrameReceived, error: Exception) -> None:
         """A frame that could not be stored for reasons of its own: keep it whole, and let the stream go on."""
         stream = stream_id(received.frame)
-        mark = self._lock(stream)
+        self._lock([stream])
+        mark = self._marks[stream]
         verdict, _ = cut(received.frame, mark.mark)
         if verdict is Verdict.ACCEPT:
             reason = f"frame could not be stored: {type(error).__name__}: {error!s:.300}"
@@ -146,18 +140,15 @@ class IngestTransaction:
     def finish(self) -> None:
         """Write the series, judge the readings, move the marks, tell the pages: last, for the lock it takes."""
         if self._readings:
-            copy_readings(self.connection, self._readings)
-            self._live += self.judge.judge(self.connection, self._readings)
+            self._live += self.store.write_readings(self._readings)
             self._live.append(_latest_readings(self._readings))
         if self._events:
-            insert_events(self.connection, self._events)
-        for sender, offset_s in self._offsets_s.items():  # these nodes' rows are locked already
-            devices.note_clock_offset(self.connection, sender, offset_s)
-        for stream in sorted(self._moved):
-            move_mark(self.connection, self._marks[stream].epoch_key, self._marks[stream].mark)
+            self.store.write_events(self._events)
+        self.store.note_clock_offsets(self._offsets_s)
+        self.store.move_marks(self._marks[stream] for stream in sorted(self._moved))
         if self._last_dead_letter is not None:
             self._live += to_everyone("dead_letter", {"dead_letter_id": self._last_dead_letter})
-        publish(self.connection, self._live)
+        self.store.publish(self._live)
 
     @property
     def alarm_raised(self) -> bool:
@@ -168,7 +159,7 @@ class IngestTransaction:
         header = received.frame.header
         stream = stream_id(received.frame)
         clock = self._clock(received)
-        mark = self._lock(stream)
+        mark = self._marks[stream]
         verdict, rows = cut(received.frame, mark.mark)
         self.counts.frames += 1
         if verdict is Verdict.DUPLICATE:
@@ -196,7 +187,7 @@ class IngestTransaction:
             self._nodes[received.sender] = replace(known, clock_offset_s=clock.offset_s)
             if not clock.suspect:
                 self.fresh = True
-                self._live += devices.revive_node(self.connection, received.sender, known, sent_at, message.received_at)
+                self._live += self.store.revive_node(received.sender, known, sent_at, message.received_at)
         return clock
 
     def _row(self, received: FrameReceived, clock: SenderClock, epoch_key: int, row: Row) -> None:
@@ -223,13 +214,13 @@ class IngestTransaction:
         self._readings.append(
             ReadingRow(
                 occurred_at,
-                self.keys.device_key(self.connection, received.sender, reading.device_id),
+                self.store.device_key(received.sender, reading.device_id),
                 reading.temperature_celsius,
                 received.message.received_at,
                 device_time,
                 epoch_key,
                 seq,
-                self.keys.boot_key(self.connection, received.sender, received.frame.header.boot_id),
+                self.store.boot_key(received.sender, received.frame.header.boot_id),
                 reading.monotonic_ns,
             )
         )
@@ -238,8 +229,8 @@ class IngestTransaction:
     def _event(self, received: FrameReceived, clock: SenderClock, epoch_key: int, seq: int, event: Event) -> None:
         header, received_at = received.frame.header, received.message.received_at
         occurred_at, device_time = settle_time(clock, event.occurred_at, received_at)
-        device_key = self.keys.device_key(self.connection, received.sender, event.device_id)
-        boot_key = self.keys.boot_key(self.connection, received.sender, header.boot_id)
+        device_key = self.store.device_key(received.sender, event.device_id)
+        boot_key = self.store.boot_key(received.sender, header.boot_id)
         at = Occurrence(
             site=header.site,
             edge_node=header.edge_node,
@@ -267,8 +258,7 @@ class IngestTransaction:
         )
         self.counts.events += 1
         try:
-            with self.connection.transaction():
-                shown = self.projection.apply(self.connection, at, event)
+            shown = self.store.project(at, event)
         except Exception as error:
             if is_environment_fault(error):
                 raise
@@ -285,7 +275,7 @@ class IngestTransaction:
         oldest, _ = settle_time(clock, gap.oldest_occurred_at, received_at)
         newest, _ = settle_time(clock, gap.newest_occurred_at, received_at)
         reason = storable(gap.reason)
-        self._write_gap(epoch_key, row.seq, row.last_seq, reason, (oldest, newest, received_at))
+        self.store.write_gap(GapRow(epoch_key, row.seq, row.last_seq, reason, oldest, newest, received_at))
         _LOG.warning("%s declares rows %d to %d lost: %s", received.sender, row.seq, row.last_seq, reason)
 
     def _declare_lost(self, stream: StreamId, state: StreamState, until: int, message: ReceivedMessage) -> None:
@@ -293,25 +283,18 @@ class IngestTransaction:
         mark = self._marks[stream]
         reason = f"the edge node no longer keeps them (oldest kept {state.oldest_kept_seq}, last {state.last_seq})"
         at = message.received_at
-        self._write_gap(mark.epoch_key, mark.mark + 1, until, reason, (at, at, at))
+        self.store.write_gap(GapRow(mark.epoch_key, mark.mark + 1, until, reason, at, at, at))
         _LOG.error("%s: rows %d to %d are lost: %s", stream, mark.mark + 1, until, reason)
         self._move(stream, until)
 
-    def _write_gap(
-        self, epoch_key: int, first: int, last: int, reason: str, times: tuple[datetime, datetime, datetime]
-    ) -> None:
-        self.connection.execute(
-            "INSERT INTO declared_gap (epoch_key, first_seq, last_seq, reason, oldest_occurred_at, newest_occurred_at,"
-            " received_at) VALUES (%s, %s, %s, %s, %s, %s, %s)",
-            (epoch_key, first, last, reason, *times),
-        )
-
-    def _lock(self, stream: StreamId) -> Mark:
-        if stream not in self._marks:
-            mark = self._marks[stream] = lock_mark(self.connection, stream)
-            if mark.is_new:
+    def _lock(self, streams: Iterable[StreamId]) -> None:
+        new = set(streams).difference(self._marks)
+        if not new:
+            return
+        self._marks |= self.store.lock_marks(sorted(new))
+        for stream in new:
+            if self._marks[stream].is_new:
                 _LOG.warning("%s/%s begins epoch %s", stream.site, stream.edge_node, stream.epoch)
-        return self._marks[stream]
 
     def _move(self, stream: StreamId, mark: int) -> None:
         self._marks[stream] = replace(self._marks[stream], mark=mark)
@@ -326,7 +309,7 @@ class IngestTransaction:
         self._dead_letter(replace(letter, seq=seq))
 
     def _dead_letter(self, letter: DeadLetter) -> None:
-        self._last_dead_letter = store(self.connection, letter)
+        self._last_dead_letter = self.store.write_dead_letter(letter)
         self.counts.dead_letters += 1
 
 

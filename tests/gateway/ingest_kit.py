@@ -23,6 +23,7 @@ from gateway.db.pool import Pool
 from gateway.ingest.committer import Committed, Committer
 from gateway.ingest.decoder import decode
 from gateway.ingest.message import ReceivedMessage
+from gateway.ingest.postgres_store import PostgresStore, ReadingJudge
 from gateway.ingest.projection import HospitalProjection, Projection
 from gateway.services.check_in import CheckIn
 from gateway.services.site_file import import_site, parse_site
@@ -193,9 +194,12 @@ class Database:
         self.projection: Projection = HospitalProjection(CheckIn(lambda: self.anchors, ZONE), Stock(ZONE))
         self.committer = self.another_committer()
 
-    def another_committer(self, projection: Projection | None = None) -> Committer:
+    def another_committer(
+        self, projection: Projection | None = None, *, judge: ReadingJudge | None = None, pool: Pool | None = None
+    ) -> Committer:
         """As another gateway process would have it."""
-        return Committer(self.pool, projection or self.projection, TemperatureJudge(self.paging))
+        judge = judge or TemperatureJudge(self.paging)
+        return Committer(PostgresStore(pool or self.pool, projection or self.projection, judge))
 
     def take(self, *messages: ReceivedMessage) -> Committed:
         """Decode and commit as one batch."""

@@ -239,8 +239,7 @@ class _BreaksTheJudge:
 
 def test_a_frame_that_spoils_its_batch_is_set_aside_alone_and_the_stream_goes_on(database: Database) -> None:
     node = Node()
-    committer = database.another_committer()
-    committer._judge = _BreaksTheJudge()  # noqa: SLF001 - the fault under test lies behind that seam
+    committer = database.another_committer(judge=_BreaksTheJudge())
     frames = [node.events(_scan("one")), node.readings(reading(4.0)), node.readings(reading(4.1))]
     committed = committer.commit([decode(frame) for frame in frames])
     assert (_mark(committed, node), _mark(committed, node, Stream.EVENTS)) == (2, 1)
@@ -269,8 +268,7 @@ def test_a_commit_of_unknown_outcome_is_safe_to_repeat(database: Database) -> No
             self._context.__exit__(*details)  # type: ignore[arg-type]
             raise psycopg.OperationalError("server closed the connection unexpectedly")
 
-    committer = database.another_committer()
-    committer._pool = _CutAfterCommit()  # type: ignore[assignment] # noqa: SLF001 - a connection that dies is the fault
+    committer = database.another_committer(pool=_CutAfterCommit())  # type: ignore[arg-type] # what of a pool is used
     with pytest.raises(psycopg.OperationalError):
         committer.commit([decode(frame)])
     assert _seqs(database) == [1]

@@ -1,0 +1,152 @@
+"""The ingest's storage in PostgreSQL. Several gateways on one database are correct: marks are locked."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Protocol
+
+from edge.contracts.node_state import Birth, Death
+from edge.contracts.observations import Event
+from edge.contracts.topics import Sender
+from gateway.db.pool import Connection, Pool
+from gateway.ingest import marks as mark_rows
+from gateway.ingest.dead_letters import DeadLetter, store
+from gateway.ingest.keys import KeyDirectory
+from gateway.ingest.marks import Mark, StreamId
+from gateway.ingest.projection import Projection
+from gateway.ingest.rows import EventRow, ReadingRow, copy_readings, insert_events
+from gateway.ingest.store import GapRow, Shown
+from gateway.services import devices, live_events
+from gateway.services.devices import NodeKnown
+from gateway.services.live_events import NewLiveEvent
+from gateway.services.occurrence import Occurrence
+
+
+class ReadingJudge(Protocol):
+    """Judges stored readings in the same transaction."""
+
+    def judge(self, connection: Connection, readings: Sequence[ReadingRow]) -> tuple[NewLiveEvent, ...]:
+        """Move alarms; what pages shall show."""
+        ...
+
+
+class PostgresStore:
+    """One for each ingest worker; not thread-safe (it remembers keys)."""
+
+    def __init__(self, pool: Pool, projection: Projection, judge: ReadingJudge) -> None:
+        self._pool = pool
+        self._projection = projection
+        self._judge = judge
+        self._keys = KeyDirectory()
+        self._generation = ""
+
+    @contextmanager
+    def transaction(self) -> Iterator["PostgresTransaction"]:
+        """See `IngestStore`."""
+        try:
+            with self._pool.connection() as connection:
+                self._generation = self._generation or _read_generation(connection)
+                yield PostgresTransaction(connection, self._generation, self._keys, self._projection, self._judge)
+        except BaseException:
+            # It may be another database when it comes back.
+            self._keys.forget()
+            self._generation = ""
+            raise
+        self._keys.confirm()
+
+
+class PostgresTransaction:
+    """See `StoreTransaction`."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        server_generation: str,
+        keys: KeyDirectory,
+        projection: Projection,
+        judge: ReadingJudge,
+    ) -> None:
+        self._connection = connection
+        self._keys = keys
+        self._projection = projection
+        self._judge = judge
+        self.server_generation = server_generation
+
+    def hear_nodes(self, heard: Mapping[Sender, datetime]) -> Mapping[Sender, NodeKnown]:
+        """Upserts, in the order of their names."""
+        return {
+            sender: devices.touch_node(self._connection, sender, heard[sender])
+            for sender in sorted(heard, key=lambda each: (each.site, each.edge_node))
+        }
+
+    def note_clock_offsets(self, offsets_s: Mapping[Sender, float]) -> None:
+        """These nodes' rows are locked already."""
+        for sender, offset_s in offsets_s.items():
+            devices.note_clock_offset(self._connection, sender, offset_s)
+
+    def revive_node(self, sender: Sender, known: NodeKnown, sent_at: datetime, received_at: datetime) -> Shown:
+        """See `gateway.services.devices`."""
+        return devices.revive_node(self._connection, sender, known, sent_at, received_at)
+
+    def apply_birth(self, birth: Birth, received_at: datetime) -> Shown:
+        """See `gateway.services.devices`."""
+        return devices.apply_birth(self._connection, birth, received_at)
+
+    def apply_death(self, death: Death, received_at: datetime) -> Shown:
+        """See `gateway.services.devices`."""
+        return devices.apply_death(self._connection, death, received_at)
+
+    def lock_marks(self, streams: Iterable[StreamId]) -> dict[StreamId, Mark]:
+        """`SELECT ... FOR UPDATE`, race-safe for new streams."""
+        return {stream: mark_rows.lock_mark(self._connection, stream) for stream in sorted(streams)}
+
+    def move_marks(self, marks: Iterable[Mark]) -> None:
+        """The caller holds their locks."""
+        for mark in marks:
+            mark_rows.move_mark(self._connection, mark.epoch_key, mark.mark)
+
+    def device_key(self, sender: Sender, device_id: str) -> int:
+        """From memory once it is committed."""
+        return self._keys.device_key(self._connection, sender, device_id)
+
+    def boot_key(self, sender: Sender, boot_id: str) -> int:
+        """From memory once it is committed."""
+        return self._keys.boot_key(self._connection, sender, boot_id)
+
+    def write_readings(self, rows: Sequence[ReadingRow]) -> Shown:
+        """By COPY, then judged."""
+        copy_readings(self._connection, rows)
+        return self._judge.judge(self._connection, rows)
+
+    def write_events(self, rows: Sequence[EventRow]) -> None:
+        """Row by row: they are few and their bodies differ."""
+        insert_events(self._connection, rows)
+
+    def project(self, at: Occurrence, event: Event) -> Shown:
+        """In a savepoint."""
+        with self._connection.transaction():
+            return self._projection.apply(self._connection, at, event)
+
+    def write_gap(self, gap: GapRow) -> None:
+        """One row."""
+        self._connection.execute(
+            "INSERT INTO declared_gap (epoch_key, first_seq, last_seq, reason, oldest_occurred_at, newest_occurred_at,"
+            " received_at) VALUES (%(epoch_key)s, %(first_seq)s, %(last_seq)s, %(reason)s, %(oldest_occurred_at)s,"
+            " %(newest_occurred_at)s, %(received_at)s)",
+            vars(gap),
+        )
+
+    def write_dead_letter(self, letter: DeadLetter) -> int:
+        """See `gateway.ingest.dead_letters`."""
+        return store(self._connection, letter)
+
+    def publish(self, shown: Shown) -> None:
+        """Takes the order lock of live events."""
+        live_events.publish(self._connection, shown)
+
+
+def _read_generation(connection: Connection) -> str:
+    row = connection.execute("SELECT generation FROM server").fetchone()
+    if row is None:
+        raise RuntimeError("table server is empty: the database is not one of medtap's")
+    return str(row[0])
