@@ -1,6 +1,5 @@
 """The faults by name, and which of them this machine can't have."""
 
-import importlib.util
 import os
 import shutil
 from collections.abc import Iterable, Mapping
@@ -85,6 +84,4 @@ def unavailable(faults: Iterable[Fault]) -> Mapping[Fault, str]:
         reasons[Fault.SMALL_DISK] = "needs root, to mount a small tmpfs"
     if find_library() is None:
         reasons[Fault.CLOCK_JUMP] = "libfaketime is not there: on Debian, apt install faketime"
-    if importlib.util.find_spec("gateway.db.backup") is None:
-        reasons[Fault.RESTORE_BACKUP] = "this version of the gateway has no backup"
     return {fault: reasons[fault] for fault in faults if fault in reasons}

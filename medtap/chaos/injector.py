@@ -1,14 +1,16 @@
 """Does what the schedule says to the fleet, and undoes it."""
 
-import importlib
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
+from gateway.db.backup import back_up, restore
+from gateway.errors import BackupError
 from medtap.chaos.agent_process import AgentProcess
 from medtap.chaos.faults import Fault
 from medtap.chaos.fleet import Fleet
 from medtap.chaos.schedule import ScheduledFault
+from medtap.services.errors import ServiceError
 
 _FRAME_FAULTS = (Fault.DUPLICATE_FRAMES, Fault.REORDER_FRAMES, Fault.CORRUPT_FRAMES)
 
@@ -114,9 +116,12 @@ class Injector:
         proxy.bury()
 
     def _back_up(self, file: Path) -> None:
-        importlib.import_module("gateway.db.backup").back_up(self._fleet.dsn, file)
+        back_up(self._fleet.dsn, file)
 
     def _restore(self, file: Path) -> None:
         self._fleet.kill_gateway()
-        importlib.import_module("gateway.db.backup").restore(self._fleet.dsn, file)
+        try:
+            restore(self._fleet.dsn, file)
+        except BackupError as error:
+            raise ServiceError(f"the backup could not be restored: {error}") from None
         self._fleet.gateway_wanted = True
