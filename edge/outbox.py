@@ -17,7 +17,8 @@ from edge.clock import Clock
 from edge.contracts.node_state import StreamState
 from edge.contracts.observations import DeviceFaulted, Event, Telemetry, stream_of
 from edge.contracts.streams import Stream
-from edge.outbox_file import OutboxDamagedError, OutboxError, damaged_siblings, decide, open_file, set_aside
+from edge.outbox_connection import OutboxDamagedError, OutboxError, SqlConnection, decide
+from edge.outbox_file import damaged_siblings, open_file, set_aside
 from edge.outbox_rows import (
     ROWS_BYTES_MAX,
     ROWS_MISSING,
@@ -40,6 +41,9 @@ PRUNE_ROWS_MAX: Final = 1000
 _LOG = logging.getLogger(__name__)
 _T = TypeVar("_T")
 
+Opener = Callable[[Path, datetime], SqlConnection]
+"""Opens or creates an outbox file: see `outbox_file.open_file`."""
+
 
 class Outbox:
     """Owns the outbox file of one edge node. Every method may be called from any thread."""
@@ -53,8 +57,11 @@ class Outbox:
         telemetry_group_rows: int = 50,
         telemetry_group_age_s: float = 1.0,
         keep_acknowledged_days: float = 14.0,
+        opener: Opener | None = None,
     ) -> None:
         """Open or create the file. `node_name` stands as device in rows about the outbox itself.
+
+        `opener` opens the file in another way than `open_file` (a simulated disk).
 
         Raises:
             OutboxError: it can't be used (locked, no rights, disk full, written by a newer version).
@@ -74,7 +81,8 @@ class Outbox:
         self._marks_unsaved = False
         self._closed = False
         self._broken = False
-        self._tables = OutboxTables(open_file(path, self._clock.stamp().occurred_at))
+        self._opener = opener or open_file
+        self._tables = OutboxTables(self._opener(path, self._clock.stamp().occurred_at))
         try:
             self._take_over()
         except BaseException:
@@ -376,7 +384,7 @@ class Outbox:
 
     def _reopen(self) -> None:
         self._offering = dict.fromkeys(Stream, False)
-        self._tables = OutboxTables(open_file(self._path, self._clock.stamp().occurred_at))
+        self._tables = OutboxTables(self._opener(self._path, self._clock.stamp().occurred_at))
         self._broken = False
         self._take_over()
 

@@ -10,15 +10,15 @@ from pathlib import Path
 from typing import Final
 
 from edge.contracts.streams import Stream
+from edge.outbox_connection import Connect, OutboxDamagedError, OutboxError, SqlConnection, connect, decide
+
+__all__ = ["OutboxDamagedError", "OutboxError", "damaged_siblings", "decide", "new_epoch", "open_file", "set_aside"]
 
 SCHEMA_VERSION: Final = 1
 """`PRAGMA user_version` of the file."""
 
 APPLICATION_ID: Final = 0x6D656474
 """`PRAGMA application_id` of the file, "medt" in ASCII: another program's database is never touched."""
-
-BUSY_TIMEOUT_S: Final = 2.0
-"""How long opening waits for a predecessor that is still closing the file, in seconds."""
 
 _LOG = logging.getLogger(__name__)
 
@@ -53,32 +53,7 @@ CREATE TABLE outbox_row (
 """
 
 
-class OutboxError(Exception):
-    """The outbox file can't be used now (retry, or refuse to start). The message names the mend."""
-
-
-class OutboxDamagedError(OutboxError):
-    """What stands in the file is not what was written: set it aside and begin a new one."""
-
-
-def decide(error: sqlite3.Error, path: Path) -> OutboxError:
-    """The decision that follows from an SQLite error, by its primary result code (https://www.sqlite.org/rescode.html)."""
-    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
-    if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CONSTRAINT):
-        return OutboxDamagedError(f"outbox {str(path)!r} is damaged: {error}")
-    mend = {
-        sqlite3.SQLITE_BUSY: "another agent has it open: stop that one, or give this one a state_dir of its own",
-        sqlite3.SQLITE_LOCKED: "another agent has it open: stop that one, or give this one a state_dir of its own",
-        sqlite3.SQLITE_FULL: "the disk is full: free some space",
-        sqlite3.SQLITE_READONLY: "the file or its directory is read-only: give the agent's user the right to write",
-        sqlite3.SQLITE_CANTOPEN: "it can't be opened: state_dir must exist and belong to the agent's user",
-        sqlite3.SQLITE_PERM: "access was denied: state_dir must belong to the agent's user",
-        sqlite3.SQLITE_IOERR: "the disk answered with an error: check it, and replace the card if it is worn",
-    }.get(code, "unexpected")
-    return OutboxError(f"outbox {str(path)!r}: {error}: {mend}")
-
-
-def open_file(path: Path, now: datetime) -> sqlite3.Connection:
+def open_file(path: Path, now: datetime, connect: Connect = connect) -> SqlConnection:
     """Open or create the outbox file, alone: a second connection to it, from anywhere, is refused by SQLite.
 
     A damaged file is moved aside (never deleted: its rows may be worth a recovery) and a new one, with new epochs,
@@ -89,12 +64,12 @@ def open_file(path: Path, now: datetime) -> sqlite3.Connection:
     """
     try:
         if not path.exists():
-            _create(path, now)
-        return _open(path)
+            _create(path, now, connect)
+        return _open(path, connect)
     except OutboxDamagedError as error:
         _LOG.critical("%s; moved aside to %s, beginning a new outbox", error, set_aside(path, now))
-        _create(path, now)
-        return _open(path)
+        _create(path, now, connect)
+        return _open(path, connect)
     except OSError as error:
         raise OutboxError(
             f"outbox {str(path)!r}: {error.strerror}: state_dir must exist and belong to the agent's user"
@@ -122,10 +97,10 @@ def _suffixes() -> list[str]:
     return ["", *(f"-{number}" for number in range(2, 1000))]
 
 
-def _open(path: Path) -> sqlite3.Connection:
+def _open(path: Path, connect: Connect) -> SqlConnection:
     if path.stat().st_size == 0:
         raise OutboxDamagedError(f"outbox {str(path)!r} is damaged: it is empty")
-    connection = _connect(path)
+    connection = _connected(path, connect)
     try:
         _configure(connection)
         _check(connection, path)
@@ -138,19 +113,19 @@ def _open(path: Path) -> sqlite3.Connection:
     return connection
 
 
-def _connect(path: Path) -> sqlite3.Connection:
+def _connected(path: Path, connect: Connect) -> SqlConnection:
     try:
-        return sqlite3.connect(path, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False)
+        return connect(path)
     except sqlite3.Error as error:
         raise decide(error, path) from error
 
 
-def _create(path: Path, now: datetime) -> None:
+def _create(path: Path, now: datetime, connect: Connect) -> None:
     """Make a complete file under another name and then rename it: a power cut leaves no half of one."""
     new = path.with_name(path.name + ".new")
     for ending in ("-wal", "-shm", "-journal", ""):
         new.with_name(new.name + ending).unlink(missing_ok=True)
-    connection = _connect(new)
+    connection = _connected(new, connect)
     try:
         _configure(connection)
         _make_tables(connection, now)
@@ -166,7 +141,7 @@ def _create(path: Path, now: datetime) -> None:
         os.close(directory)
 
 
-def _configure(connection: sqlite3.Connection) -> None:
+def _configure(connection: SqlConnection) -> None:
     """Set what durability rests on.
 
     - `locking_mode=EXCLUSIVE` before the first use of the write-ahead log: there can be no second connection, and so
@@ -180,12 +155,12 @@ def _configure(connection: sqlite3.Connection) -> None:
     connection.execute("COMMIT")
 
 
-def _pragma(connection: sqlite3.Connection, name: str) -> int:
+def _pragma(connection: SqlConnection, name: str) -> int:
     with closing(connection.execute(f"PRAGMA {name}")) as cursor:
         return int(cursor.fetchone()[0])
 
 
-def _make_tables(connection: sqlite3.Connection, now: datetime) -> None:
+def _make_tables(connection: SqlConnection, now: datetime) -> None:
     connection.execute("BEGIN IMMEDIATE")
     for statement in _TABLES.split(";\n"):
         if statement.strip():
@@ -205,7 +180,7 @@ def new_epoch() -> str:
     return secrets.token_hex(8)
 
 
-def _check(connection: sqlite3.Connection, path: Path) -> None:
+def _check(connection: SqlConnection, path: Path) -> None:
     """Find damage at the start and not at the row that meets it.
 
     Raises:
@@ -229,7 +204,7 @@ def _check(connection: sqlite3.Connection, path: Path) -> None:
     _check_tables(connection, path)
 
 
-def _check_tables(connection: sqlite3.Connection, path: Path) -> None:
+def _check_tables(connection: SqlConnection, path: Path) -> None:
     try:
         streams = dict(connection.execute("SELECT stream, last_seq FROM stream").fetchall())
         highest = dict(

@@ -1,14 +1,16 @@
 """The SQL of the outbox: each function works inside a transaction that its caller holds, on marks that it is given."""
 
-import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import astuple, dataclass, replace
-from typing import Any
+from typing import Any, Final
 
 from edge.contracts.streams import Stream
+from edge.outbox_connection import SqlConnection
 from edge.outbox_file import new_epoch
 from edge.outbox_rows import DamagedRows, StoredRows, collect, seal
+
+_PUT: Final = "INSERT INTO outbox_row VALUES (?, ?, ?, ?, ?, ?, ?)"
 
 
 @dataclass(frozen=True)
@@ -33,7 +35,7 @@ class StreamMarks:
 class OutboxTables:
     """The three tables, over the one connection. Not locked: the outbox is."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: SqlConnection) -> None:
         """Use an open, checked connection."""
         self._connection = connection
 
@@ -73,8 +75,14 @@ class OutboxTables:
         self, stream: Stream, marks: StreamMarks, bodies: Sequence[bytes], *, boot_id: str, now_ms: int, offered: bool
     ) -> StreamMarks:
         """Number and insert observations; return (and write) the marks that follow. `offered`: they may be sent."""
-        for seq, body in enumerate(bodies, marks.last_seq + 1):
-            self._put(stream, marks.epoch, seq, body, boot_id=boot_id, now_ms=now_ms)
+        name, epoch = stream.value, marks.epoch
+        self._connection.executemany(
+            _PUT,
+            [
+                (name, seq, 1, boot_id, body, seal(stream, epoch, seq, boot_id, body), now_ms)
+                for seq, body in enumerate(bodies, marks.last_seq + 1)
+            ],
+        )
         last = marks.last_seq + len(bodies)
         changed = replace(
             marks,
@@ -174,10 +182,7 @@ class OutboxTables:
         self, stream: Stream, epoch: str, seq: int, body: bytes, *, boot_id: str, now_ms: int, span: int = 1
     ) -> None:
         sha256 = seal(stream, epoch, seq, boot_id, body)
-        self._connection.execute(
-            "INSERT INTO outbox_row VALUES (?, ?, ?, ?, ?, ?, ?)",
-            (stream.value, seq, span, boot_id, body, sha256, now_ms),
-        )
+        self._connection.execute(_PUT, (stream.value, seq, span, boot_id, body, sha256, now_ms))
 
     def _query(self, sql: str, *parameters: object) -> list[tuple[Any, ...]]:
         with closing(self._connection.execute(sql, parameters)) as cursor:
