@@ -41,10 +41,10 @@ class CommitFilter:
         self._cutter = cutter
         self._buffer = b""
         self._started = False
-        self._speaks_of_mark: set[bytes] = set()
-        self._is_commit: set[bytes] = set()
+        self._statements: dict[bytes, bytes] = {}
+        """Query of each prepared statement, the unnamed one included."""
         self._in_ingest = False
-        self._commit_bound = False
+        self._committing = False
         self._awaiting = False
         self._answer = b""
 
@@ -88,28 +88,19 @@ class CommitFilter:
     def _note(self, kind: bytes, body: bytes) -> None:
         if kind == b"P":
             name, query, *_ = body.split(b"\0")
-            self._speaks_of_mark.discard(name)
-            self._is_commit.discard(name)
-            if MARK_TABLE in query:
-                self._speaks_of_mark.add(name)
-            if _is_commit(query):
-                self._is_commit.add(name)
+            self._statements[name] = query
         elif kind == b"B":
-            statement = body.split(b"\0")[1]
-            self._in_ingest = self._in_ingest or statement in self._speaks_of_mark
-            self._commit_bound = self._commit_bound or statement in self._is_commit
+            self._run(self._statements.get(body.split(b"\0")[1], b""))
         elif kind == b"Q":
-            self._in_ingest = self._in_ingest or MARK_TABLE in body
-            if _is_commit(body):
-                self._commit_sent()
-        elif kind == b"S" and self._commit_bound:
-            self._commit_sent()
+            self._run(body)
+        if kind in (b"S", b"Q") and self._committing:
+            # Armed only from here on: an answer that is already on its way is not held back.
+            self._awaiting = self._in_ingest and self._cutter.armed
+            self._in_ingest = self._committing = False
 
-    def _commit_sent(self) -> None:
-        # Armed only from here on: an answer that is already on its way is not held back.
-        self._awaiting = self._in_ingest and self._cutter.armed
-        self._in_ingest = self._commit_bound = False
-
-
-def _is_commit(query: bytes) -> bool:
-    return query.strip(b" ;\0\n").upper() == b"COMMIT"
+    def _run(self, query: bytes) -> None:
+        verb = query.strip(b" \n\0;").split(b" ")[0].upper()
+        if verb in (b"BEGIN", b"ROLLBACK"):
+            self._in_ingest = False
+        self._in_ingest = self._in_ingest or MARK_TABLE in query
+        self._committing = self._committing or verb == b"COMMIT"

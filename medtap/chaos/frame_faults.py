@@ -1,6 +1,6 @@
 """What a bad broker or network does to messages on their way to the gateway: twice, out of order, a bit flipped."""
 
-from collections import Counter
+from collections import Counter, deque
 from random import Random
 from typing import Final
 
@@ -34,7 +34,11 @@ class FrameFaults:
 
 
 class FrameFilter:
-    """One connection between gateway (the client) and broker."""
+    """One connection between gateway (the client) and broker.
+
+    The broker never hears of the faults: it gets one PUBACK for each message, in the order in which it sent them
+    (rumqttd ends a connection that acknowledges otherwise).
+    """
 
     def __init__(self, faults: FrameFaults) -> None:
         """Follow `faults` as they come and go."""
@@ -42,41 +46,49 @@ class FrameFilter:
         self._from_server = PacketSplitter()
         self._from_client = PacketSplitter()
         self._held: bytes | None = None
-        self._doubled: Counter[int] = Counter()
+        self._sent: deque[int] = deque()
+        """Packet identifiers as the broker sent them, not acknowledged to it."""
+        self._pubacks: dict[int, bytes] = {}
+        """PUBACKs that wait for those of earlier messages."""
 
     def from_client(self, data: bytes) -> bytes:
-        """Everything, but the second PUBACK of a message that the broker sent once."""
-        return b"".join(packet for packet in self._from_client.feed(data) if not self._is_ours(packet))
+        """Everything, with one PUBACK a message, in order."""
+        return b"".join(self._sorted(packet) for packet in self._from_client.feed(data))
 
     def from_server(self, data: bytes) -> bytes:
         """Everything, with frames spoiled, doubled and held back."""
         return b"".join(self._through(packet) for packet in self._from_server.feed(data))
 
-    def _is_ours(self, packet: bytes) -> bool:
+    def _sorted(self, packet: bytes) -> bytes:
         if kind(packet) != PUBACK:
-            return False
+            return packet
         packet_id = puback_id(packet)
-        if not self._doubled[packet_id]:
-            return False
-        self._doubled[packet_id] -= 1
-        return True
+        if packet_id in self._sent:
+            self._pubacks[packet_id] = packet
+        due = b""
+        while self._sent and self._sent[0] in self._pubacks:
+            due += self._pubacks.pop(self._sent.popleft())
+        return due
 
     def _through(self, packet: bytes) -> bytes:
-        publish = read_publish(packet) if kind(packet) == PUBLISH else None
-        if publish is None or "/up/" not in publish.topic:
+        if kind(packet) != PUBLISH:
+            return packet + self._release()
+        publish = read_publish(packet)
+        if publish.packet_id:
+            self._sent.append(publish.packet_id)
+        if "/up/" not in publish.topic:
             # Whatever comes next releases a frame that was held back: late, and out of order.
             return packet + self._release()
-        changed = self._spoil(publish)
+        changed = self._changed(publish)
         if self._held is None and self._faults.draws(Fault.REORDER_FRAMES):
             self._held = changed
             return b""
         return changed + self._release()
 
-    def _spoil(self, publish: Publish) -> bytes:
+    def _changed(self, publish: Publish) -> bytes:
         if self._faults.draws(Fault.CORRUPT_FRAMES):
             return publish.spoiled(self._faults.bit())
         if publish.packet_id and self._faults.draws(Fault.DUPLICATE_FRAMES):
-            self._doubled[publish.packet_id] += 1
             return publish.packet + publish.again()
         return publish.packet
 

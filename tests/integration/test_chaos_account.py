@@ -1,0 +1,128 @@
+"""The account of a chaos run: it balances only if every row is there once; and the schedule follows from the seed."""
+
+from dataclasses import replace
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from medtap.chaos.account import settle
+from medtap.chaos.faults import CORE, Fault, parse_faults
+from medtap.chaos.outbox_files import OutboxRow, OutboxStream
+from medtap.chaos.schedule import make_schedule
+from medtap.chaos.stored_rows import StoredRow, StoredRows
+from medtap.services.errors import ServiceError
+
+AGENTS = ("node-1", "node-2", "node-3")
+
+
+def _row(seq: int, text: str = "") -> OutboxRow:
+    return OutboxRow(span=1, monotonic_ns=1000 + seq, is_gap=False, text=text)
+
+
+OUTBOX = OutboxStream(
+    "node-1", "events", "aa", 3, {seq: _row(seq, f"code {seq}") for seq in (1, 2, 3)}, taken_out=False
+)
+DATABASE = StoredRows(
+    rows=[StoredRow("aa", seq, 1000 + seq, f"code {seq}") for seq in (1, 2, 3)],
+    gaps=[],
+    marks={"aa": 3},
+    dead_messages=0,
+    dead_rows=0,
+)
+
+
+def test_every_row_once_is_balanced() -> None:
+    account = settle([OUTBOX], DATABASE, {"code 1", "code 3"})
+    assert (account.generated, account.stored, account.duplicates, account.declared_gaps) == (3, 3, 0, 0)
+    assert account.balanced
+
+
+def test_a_row_that_is_not_there_is_lost_and_named() -> None:
+    account = settle([OUTBOX], replace(DATABASE, rows=DATABASE.rows[:2]), ())
+    assert account.undeclared_lost == 1
+    assert not account.balanced
+    assert any("row 3" in remark for remark in account.remarks)
+
+
+def test_a_row_that_is_there_twice_is_a_duplicate() -> None:
+    account = settle([OUTBOX], replace(DATABASE, rows=[*DATABASE.rows, DATABASE.rows[0]]), ())
+    assert (account.stored, account.duplicates, account.balanced) == (3, 1, False)
+
+
+def test_another_rows_content_under_a_number_is_no_copy_of_the_row() -> None:
+    changed = replace(DATABASE.rows[0], monotonic_ns=77, text="")
+    account = settle([OUTBOX], replace(DATABASE, rows=[changed, *DATABASE.rows[1:]]), ())
+    assert (account.undeclared_lost, account.duplicates) == (1, 1)
+
+
+def test_a_row_that_no_outbox_knows_is_too_many() -> None:
+    account = settle([OUTBOX], replace(DATABASE, rows=[*DATABASE.rows, StoredRow("bb", 1, 5, "")]), ())
+    assert (account.stored, account.duplicates, account.balanced) == (3, 1, False)
+
+
+def test_one_scan_under_two_numbers_is_a_duplicate_although_each_number_is_there_once() -> None:
+    twice = replace(OUTBOX, rows={**OUTBOX.rows, 3: _row(3, "code 2")})
+    stored = replace(DATABASE, rows=[*DATABASE.rows[:2], StoredRow("aa", 3, 1003, "code 2")])
+    account = settle([twice], stored, ())
+    assert (account.undeclared_lost, account.duplicates) == (0, 1)
+
+
+def test_a_code_that_a_well_agent_heard_and_did_not_keep_is_lost() -> None:
+    account = settle([OUTBOX], DATABASE, {"code 4"})
+    assert (account.generated, account.undeclared_lost) == (4, 1)
+
+
+def test_a_declared_gap_is_not_lost() -> None:
+    gap = OutboxRow(span=2, monotonic_ns=1, is_gap=True, text="")
+    outbox = replace(OUTBOX, rows={1: gap, 3: _row(3)})
+    stored = replace(DATABASE, rows=DATABASE.rows[2:], gaps=[("aa", 1, 2)])
+    account = settle([outbox], stored, ())
+    assert (account.stored, account.declared_gaps, account.balanced) == (1, 2, True)
+
+
+def test_rows_above_the_mark_wait_in_a_file_that_was_taken_out_but_not_in_one_that_is_in_use() -> None:
+    stored = replace(DATABASE, rows=DATABASE.rows[:2], marks={"aa": 2})
+    assert settle([replace(OUTBOX, taken_out=True)], stored, ()).declared_gaps == 1
+    assert settle([OUTBOX], stored, ()).undeclared_lost == 1
+
+
+def test_a_row_below_the_mark_or_gone_from_the_file_does_not_wait_anywhere() -> None:
+    gone = replace(OUTBOX, taken_out=True)
+    stored = replace(DATABASE, rows=DATABASE.rows[:2])
+    assert settle([gone], stored, ()).undeclared_lost == 1
+    without = replace(gone, rows={1: _row(1), 2: _row(2)})
+    assert settle([without], replace(stored, marks={"aa": 2}), ()).undeclared_lost == 1
+
+
+@given(seed=st.integers(0, 2**32), seconds=st.floats(3, 600), faults=st.sets(st.sampled_from(Fault), min_size=1))
+def test_a_schedule_follows_from_its_seed_and_ends_in_time(seed: int, seconds: float, faults: set[Fault]) -> None:
+    chosen = sorted(faults)
+    schedule = make_schedule(seed, seconds, chosen, AGENTS)
+    assert schedule == make_schedule(seed, seconds, chosen, AGENTS)
+    assert {one.fault for one in schedule} <= faults
+    assert all(one.at_s + one.hold_s <= seconds for one in schedule)
+
+
+def test_two_faults_never_break_one_part_at_the_same_time() -> None:
+    busy = {Fault.KILL_GATEWAY, Fault.RESTORE_BACKUP, Fault.OVERFLOW_BROKER_QUEUE, Fault.CUT_AFTER_COMMIT}
+    for seed in range(50):
+        spans = [
+            (one.at_s, one.at_s + one.hold_s)
+            for one in make_schedule(seed, 120, tuple(Fault), AGENTS)
+            if one.fault in busy
+        ]
+        assert all(end <= begin for (_, end), (begin, _) in pairwise(spans))
+
+
+def test_a_run_that_is_long_enough_has_every_fault() -> None:
+    assert {one.fault for one in make_schedule(1, 240, tuple(Fault), AGENTS)} == set(Fault)
+
+
+def test_fault_lists_are_read_and_wrong_names_refused() -> None:
+    assert parse_faults("all") == tuple(Fault)
+    assert parse_faults("core") == CORE
+    assert parse_faults("partition, kill_agent,partition") == (Fault.PARTITION, Fault.KILL_AGENT)
+    with pytest.raises(ServiceError, match="expected all, core or a list of kill_agent"):
+        parse_faults("kill_gatway")
