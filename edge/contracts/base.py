@@ -25,7 +25,11 @@ BootId = Annotated[str, StringConstraints(pattern=r"\A[0-9a-f]{16}\z")]
 
 
 def _to_utc(value: datetime) -> datetime:
-    return value.astimezone(UTC)
+    try:
+        return value.astimezone(UTC)
+    except OverflowError:
+        # In its own offset it is a date, in UTC it is none: before year 1 or after year 9999.
+        raise ValueError("not a time that UTC can say: expected the years 1 to 9999") from None
 
 
 UtcDatetime = Annotated[AwareDatetime, AfterValidator(_to_utc)]

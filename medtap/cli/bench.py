@@ -35,3 +35,27 @@ def tap(
         return
     for name, value in figures.items():
         say(f"{name}: {value}")
+
+
+@app.command()
+def ingest(  # noqa: PLR0917 - typer's options are the parameters
+    readings: Annotated[int, typer.Option("--readings", min=1000, help="How many readings, in full frames.")] = 400_000,
+    messages: Annotated[int, typer.Option("--messages", min=100, help="How many messages of one reading.")] = 40_000,
+    watched: Annotated[bool, typer.Option("--watched", help="All thermometers have limits: judge each.")] = False,
+    dsn: Annotated[str | None, typer.Option(help="Use this (empty) database, not an embedded one.")] = None,
+    broker: Annotated[str | None, typer.Option(help="Use this MQTT broker (host:port), not an embedded one.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object for scripts.")] = False,
+) -> None:
+    """Readings and messages a second from outbox frames to committed and acknowledged, beside plain binary COPY."""
+    from medtap.bench.ingest import IngestOptions, measure_ingest
+    from medtap.services.errors import ServiceError
+
+    try:
+        figures = measure_ingest(IngestOptions(readings, messages, watched, dsn, broker))
+    except ServiceError as error:
+        fail(str(error))
+    if as_json:
+        print_json(figures)
+        return
+    for name, value in figures.items():
+        say(f"{name}: {value}")
