@@ -28,6 +28,9 @@ READY_TIMEOUT_S: Final = 60.0
 RESTART_PAUSE_S: Final = 0.5
 """A process that ends by itself is started again after this, as systemd's RestartSec would."""
 ASK_BROKER_S: Final = 5.0
+DISK_MB: Final = 8
+DISK_MB_PER_S: Final = 0.05
+"""Room for SQLite's write-ahead log (4 MB) and twice the rows of a run: the ballast fills the disk, not the rows."""
 POSTGRES_TRIES_S: Final = 20.0
 """After a kill -9 of the postmaster its backends take a moment to notice; the new one refuses to start before."""
 
@@ -36,13 +39,21 @@ class Fleet:
     """Everything that is broken on purpose. Use it from the main thread; `close` leaves nothing behind."""
 
     def __init__(
-        self, directory: Path, agents: Sequence[str], seed: int, faults: Collection[Fault], say: Callable[[str], None]
+        self,
+        directory: Path,
+        agents: Sequence[str],
+        *,
+        seed: int,
+        seconds: float,
+        faults: Collection[Fault],
+        say: Callable[[str], None],
     ) -> None:
         """Nothing is started yet. `faults` decides what is prepared: a small disk, another clock, a tiny queue."""
         self._directory = directory
         self._names = agents
         self._seed = seed
         self._kinds = faults
+        self._disk_mb = round(DISK_MB + DISK_MB_PER_S * seconds)
         self._say = say
         self._loop = LoopThread("chaos-proxies")
         self._proxies: list[FaultProxy] = []
@@ -169,7 +180,7 @@ class Fleet:
             directory,
             silicon,
             self._proxy(self.broker.port),
-            disk=SmallDisk(directory / "state") if small else None,
+            disk=SmallDisk(directory / "state", self._disk_mb) if small else None,
             clock=JumpingClock(directory / "clock", library) if library is not None else None,
         )
         agent.configure(with_devices=True)

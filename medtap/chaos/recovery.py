@@ -13,12 +13,18 @@ class RecoveryWatch:
     def __init__(self) -> None:
         self._waiting: list[tuple[Fault, float, set[str]]] = []
         """Fault, end by the true wall clock, agents that have not been seen without backlog since."""
-        self.worst_s: dict[Fault, float] = {}
+        self._worst_s: dict[Fault, float] = {}
 
     @property
     def waiting(self) -> bool:
         """True while some agent has not recovered from some fault."""
         return bool(self._waiting)
+
+    def worst_s(self, fault: Fault) -> float | None:
+        """Longest recovery from a fault of this kind, in seconds; None if some agent has not recovered."""
+        if any(one is fault for one, _, _ in self._waiting):
+            return None
+        return self._worst_s.get(fault)
 
     def still(self) -> list[str]:
         """A line for each fault that some agent has not recovered from."""
@@ -32,9 +38,10 @@ class RecoveryWatch:
         """See who is without backlog now."""
         standings = {agent.name: agent.standing() for agent in agents if agent.child.running}
         for fault, ended_at_s, missing in self._waiting:
-            for name, one in standings.items():
+            for name in sorted(missing):
+                one = standings.get(name)
                 if one is not None and one.written_at_s > ended_at_s and one.connected and not one.backlog:
-                    if name in missing:
-                        self.worst_s[fault] = max(self.worst_s.get(fault, 0.0), round(one.written_at_s - ended_at_s, 2))
+                    took_s = round(one.written_at_s - ended_at_s, 2)
+                    self._worst_s[fault] = max(self._worst_s.get(fault, 0.0), took_s)
                     missing.discard(name)
         self._waiting = [waiting for waiting in self._waiting if waiting[2]]

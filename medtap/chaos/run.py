@@ -41,6 +41,7 @@ class ChaosReport:
     account: Account
     faults: Mapping[Fault, int]
     recovery_s: Mapping[Fault, float | None]
+    """None: some agent did not recover in time."""
     skipped: Mapping[Fault, str]
     dead_messages: int
     dead_rows: int
@@ -77,7 +78,7 @@ def run_chaos(options: ChaosOptions, *, stop: threading.Event, say: Callable[[st
     for one in schedule:
         say(str(one))
     directory = Path(tempfile.mkdtemp(prefix="medtap-chaos-"))
-    fleet = Fleet(directory, names, options.seed, faults, say)
+    fleet = Fleet(directory, names, seed=options.seed, seconds=options.seconds, faults=faults, say=say)
     try:
         fleet.start()
         say(f"ready; database: {fleet.dsn}")
@@ -89,7 +90,7 @@ def run_chaos(options: ChaosOptions, *, stop: threading.Event, say: Callable[[st
         fleet.close()
         shutil.rmtree(directory, ignore_errors=True)
     counts = {fault: run.injector.counts().get(fault, 0) for fault in faults}
-    recovery_s = {fault: run.recovery.worst_s.get(fault) for fault, count in counts.items() if count}
+    recovery_s = {fault: run.recovery.worst_s(fault) for fault, count in counts.items() if count}
     return ChaosReport(account, counts, recovery_s, skipped, stored.dead_messages, stored.dead_rows)
 
 

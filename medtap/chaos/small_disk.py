@@ -6,15 +6,14 @@ from typing import Final
 
 from medtap.services.errors import ServiceError
 
-SIZE_MB: Final = 4
 _BLOCK: Final = b"\0" * 4096
 
 
 class SmallDisk:
     """Mounted at `directory` until `close`."""
 
-    def __init__(self, directory: Path) -> None:
-        """Mount it.
+    def __init__(self, directory: Path, size_mb: int) -> None:
+        """Mount it, with room for so many megabytes.
 
         Raises:
             ServiceError: mounting is not allowed here.
@@ -22,7 +21,7 @@ class SmallDisk:
         directory.mkdir(parents=True)
         self._directory = directory
         self._ballast = directory / "ballast"
-        self._run("mount", "-t", "tmpfs", "-o", f"size={SIZE_MB}m", "medtap-chaos", str(directory))
+        self._run("mount", "-t", "tmpfs", "-o", f"size={size_mb}m", "medtap-chaos", str(directory))
 
     def fill(self) -> None:
         """Take every free byte."""
