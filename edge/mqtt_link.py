@@ -5,11 +5,13 @@ socket and the protocol, so an answer is handled where it is read, and no networ
 """
 
 import logging
+import os
 import select
 import socket
 import ssl
 import time
 from collections import deque
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -30,6 +32,7 @@ KEEPALIVE_S: Final = 20
 """A half-open connection is noticed within twice this, in seconds."""
 
 CONNECT_TIMEOUT_S: Final = 10.0
+GOODBYE_TIMEOUT_S: Final = 0.5
 RECEIVE_MAXIMUM: Final = 100
 QOS: Final = 1
 
@@ -172,8 +175,11 @@ class MqttLink:
         """See Link."""
         client, self._client = self._client, None
         if client is not None:
-            client.disconnect()
+            connection = _same_connection(client)
+            client.disconnect()  # paho closes its socket in here
             self._drop(client)
+            if connection is not None:
+                _await_goodbye(connection)
 
     def dispose(self) -> None:
         """Close, and give back the sockets of `wake`: the link is not used again."""
@@ -316,3 +322,25 @@ def _acknowledge_at_once(connection: object) -> None:
     """
     if isinstance(connection, socket.socket) and connection.fileno() >= 0:
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
+
+
+def _same_connection(client: mqtt.Client) -> socket.socket | None:
+    """A second handle of the client's TCP connection (below TLS): it stays open when the client closes its own."""
+    connection = client.socket()
+    if connection is None or connection.fileno() < 0:
+        return None
+    return socket.socket(fileno=os.dup(connection.fileno()))
+
+
+def _await_goodbye(connection: socket.socket) -> None:
+    """Wait until the broker has closed its side after DISCONNECT, at most `GOODBYE_TIMEOUT_S`; then close ours.
+
+    A socket closed while unread bytes wait in it sends a reset (RFC 2525 section 2.17), which can overtake DISCONNECT:
+    the broker then publishes the will of a node that ended in order.
+    """
+    deadline = time.monotonic() + GOODBYE_TIMEOUT_S
+    with connection, suppress(OSError):
+        connection.settimeout(GOODBYE_TIMEOUT_S)
+        connection.shutdown(socket.SHUT_WR)
+        while time.monotonic() < deadline and connection.recv(65536):
+            pass
