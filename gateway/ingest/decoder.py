@@ -15,6 +15,7 @@ from edge.contracts.frame import Frame, FrameError, decode_frame, describe
 from edge.contracts.node_state import NODE_STATE, Birth, Death, Hello
 from edge.contracts.streams import Stream
 from edge.contracts.topics import Sender, TopicError
+from gateway.ingest.fast_frame import ReadingsFrame, decode_readings
 from gateway.ingest.message import ReceivedMessage
 
 _Model = TypeVar("_Model")
@@ -29,7 +30,7 @@ class FrameReceived:
 
     message: ReceivedMessage
     sender: Sender
-    frame: Frame
+    frame: Frame | ReadingsFrame
 
 
 @dataclass(frozen=True)
@@ -95,9 +96,9 @@ def decode(message: ReceivedMessage) -> Decoded:
     return Rejected(message, sender, None, "topic", f"topic {message.topic!r}: got {rest!r}, expected {expected}")
 
 
-def _frame(message: ReceivedMessage, sender: Sender, stream: Stream) -> Frame:
+def _frame(message: ReceivedMessage, sender: Sender, stream: Stream) -> Frame | ReadingsFrame:
     _check_size(message)
-    frame = decode_frame(message.payload)
+    frame = decode_readings(message.payload) or decode_frame(message.payload)
     header = frame.header
     _check_sender(sender, header.site, header.edge_node)
     if header.stream != stream:

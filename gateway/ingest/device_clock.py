@@ -44,6 +44,11 @@ def judge_clock(
     return SenderClock(suspect=False, offset_s=known_offset_s or 0.0, measured=False)
 
 
+def all_believed(clock: SenderClock, oldest: datetime, newest: datetime, received_at: datetime) -> bool:
+    """True if `settle_time` would leave every time from `oldest` to `newest` as it is."""
+    return not clock.suspect and oldest >= EARLIEST and newest <= received_at + timedelta(seconds=OFFSET_MAX_S)
+
+
 def settle_time(clock: SenderClock, occurred_at: datetime, received_at: datetime) -> tuple[datetime, datetime | None]:
     """When a row happened, and what the device claimed if that is something else (None: the same).
 

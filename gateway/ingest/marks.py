@@ -8,6 +8,7 @@ from edge.contracts.frame import Frame, Row
 from edge.contracts.streams import Stream
 from edge.contracts.topics import Sender
 from gateway.db.pool import Connection
+from gateway.ingest.fast_frame import ReadingsFrame
 
 
 @dataclass(frozen=True, order=True)
@@ -43,26 +44,29 @@ class Verdict(Enum):
     GAP = "gap"
 
 
-def stream_id(frame: Frame) -> StreamId:
+def stream_id(frame: Frame | ReadingsFrame) -> StreamId:
     """The stream that a frame belongs to."""
     header = frame.header
     return StreamId(header.site, header.edge_node, header.stream, header.epoch)
 
 
-def cut(frame: Frame, mark: int) -> tuple[Verdict, Sequence[Row]]:
-    """The rows that are next: those after the mark, if nothing is missing before them.
+def judge_span(first_seq: int, last_seq: int, mark: int) -> Verdict:
+    """What a frame of these numbers is: only what comes next is taken."""
+    if first_seq > mark + 1:
+        return Verdict.GAP
+    return Verdict.ACCEPT if last_seq > mark else Verdict.DUPLICATE
+
+
+def cut(frame: Frame, mark: int) -> Sequence[Row]:
+    """Of a frame that is accepted, the rows after the mark.
 
     A declared gap that begins before the mark counts from the mark on; its `Row.seq` is then mark + 1.
     """
-    if frame.header.first_seq > mark + 1:
-        return Verdict.GAP, ()
     rows = [row for row in frame.rows if row.last_seq > mark]
-    if not rows:
-        return Verdict.DUPLICATE, ()
     first = rows[0]
     if first.seq <= mark:
         rows[0] = Row(mark + 1, first.last_seq, first.observation, first.error, first.text)
-    return Verdict.ACCEPT, rows
+    return rows
 
 
 def lock_mark(connection: Connection, stream: StreamId) -> Mark:

@@ -15,8 +15,9 @@ from gateway.db.storable import storable
 from gateway.errors import is_environment_fault
 from gateway.ingest.dead_letters import DeadLetter
 from gateway.ingest.decoder import FrameReceived, HelloReceived, Rejected, StateReceived
-from gateway.ingest.device_clock import SenderClock, judge_clock, settle_time
-from gateway.ingest.marks import Mark, StreamId, Verdict, cut, stream_id
+from gateway.ingest.device_clock import SenderClock, all_believed, judge_clock, settle_time
+from gateway.ingest.fast_frame import ReadingsFrame
+from gateway.ingest.marks import Mark, StreamId, Verdict, cut, judge_span, stream_id
 from gateway.ingest.message import ReceivedMessage
 from gateway.ingest.rows import EventRow, ReadingRow
 from gateway.ingest.store import GapRow, StoreTransaction
@@ -128,8 +129,7 @@ class IngestTransaction:
         stream = stream_id(received.frame)
         self._lock([stream])
         mark = self._marks[stream]
-        verdict, _ = cut(received.frame, mark.mark)
-        if verdict is Verdict.ACCEPT:
+        if judge_span(received.frame.header.first_seq, received.frame.last_seq, mark.mark) is Verdict.ACCEPT:
             reason = f"frame could not be stored: {type(error).__name__}: {error!s:.300}"
             self._dead_letter(
                 replace(_letter(received, "ingest_failed", reason, received.message.payload), seq=mark.mark + 1)
@@ -159,8 +159,8 @@ class IngestTransaction:
         header = received.frame.header
         stream = stream_id(received.frame)
         clock = self._clock(received)
-        mark = self._marks[stream]
-        verdict, rows = cut(received.frame, mark.mark)
+        mark, frame = self._marks[stream], received.frame
+        verdict = judge_span(header.first_seq, frame.last_seq, mark.mark)
         self.counts.frames += 1
         if verdict is Verdict.DUPLICATE:
             self.counts.duplicate_frames += 1
@@ -168,9 +168,12 @@ class IngestTransaction:
             self.counts.gap_frames += 1
             _LOG.info("%s: frame begins at %d after mark %d, not stored", stream, header.first_seq, mark.mark)
         else:
-            for row in rows:
-                self._row(received, clock, mark.epoch_key, row)
-            self._move(stream, received.frame.last_seq)
+            if isinstance(frame, ReadingsFrame):
+                self._readings_after(mark, received, frame, clock)
+            else:
+                for row in cut(frame, mark.mark):
+                    self._row(received, clock, mark.epoch_key, row)
+            self._move(stream, frame.last_seq)
         self._answer(stream, header)
 
     def _clock(self, received: FrameReceived) -> SenderClock:
@@ -189,6 +192,33 @@ class IngestTransaction:
                 self.fresh = True
                 self._live += self.store.revive_node(received.sender, known, sent_at, message.received_at)
         return clock
+
+    def _readings_after(self, mark: Mark, received: FrameReceived, frame: ReadingsFrame, clock: SenderClock) -> None:
+        """The way of nearly every row: what is the same for all rows of a frame is found once."""
+        sender, received_at = received.sender, received.message.received_at
+        keys = {name: self.store.device_key(sender, name) for name in sorted(frame.device_ids)}
+        boot_key, epoch_key = self.store.boot_key(sender, frame.header.boot_id), mark.epoch_key
+        first_seq = max(frame.header.first_seq, mark.mark + 1)
+        readings = frame.readings[first_seq - frame.header.first_seq :]
+        numbered = enumerate(readings, first_seq)
+        if all_believed(clock, frame.oldest_occurred_at, frame.newest_occurred_at, received_at):
+            self._readings += [
+                ReadingRow(
+                    *(row.occurred_at, keys[row.device_id], row.temperature_celsius, received_at, None, epoch_key, seq),
+                    *(boot_key, row.monotonic_ns),
+                )
+                for seq, row in numbered
+            ]
+        else:
+            for seq, row in numbered:
+                at, claimed = settle_time(clock, row.occurred_at, received_at)
+                self._readings.append(
+                    ReadingRow(
+                        *(at, keys[row.device_id], row.temperature_celsius, received_at, claimed, epoch_key, seq),
+                        *(boot_key, row.monotonic_ns),
+                    )
+                )
+        self.counts.readings += len(readings)
 
     def _row(self, received: FrameReceived, clock: SenderClock, epoch_key: int, row: Row) -> None:
         observation = row.observation

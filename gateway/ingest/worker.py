@@ -19,8 +19,8 @@ from gateway.ingest.transaction import Counts
 
 _LOG = logging.getLogger(__name__)
 
-BATCH_MESSAGES_MAX: Final = 64
-BATCH_BYTES_MAX: Final = 1024 * 1024
+BATCH_MESSAGES_MAX: Final = 1000
+BATCH_BYTES_MAX: Final = 2 * 1024 * 1024
 """A transaction takes what is there, up to this: one frame alone is not kept waiting for others."""
 _RETRY_S: Final = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
 _IDLE_S: Final = 0.5
