@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from medtap.chaos.clock_jump import JumpingClock
 from medtap.chaos.fault_proxy import FaultProxy
+from medtap.chaos.network_namespace import NetworkNamespace
 from medtap.chaos.silicon import NodeSilicon
 from medtap.chaos.small_disk import SmallDisk
 from medtap.demo.toml_text import toml_text
@@ -44,12 +45,14 @@ class AgentProcess:
         *,
         disk: SmallDisk | None,
         clock: JumpingClock | None,
+        network: NetworkNamespace | None,
     ) -> None:
         self.name = name
         self.silicon = silicon
         self.proxy = proxy
         self.disk = disk
         self.clock = clock
+        self.network = network
         self.wanted = False
         """Whether it is started again when it has ended, as a service manager would."""
         self.state_dir = directory / "state"
@@ -60,7 +63,17 @@ class AgentProcess:
         self._calm_after_s: float | None = None
         self._config = directory / "edge.toml"
         self.child = ChildProcess(
-            [sys.executable, "-m", "medtap", "edge", "run", str(self._config), "--log-level", "warning"],
+            [
+                *(network.command if network else ()),
+                sys.executable,
+                "-m",
+                "medtap",
+                "edge",
+                "run",
+                str(self._config),
+                "--log-level",
+                "warning",
+            ],
             log_file=directory / "agent.log",
             env=clock.environment if clock is not None else {},
         )
@@ -69,7 +82,7 @@ class AgentProcess:
         """Write its TOML file; without devices it only sends what it has."""
         tables: dict[str, Any] = {
             "node": {"site": SITE, "edge_node": self.name, "state_dir": str(self.state_dir)},
-            "broker": {"host": "127.0.0.1", "port": self.proxy.port},
+            "broker": {"host": self.proxy.host, "port": self.proxy.port},
             "outbox": {"telemetry_group_rows": 20, "telemetry_group_age_s": 0.3},
             "supervisor": {"restart_delay_min_s": 0.1, "restart_delay_max_s": 1.0},
         }
@@ -146,6 +159,8 @@ class AgentProcess:
         self.silicon.close()
         if self.disk is not None:
             self.disk.close()
+        if self.network is not None:
+            self.network.close()
 
 
 def _move_outbox(source: Path, target: Path) -> None:

@@ -62,14 +62,21 @@ class FaultProxy:
     """One listening port in front of one server."""
 
     def __init__(
-        self, loop: LoopThread, host: str, port: int, make_filter: Callable[[], ConnectionFilter] = PassAll
+        self,
+        loop: LoopThread,
+        host: str,
+        port: int,
+        make_filter: Callable[[], ConnectionFilter] = PassAll,
+        *,
+        listen_on: str = "127.0.0.1",
     ) -> None:
-        """Listen on a free port of 127.0.0.1 at once; the server at `host`:`port` may come and go."""
+        """Listen on a free port of `listen_on` at once; the server at `host`:`port` may come and go."""
         self._loop = loop
         self._target = (host, port)
         self._make_filter = make_filter
         self._connections: set[_Connection] = set()
         self._open = asyncio.Event()
+        self.host = listen_on
         self._server = loop.call(self._listen())
         self.port = int(self._server.sockets[0].getsockname()[1])
 
@@ -91,7 +98,7 @@ class FaultProxy:
 
     async def _listen(self) -> asyncio.Server:
         self._open.set()
-        return await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        return await asyncio.start_server(self._serve, self.host, 0)
 
     async def _set_open(self, *, is_open: bool) -> None:
         if is_open:

@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Final
 
 from medtap.chaos.clock_jump import find_library
+from medtap.chaos.network_namespace import can_make_one
 from medtap.services.errors import ServiceError
 
 
@@ -31,6 +32,8 @@ class Fault(StrEnum):
     """Nothing passes between one agent (or the gateway) and the broker, without FIN or RST; then it passes again."""
     HALF_OPEN = "half_open"
     """The same, but connections of that time stay dead for ever: only keepalive finds out."""
+    LINK_DOWN = "link_down"
+    """The cable of the last agent, which lives in a network namespace, is pulled and put back."""
     DUPLICATE_FRAMES = "duplicate_frames"
     REORDER_FRAMES = "reorder_frames"
     CORRUPT_FRAMES = "corrupt_frames"
@@ -82,6 +85,8 @@ def unavailable(faults: Iterable[Fault]) -> Mapping[Fault, str]:
     reasons: dict[Fault, str] = {}
     if os.geteuid() != 0 or shutil.which("mount") is None:
         reasons[Fault.SMALL_DISK] = "needs root, to mount a small tmpfs"
+    if not can_make_one():
+        reasons[Fault.LINK_DOWN] = "needs root, iproute2 and network namespaces"
     if find_library() is None:
         reasons[Fault.CLOCK_JUMP] = "libfaketime is not there: on Debian, apt install faketime"
     return {fault: reasons[fault] for fault in faults if fault in reasons}

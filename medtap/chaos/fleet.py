@@ -14,9 +14,10 @@ from medtap.chaos.agent_process import AgentProcess
 from medtap.chaos.broker import ChaosBroker
 from medtap.chaos.clock_jump import JumpingClock, find_library
 from medtap.chaos.commit_cutter import CommitCutter, CommitFilter
-from medtap.chaos.fault_proxy import FaultProxy
+from medtap.chaos.fault_proxy import ConnectionFilter, FaultProxy, PassAll
 from medtap.chaos.faults import Fault
 from medtap.chaos.frame_faults import FrameFaults, FrameFilter
+from medtap.chaos.network_namespace import NetworkNamespace
 from medtap.chaos.silicon import NodeSilicon
 from medtap.chaos.small_disk import SmallDisk
 from medtap.demo.toml_text import toml_text
@@ -84,7 +85,12 @@ class Fleet:
         self.broker.start()
         self._start_gateway()
         for number, name in enumerate(self._names):
-            self.agents[name] = self._make_agent(name, small=number == 0 and Fault.SMALL_DISK in self._kinds)
+            last = number == len(self._names) - 1
+            self.agents[name] = self._make_agent(
+                name,
+                small=number == 0 and Fault.SMALL_DISK in self._kinds,
+                own_network=last and Fault.LINK_DOWN in self._kinds,
+            )
             self.agents[name].wanted = True
         self.tend()
         self._await_ready()
@@ -131,6 +137,13 @@ class Fleet:
         if self.gateway is not None:
             self.gateway.kill()
 
+    def last_words(self) -> list[str]:
+        """The end of each log, by name."""
+        children = {name: agent.child for name, agent in self.agents.items()}
+        if self.gateway is not None:
+            children["gateway"] = self.gateway
+        return [f"{name}: {line}" for name, child in children.items() for line in child.last_words(20).splitlines()]
+
     def close(self) -> None:
         """End everything, in the order of the data's way. Safe to call twice."""
         for agent in self.agents.values():
@@ -145,9 +158,10 @@ class Fleet:
         self._proxies.clear()
         self._loop.stop()
 
-    def _proxy(self, port: int, make_filter: Callable[[], CommitFilter | FrameFilter] | None = None) -> FaultProxy:
-        args = () if make_filter is None else (make_filter,)
-        proxy = FaultProxy(self._loop, "127.0.0.1", port, *args)
+    def _proxy(
+        self, port: int, make_filter: Callable[[], ConnectionFilter] = PassAll, listen_on: str = "127.0.0.1"
+    ) -> FaultProxy:
+        proxy = FaultProxy(self._loop, "127.0.0.1", port, make_filter, listen_on=listen_on)
         self._proxies.append(proxy)
         return proxy
 
@@ -171,17 +185,19 @@ class Fleet:
             log_file=self._directory / "gateway.log",
         )
 
-    def _make_agent(self, name: str, *, small: bool) -> AgentProcess:
+    def _make_agent(self, name: str, *, small: bool, own_network: bool) -> AgentProcess:
         directory = self._directory / name
         silicon = NodeSilicon(name, directory, self._seed)
         library = find_library() if Fault.CLOCK_JUMP in self._kinds else None
+        network = NetworkNamespace(0) if own_network else None
         agent = AgentProcess(
             name,
             directory,
             silicon,
-            self._proxy(self.broker.port),
+            self._proxy(self.broker.port, listen_on=network.host if network else "127.0.0.1"),
             disk=SmallDisk(directory / "state", self._disk_mb) if small else None,
             clock=JumpingClock(directory / "clock", library) if library is not None else None,
+            network=network,
         )
         agent.configure(with_devices=True)
         silicon.start()
@@ -212,6 +228,5 @@ class Fleet:
             if all(one is not None and one.devices_up and one.connected and not one.backlog for one in standings):
                 return
             time.sleep(0.05)
-        words = [self.gateway.last_words(4)] if self.gateway is not None else []
-        words += [agent.child.last_words(4) for agent in self.agents.values()]
-        raise ServiceError(f"the fleet was not ready within {READY_TIMEOUT_S:.0f} s: {' | '.join(words)}")
+        words = " | ".join(self.last_words())
+        raise ServiceError(f"the fleet was not ready within {READY_TIMEOUT_S:.0f} s: {words}")

@@ -76,6 +76,8 @@ class Injector:
     def _hit_agent(self, agent: AgentProcess, one: ScheduledFault) -> None:
         if one.fault is Fault.CLOCK_JUMP and agent.clock is not None:
             agent.clock.set_offset(one.amount)
+        elif one.fault is Fault.LINK_DOWN and agent.network is not None:
+            agent.network.pull()
         elif one.fault is Fault.SMALL_DISK and agent.disk is not None:
             agent.trouble()
             agent.disk.fill()
@@ -88,6 +90,8 @@ class Injector:
     def _heal_agent(self, agent: AgentProcess, fault: Fault) -> None:
         if fault is Fault.CLOCK_JUMP and agent.clock is not None:
             agent.clock.set_offset(0)
+        elif fault is Fault.LINK_DOWN and agent.network is not None:
+            agent.network.plug()
         elif fault is Fault.SMALL_DISK and agent.disk is not None:
             agent.disk.free()
             agent.relief()

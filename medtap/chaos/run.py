@@ -158,8 +158,9 @@ class _Run:
         self._say(f"scanners delivered {len(delivered)} codes, {len(certain)} of them to agents that were well")
         self._say(f"dead letters: {stored.dead_messages} messages, {stored.dead_rows} rows")
         self._say(f"the broker hung by itself {self._fleet.broker_hangs} times")
-        for remark in account.remarks:
-            self._say(remark)
+        if not account.balanced:
+            for line in self._fleet.last_words():
+                self._say(line)
         return account, stored
 
     def _end_agents(self) -> None:

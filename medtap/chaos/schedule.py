@@ -31,6 +31,7 @@ _HOLD_S: Final = {
     Fault.CUT_AFTER_COMMIT: (2.0, 2.0),
     Fault.PARTITION: (1.0, 5.0),
     Fault.HALF_OPEN: (1.0, 3.0),
+    Fault.LINK_DOWN: (1.0, 5.0),
     Fault.DUPLICATE_FRAMES: (1.5, 3.0),
     Fault.REORDER_FRAMES: (1.5, 3.0),
     Fault.CORRUPT_FRAMES: (1.0, 2.0),
@@ -54,7 +55,7 @@ _PARTS: Final = {
     Fault.REORDER_FRAMES: (FRAMES,),
     Fault.CORRUPT_FRAMES: (FRAMES,),
 }
-_TO_ONE_AGENT: Final = (Fault.KILL_AGENT, Fault.SMALL_DISK, Fault.CLOCK_JUMP, Fault.SWAP_OUTBOX)
+_TO_ONE_AGENT: Final = (Fault.KILL_AGENT, Fault.SMALL_DISK, Fault.CLOCK_JUMP, Fault.SWAP_OUTBOX, Fault.LINK_DOWN)
 
 
 @dataclass(frozen=True)
@@ -106,8 +107,9 @@ def _draw(random: Random, fault: Fault, now: float, agents: Sequence[str], free_
     target = _PARTS.get(fault, ("",))[0]
     amount = 0
     if fault in _TO_ONE_AGENT:
-        # The first agent is the one with the small disk.
-        target = agents[0] if fault is Fault.SMALL_DISK else random.choice(agents)
+        # The first agent is the one with the small disk, the last one has a network of its own.
+        fixed = {Fault.SMALL_DISK: agents[0], Fault.LINK_DOWN: agents[-1]}
+        target = fixed.get(fault) or random.choice(agents)
     elif fault in (Fault.PARTITION, Fault.HALF_OPEN):
         target = random.choice((*agents, GATEWAY))
     if fault is Fault.CLOCK_JUMP:

@@ -1,6 +1,9 @@
 """The fault proxies do what their names say, against a real PostgreSQL, a real broker and plain sockets."""
 
+import select
 import socket
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -21,6 +24,7 @@ from medtap.chaos.fault_proxy import ConnectionFilter, FaultProxy, PassAll
 from medtap.chaos.faults import Fault
 from medtap.chaos.frame_faults import FrameFaults, FrameFilter
 from medtap.chaos.mqtt_packets import PacketSplitter, read_publish
+from medtap.chaos.network_namespace import NetworkNamespace, can_make_one
 from medtap.services.broker import EmbeddedBroker
 
 pytestmark = pytest.mark.integration
@@ -41,8 +45,10 @@ def proxied(loop: LoopThread) -> Iterator[Callable[..., FaultProxy]]:
     """Makes proxies, and closes them."""
     made: list[FaultProxy] = []
 
-    def make(port: int, make_filter: Callable[[], ConnectionFilter] = PassAll) -> FaultProxy:
-        made.append(FaultProxy(loop, "127.0.0.1", port, make_filter))
+    def make(
+        port: int, make_filter: Callable[[], ConnectionFilter] = PassAll, listen_on: str = "127.0.0.1"
+    ) -> FaultProxy:
+        made.append(FaultProxy(loop, "127.0.0.1", port, make_filter, listen_on=listen_on))
         return made[-1]
 
     yield make
@@ -283,3 +289,34 @@ def test_the_tiny_broker_really_drops_what_an_absent_subscriber_does_not_fetch(t
     finally:
         broker.stop()
     assert 0 < len(got) - 1 < len(payloads)
+
+
+@pytest.mark.skipif(not can_make_one(), reason="needs root and network namespaces")
+def test_a_pulled_cable_tells_nobody_and_a_plugged_one_goes_on(proxied: Callable[..., FaultProxy], echo: int) -> None:
+    network = NetworkNamespace(1)
+    try:
+        proxy = proxied(echo, listen_on=network.host)
+        talk = (
+            "import socket, sys\n"
+            f"s = socket.create_connection(({network.host!r}, {proxy.port}), timeout=30)\n"
+            "for line in sys.stdin:\n"
+            "    s.sendall(line.encode())\n"
+            "    print(s.recv(100).decode(), end='', flush=True)\n"
+        )
+        with subprocess.Popen(
+            [*network.command, sys.executable, "-c", talk], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        ) as inside:
+            assert inside.stdin is not None
+            assert inside.stdout is not None
+            print("before", file=inside.stdin, flush=True)
+            assert inside.stdout.readline() == "before\n"
+            network.pull()
+            print("during", file=inside.stdin, flush=True)
+            assert not select.select([inside.stdout], [], [], 0.3)[0]
+            assert inside.poll() is None
+            network.plug()
+            assert inside.stdout.readline() == "during\n"
+            inside.stdin.close()
+            assert inside.wait(10) == 0
+    finally:
+        network.close()
