@@ -38,8 +38,11 @@ class MqttConfig(_Table):
     client_key_file: Path | None = None
     session_expiry_s: Annotated[int, Field(ge=3600, le=0xFFFFFFFE)] = 7 * 86400
     """How long the broker keeps our session, in seconds (MQTT 5 section 3.1.2.11.2); a long weekend and more."""
-    receive_maximum: Annotated[int, Field(ge=1, le=65535)] = 500
-    """Messages in flight without PUBACK (MQTT 5 section 3.1.2.11.3); with frames of 64 kB at most 32 MB wait here."""
+    shared_group: Annotated[str, StringConstraints(pattern=r"\A[A-Za-z0-9_-]{0,64}\z")] = ""
+    """Several gateways of one database share the work: the same group in each, another client_id in each. Only with a
+    broker that bears shared subscriptions (mosquitto, EMQX; rumqttd 0.20 dies of them). Empty: none."""
+    receive_maximum: Annotated[int, Field(ge=1, le=65535)] = 1000
+    """Messages in flight without PUBACK (MQTT 5 section 3.1.2.11.3); with frames of 64 kB at most 64 MB wait here."""
 
     @model_validator(mode="after")
     def _tls_files_belong_together(self) -> "MqttConfig":
@@ -60,6 +63,39 @@ class HttpConfig(_Table):
     """TCP port; 0 takes a free one."""
 
 
+class StorageConfig(_Table):
+    """How long the time series stay how."""
+
+    timescale: Literal["auto", "off"] = "auto"
+    """auto: a database that is new takes up TimescaleDB if the server has it."""
+    outage_days_max: Annotated[int, Field(ge=1, le=400)] = 30
+    """The longest an edge node may have been away and still send everything; rows that old must find their place."""
+    compress_after_days: Annotated[int, Field(ge=2, le=4000)] = 45
+    """Age at which TimescaleDB packs readings into columns."""
+    keep_readings_days: Annotated[int, Field(ge=0, le=36500)] = 0
+    """Age at which readings are dropped, their sums by minute, hour and day being kept; 0: never."""
+
+    @property
+    def refresh_days(self) -> int:
+        """How far back sums are made anew for rows that come late."""
+        return self.outage_days_max + 1
+
+    @model_validator(mode="after")
+    def _late_rows_find_their_place(self) -> "StorageConfig":
+        if self.compress_after_days <= self.outage_days_max:
+            raise ValueError(
+                f"compress_after_days: got {self.compress_after_days}: expected more than outage_days_max "
+                f"({self.outage_days_max}): rows replayed after an outage would have to be unpacked for"
+            )
+        least = self.refresh_days + self.outage_days_max
+        if 0 < self.keep_readings_days <= least:
+            raise ValueError(
+                f"keep_readings_days: got {self.keep_readings_days}: expected 0 or more than {least} (twice "
+                "outage_days_max and a day): sums made anew from dropped readings would lose their history"
+            )
+        return self
+
+
 class GatewayConfig(_Table):
     """All of it."""
 
@@ -67,6 +103,7 @@ class GatewayConfig(_Table):
     """PostgreSQL connection URI or key-value string (libpq)."""
     mqtt: MqttConfig = MqttConfig()
     http: HttpConfig = HttpConfig()
+    storage: StorageConfig = StorageConfig()
     base_url: HttpUrl = ""
     """The address people type, for links in pages and messages; empty: made from `http`."""
     time_zone: str = "Asia/Ho_Chi_Minh"

@@ -5,34 +5,33 @@
 - Manual PUBACK, and only over the connection that delivered the message: after a reconnection the broker may have given
   the same packet identifier to another message, which a late PUBACK would delete unseen. So each message carries the
   generation of its connection.
-- An ordinary subscription, not a shared one: several gateways are correct by the marks, and rumqttd's router dies when
-  a client with a shared subscription leaves.
+- An ordinary subscription unless `mqtt.shared_group` names a group: several gateways are correct by the marks either
+  way, and rumqttd's router dies when a client with a shared subscription leaves.
 """
 
 import logging
+import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
-
-import paho.mqtt.client as mqtt
-from paho.mqtt.enums import CallbackAPIVersion
-from paho.mqtt.packettypes import PacketTypes
-from paho.mqtt.properties import Properties
-from paho.mqtt.reasoncodes import ReasonCode
-from paho.mqtt.subscribeoptions import SubscribeOptions
+from typing import Final
 
 from edge.contracts import topics
 from gateway.config import MqttConfig
+from gateway.ingest import mqtt_packets as packets
 from gateway.ingest.backlog import BacklogWatch
 from gateway.ingest.message import ReceivedMessage
+from gateway.ingest.mqtt_connection import Connection
+from gateway.ingest.mqtt_packets import MqttError
 
 _LOG = logging.getLogger(__name__)
-_KEEPALIVE_S: Final = 30
-_RECONNECT_S: Final = (1, 10)
-_WATCH_S: Final = 1.0
+_STOP_TIMEOUT_S: Final = 20.0
+_RECONNECT_S: Final = (1.0, 2.0, 5.0, 10.0)
+_OUTBOX_BYTES_MAX: Final = 4 * 1024 * 1024
+"""A broker that does not read gets no more acknowledgements: they are sent again anyway."""
 FILTERS: Final = (topics.UP_FILTER, topics.STATE_FILTER, topics.HELLO_FILTER)
 
 
@@ -58,29 +57,32 @@ class Subscriber:
         self._take = take
         self._clock = clock
         self._backlog = backlog
+        self._filters = shared_filters(config.shared_group)
         self._lock = threading.Lock()
-        self._renewal = threading.Lock()
-        """Held while the client is replaced."""
         self._generation = 0
+        self._outbox = bytearray()
         self._connected = threading.Event()
         self._subscribed = threading.Event()
         self._overflowed = False
+        self._renew = False
         self._stopping = threading.Event()
-        self._client = self._make_client()
-        self._watchdog = threading.Thread(target=self._watch, name="mqtt-watchdog", daemon=True)
+        self._ear, self._bell = socket.socketpair()
+        for end in (self._ear, self._bell):
+            end.setblocking(False)  # noqa: FBT003 - the socket module's own
+        self._thread = threading.Thread(target=self._run, name="mqtt", daemon=True)
 
     def start(self) -> None:
         """Begin to connect; goes on for ever."""
-        self._connect()
-        self._watchdog.start()
+        self._thread.start()
 
     def stop(self) -> None:
         """Disconnect; the broker keeps the session and what is not acknowledged."""
         self._stopping.set()
-        if self._watchdog.ident is not None:
-            self._watchdog.join(timeout=15.0)
-        self._client.disconnect()
-        self._client.loop_stop()
+        self._ring()
+        if self._thread.ident is not None:
+            self._thread.join(timeout=_STOP_TIMEOUT_S)
+        self._ear.close()
+        self._bell.close()
 
     def wait_connected(self, timeout_s: float) -> bool:
         """True if the session stands, subscriptions included, within `timeout_s` seconds."""
@@ -97,14 +99,16 @@ class Subscriber:
         with self._lock:
             return self._generation
 
-    def puback(self, delivery: Delivery) -> bool:
-        """Acknowledge to the broker; False if the connection that delivered the message is gone."""
-        if delivery.qos == 0:
-            return True
+    def puback(self, deliveries: Sequence[Delivery]) -> int:
+        """Acknowledge to the broker, in this order; how many were let go (none of a connection that is gone)."""
         with self._lock:
-            if delivery.generation != self._generation or not self._connected.is_set():
-                return False
-            return self._client.ack(delivery.mid, delivery.qos) == mqtt.MQTT_ERR_SUCCESS
+            if not self._connected.is_set():
+                return 0
+            generation = self._generation
+            mine = [each for each in deliveries if each.qos and each.generation == generation]
+            self._outbox += b"".join([packets.puback(each.mid) for each in mine])
+        self._ring()
+        return len(mine)
 
     def publish(self, topic: str, payload: bytes) -> bool:
         """Send with QoS 0; False if not connected.
@@ -112,128 +116,113 @@ class Subscriber:
         QoS 0 is right for acknowledgements: a lost one is answered by a resend, and one that a broker kept for an edge
         node that was away could tell it a mark of a database that has been replaced since.
         """
-        if not self._connected.is_set():
-            return False
-        return self._client.publish(topic, payload, qos=0).rc == mqtt.MQTT_ERR_SUCCESS
+        with self._lock:
+            if not self._connected.is_set() or len(self._outbox) > _OUTBOX_BYTES_MAX:
+                return False
+            self._outbox += packets.publish(topic, payload)
+        self._ring()
+        return True
 
     def refetch_if_overflowed(self) -> None:
         """After `take` had no room: connect anew, only then does a broker deliver again. Call when there is room."""
         with self._lock:
-            overflowed, self._overflowed = self._overflowed, False
-        if not overflowed:
-            return
+            if not self._overflowed:
+                return
+            self._overflowed = False
+            self._renew = True
         _LOG.warning("messages were left with the broker for want of room; connecting anew to get them")
-        with self._renewal:
-            if not self._stopping.is_set():
-                self._client.disconnect()
-                self._client.loop_stop()
-                self._begin_anew()
+        self._ring()
 
-    def _make_client(self) -> mqtt.Client:
-        config = self._config
-        client = mqtt.Client(
-            CallbackAPIVersion.VERSION2, client_id=config.client_id, protocol=mqtt.MQTTv5, manual_ack=True
-        )
-        if config.username and config.password_file is not None:
-            client.username_pw_set(config.username, config.password_file.read_text().strip())
-        if config.tls:
-            client.tls_set(
-                ca_certs=str(config.ca_file) if config.ca_file else None,
-                certfile=str(config.client_certificate_file) if config.client_certificate_file else None,
-                keyfile=str(config.client_key_file) if config.client_key_file else None,
-            )
-        client.reconnect_delay_set(*_RECONNECT_S)
-        client.on_pre_connect = self._on_pre_connect
-        client.on_connect = self._on_connect
-        client.on_disconnect = self._on_disconnect
-        client.on_subscribe = self._on_subscribe
-        client.on_message = self._on_message
-        return client
+    def _ring(self) -> None:
+        """Wake the network thread."""
+        try:
+            self._bell.send(b"!")
+        except (BlockingIOError, OSError):
+            return  # it has enough to wake for, or is no more
 
-    def _connect(self) -> None:
-        properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call] # paho's own
-        properties.SessionExpiryInterval = self._config.session_expiry_s
-        properties.ReceiveMaximum = self._config.receive_maximum
-        self._client.connect_async(
-            self._config.host, self._config.port, _KEEPALIVE_S, clean_start=False, properties=properties
-        )
-        self._client.loop_start()
+    def _run(self) -> None:
+        failures = 0
+        while not self._stopping.is_set():
+            began_s = time.monotonic()
+            renewed = False
+            try:
+                with self._session() as connection:
+                    renewed = self._serve(connection)
+            except (OSError, MqttError) as error:
+                _LOG.warning("MQTT connection to %s:%d: %s", self._config.host, self._config.port, error)
+            except Exception:  # noqa: BLE001 - a network thread that ends is worse than any error
+                _LOG.exception("MQTT: unexpected failure, connecting anew")
+            failures = 0 if renewed or time.monotonic() - began_s > _RECONNECT_S[-1] else failures + 1
+            if failures:
+                self._stopping.wait(_RECONNECT_S[min(failures, len(_RECONNECT_S)) - 1])
 
-    def _watch(self) -> None:
-        """Paho's network thread must not end; should it, it is started again."""
-        while not self._stopping.wait(_WATCH_S):
-            with self._renewal:
-                if not self._stopping.is_set() and not self._network_thread_lives():
-                    _LOG.error("the MQTT network thread had ended; started again")
-                    self._begin_anew()
-
-    def _network_thread_lives(self) -> bool:
-        thread = self._client._thread  # noqa: SLF001 - paho has no public way to ask
-        return thread is not None and thread.is_alive()
-
-    def _begin_anew(self) -> None:
-        """A new client of the same session: the old one can't be trusted, and paho would leak its sockets."""
-        self._down()
-        self._client = self._make_client()
-        self._connect()
+    @contextmanager
+    def _session(self) -> Iterator[Connection]:
+        connection = Connection(self._config)
+        try:
+            yield connection
+        finally:
+            self._down()
+            connection.close()
 
     def _down(self) -> None:
         with self._lock:
             self._generation += 1
             self._connected.clear()
             self._subscribed.clear()
+            self._outbox.clear()
+            self._renew = False
 
-    def _on_pre_connect(self, _client: mqtt.Client, _userdata: object) -> None:
-        self._down()
-
-    def _on_disconnect(
-        self, _client: mqtt.Client, _userdata: object, _flags: object, reason: ReasonCode, _properties: object
-    ) -> None:
-        self._down()
-        if not self._stopping.is_set():
-            _LOG.warning("MQTT connection lost: %s", reason)
-
-    def _on_connect(
-        self,
-        client: mqtt.Client,
-        _userdata: object,
-        flags: mqtt.ConnectFlags,
-        reason: ReasonCode,
-        _properties: Properties | None,
-    ) -> None:
-        if reason.is_failure:
-            _LOG.error("the MQTT broker refuses the gateway: %s; see [mqtt] in the configuration", reason)
-            return
+    def _serve(self, connection: Connection) -> bool:
+        """Until the connection ends (MqttError, OSError), or it is ours to end: True if for another one."""
         with self._lock:
             self._generation += 1
             self._connected.set()
         self._backlog.connected(time.monotonic())
-        _LOG.info("MQTT connected; session %s", "resumed" if flags.session_present else "new")
-        client.subscribe([(name, SubscribeOptions(qos=1)) for name in FILTERS])
+        _LOG.info("MQTT connected; session %s", "resumed" if connection.session_present else "new")
+        connection.send(packets.subscribe(1, self._filters))
+        while not self._stopping.is_set():
+            with self._lock:
+                connection.send(bytes(self._outbox))
+                self._outbox.clear()
+                renew = self._renew
+            if renew:
+                break
+            for kind, flags, body in connection.exchange(self._ear):
+                if kind == packets.PUBLISH:
+                    self._on_message(flags, body)
+                elif kind == packets.SUBACK:
+                    self._on_subscribed(packets.read_suback(body))
+                elif kind == packets.DISCONNECT:
+                    raise MqttError(f"the broker ends the connection, reason {(body[0] if body else 0):#04x}")
+        connection.say_goodbye()
+        return True
 
-    def _on_subscribe(
-        self,
-        _client: mqtt.Client,
-        _userdata: object,
-        _mid: int,
-        reasons: list[ReasonCode],
-        _properties: Any,  # noqa: ANN401 - paho's own type differs by version
-    ) -> None:
-        refused = [name for name, reason in zip(FILTERS, reasons, strict=False) if reason.is_failure]
+    def _on_subscribed(self, reasons: Sequence[int]) -> None:
+        refused = [name for name, reason in zip(self._filters, reasons, strict=False) if reason >= packets.FAILURE]
         if refused:
             _LOG.error("the MQTT broker refuses the subscriptions %s: mend its access rules", ", ".join(refused))
         else:
             self._subscribed.set()
 
-    def _on_message(self, _client: mqtt.Client, _userdata: object, message: mqtt.MQTTMessage) -> None:
-        """An exception that left here would end paho's thread."""
+    def _on_message(self, flags: int, body: bytes) -> None:
+        message = packets.read_publish(flags, body)
         try:
             waited = self._backlog.message(time.monotonic())
-            received = ReceivedMessage.of(message.topic, bytes(message.payload), self._clock(), may_have_waited=waited)
-            with self._lock:
-                generation = self._generation
-            if not self._take(Delivery(received, generation, message.mid, message.qos)):
+            received = ReceivedMessage.of(message.topic, message.payload, self._clock(), may_have_waited=waited)
+            # Only this thread moves the generation while a connection stands.
+            if not self._take(Delivery(received, self._generation, message.packet_id, message.qos)):
                 with self._lock:
                     self._overflowed = True
-        except Exception:  # noqa: BLE001 - see above
+        except Exception:  # noqa: BLE001 - the connection is not at fault
             _LOG.exception("a message could not be taken in; it stays with the broker")
+
+
+def shared_filters(group: str) -> tuple[str, ...]:
+    """The subscriptions; of frames and hellos each gateway of a group gets some (MQTT 5 section 4.8.2).
+
+    States are retained, and a shared subscription gets no retained message: each gateway hears all of them.
+    """
+    if not group:
+        return FILTERS
+    return (f"$share/{group}/{topics.UP_FILTER}", topics.STATE_FILTER, f"$share/{group}/{topics.HELLO_FILTER}")

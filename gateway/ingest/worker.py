@@ -123,8 +123,7 @@ class IngestWorker:
         if committed.alarm_raised:
             self._on_alarm()
         # In the order of arrival, as MQTT 5 section 4.6 asks of a receiver.
-        for delivery in batch:
-            self.subscriber.puback(delivery)
+        self.subscriber.puback(batch)
         self._answer(committed)
 
     def _commit(self, batch: Sequence[Delivery]) -> Committed | None:
