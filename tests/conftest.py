@@ -22,7 +22,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
                 item.add_marker(pytest.mark.skip(reason="long run: give --slow"))
 
 
-HARDWARE_STACK_MARKERS = ("pcsc_stack", "hid_stack", "browser")
+HARDWARE_STACK_MARKERS = ("pcsc_stack", "hid_stack", "browser", "mosquitto_stack", "timescale_stack")
 
 
 @pytest.hookimpl(wrapper=True)
