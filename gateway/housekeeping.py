@@ -1,4 +1,4 @@
-"""Housekeeping: once an hour, partitions for the months to come and an end for live events nobody will replay."""
+"""Housekeeping: each minute, sums of the readings that came in; once an hour, partitions, ageing, old live events."""
 
 import logging
 import threading
@@ -6,11 +6,16 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Final
 
+from gateway.config import StorageConfig
+from gateway.db.engine import late_extension_notice
 from gateway.db.partitions import make_partitions
+from gateway.db.policies import settle_policies
 from gateway.db.pool import Pool
+from gateway.db.rollups import refresh_dirty
 
 _LOG = logging.getLogger(__name__)
-_EVERY_S: Final = 3600.0
+_TIDY_EVERY_S: Final = 3600.0
+_SUM_UP_EVERY_S: Final = 60.0
 LIVE_EVENTS_KEPT: Final = timedelta(days=1)
 """A page that was away longer is loaded anew."""
 
@@ -18,15 +23,25 @@ LIVE_EVENTS_KEPT: Final = timedelta(days=1)
 class Housekeeping:
     """One thread."""
 
-    def __init__(self, pool: Pool, clock: Callable[[], datetime], *, every_s: float = _EVERY_S) -> None:
+    def __init__(
+        self,
+        pool: Pool,
+        clock: Callable[[], datetime],
+        storage: StorageConfig | None = None,
+        *,
+        sum_up_every_s: float = _SUM_UP_EVERY_S,
+        tidy_every_s: float = _TIDY_EVERY_S,
+    ) -> None:
         self._pool = pool
         self._clock = clock
-        self._every_s = every_s
+        self._storage = storage or StorageConfig()
+        self._sum_up_every_s = sum_up_every_s
+        self._rounds_a_tidy = max(1, round(tidy_every_s / sum_up_every_s))
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="housekeeping", daemon=True)
 
     def start(self) -> None:
-        """Begin; the first round is after one interval."""
+        """Begin: once everything now, then round by round."""
         self._thread.start()
 
     def stop(self) -> None:
@@ -36,15 +51,33 @@ class Housekeeping:
             self._thread.join(timeout=30.0)
 
     def tidy(self) -> None:
-        """One round."""
+        """The hourly round."""
         now = self._clock()
         with self._pool.connection() as connection:
             make_partitions(connection, now)
             connection.execute("DELETE FROM live_event WHERE at < %s", (now - LIVE_EVENTS_KEPT,))
+            notice = late_extension_notice(connection)
+        if notice:
+            _LOG.warning("%s", notice)
+        with self._pool.connection() as connection:
+            for line in settle_policies(connection, self._storage, now):
+                _LOG.info("storage: %s", line)
+
+    def sum_up(self) -> None:
+        """The round of a minute."""
+        with self._pool.connection() as connection:
+            refresh_dirty(connection)
 
     def _run(self) -> None:
-        while not self._stopping.wait(self._every_s):
+        rounds_to_tidy = 0
+        while True:
             try:
-                self.tidy()
-            except Exception:  # noqa: BLE001 - tried again, and the default partition takes what has no other
-                _LOG.exception("housekeeping failed; again in %.0f s", self._every_s)
+                if rounds_to_tidy <= 0:
+                    self.tidy()
+                    rounds_to_tidy = self._rounds_a_tidy
+                self.sum_up()
+            except Exception:  # noqa: BLE001 - tried again: rows have a place all the same, and marks stay
+                _LOG.exception("housekeeping failed; again in %.0f s", self._sum_up_every_s)
+            rounds_to_tidy -= 1
+            if self._stopping.wait(self._sum_up_every_s):
+                return

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Final, Protocol
 
-from gateway.db.pool import Connection, takes_copy
+from gateway.db.pool import Connection, abilities
+from gateway.db.rollups import mark_dirty
 
 COLUMNS: Final = (
     "occurred_at",
@@ -71,10 +72,13 @@ def write_readings(connection: Connection, rows: Sequence[Reading]) -> None:
     """
     if not rows:
         return
-    if takes_copy(connection):
+    able = abilities(connection)
+    if able.takes_copy:
         _copy(connection, rows)
     else:
         _insert(connection, rows)
+    if able.marks_dirty:
+        mark_dirty(connection, [row.occurred_at for row in rows])
 
 
 def _copy(connection: Connection, rows: Sequence[Reading]) -> None:

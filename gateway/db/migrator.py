@@ -10,6 +10,7 @@ from typing import Final
 
 import psycopg
 
+from gateway.db.engine import prepare_extension
 from gateway.db.pool import Connection
 from gateway.errors import MigrationError
 
@@ -68,8 +69,16 @@ def read_migrations(directory: Path = DIRECTORY) -> tuple[Migration, ...]:
     return tuple(migrations)
 
 
-def migrate(dsn: str, *, dry_run: bool = False, migrations: Sequence[Migration] | None = None) -> MigrationReport:
+def migrate(
+    dsn: str, *, dry_run: bool = False, migrations: Sequence[Migration] | None = None, timescale: bool = True
+) -> MigrationReport:
     """Bring the database to this program's schema; all in one transaction, so that half a migration never stays.
+
+    Args:
+        dsn: Of the database.
+        dry_run: Only say what would be done.
+        migrations: Others than this program's files.
+        timescale: Let TimescaleDB keep the time series of a new database, where the server has it.
 
     Raises:
         MigrationError: an applied file was edited, the database is newer than this program, or a statement failed.
@@ -83,7 +92,7 @@ def migrate(dsn: str, *, dry_run: bool = False, migrations: Sequence[Migration] 
         _check(applied, files)
         pending = files[len(applied) :]
         if not dry_run and pending:
-            _run(connection, pending)
+            _run(connection, pending, timescale=timescale)
         names = tuple(migration.name for migration in pending)
         return MigrationReport(tuple(name for name, _ in applied), names, dry_run)
 
@@ -109,7 +118,9 @@ def _check(applied: Sequence[tuple[str, str]], files: Sequence[Migration]) -> No
             )
 
 
-def _run(connection: Connection, pending: Sequence[Migration]) -> None:
+def _run(connection: Connection, pending: Sequence[Migration], *, timescale: bool) -> None:
+    usable = prepare_extension(connection, wanted=timescale)
+    connection.execute("SELECT set_config('medtap.timescaledb', %s, true)", ("on" if usable else "off",))
     try:
         connection.execute(_LEDGER)
     except psycopg.errors.InsufficientPrivilege as error:

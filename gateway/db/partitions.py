@@ -7,9 +7,11 @@ from typing import Final
 
 from psycopg import sql
 
+from gateway.db.engine import read_engine
 from gateway.db.pool import Connection
 
-TABLES: Final = ("reading", "event")
+TIME_COLUMNS: Final = {"reading": "occurred_at", "event": "occurred_at", "reading_minute": "bucket"}
+"""The partitioned tables, and what they are partitioned by."""
 MONTHS_BEHIND: Final = 1
 """An outage is replayed into its own month; older rows are taken by the default partition."""
 MONTHS_AHEAD: Final = 2
@@ -44,12 +46,15 @@ def months_around(now: datetime) -> Iterator[Month]:
 def make_partitions(connection: Connection, now: datetime) -> tuple[str, ...]:
     """Make what is missing; the names made. Rows of a new month that wait in the default partition move into it.
 
-    Commits by itself, once. Safe to run while rows come in and from several gateways at once.
+    Nothing is missing where TimescaleDB keeps the series: it makes its chunks by itself. Commits by itself, once. Safe
+    to run while rows come in and from several gateways at once.
     """
     made = []
     with connection.transaction():
+        if read_engine(connection) == "timescaledb":
+            return ()
         connection.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK_KEY,))
-        for table in TABLES:
+        for table in TIME_COLUMNS:
             default = f"{table}_default"
             if not _exists(connection, default):
                 statement = sql.SQL("CREATE TABLE {} PARTITION OF {} DEFAULT")
@@ -73,6 +78,7 @@ def _make_month(connection: Connection, table: str, name: str, month: Month) -> 
     names = {
         "table": sql.Identifier(table),
         "name": sql.Identifier(name),
+        "time": sql.Identifier(TIME_COLUMNS[table]),
         "waiting": sql.Identifier(f"{table}_default"),
         "low": sql.Literal(month.start),
         "high": sql.Literal(month.plus(1).start),
@@ -80,7 +86,7 @@ def _make_month(connection: Connection, table: str, name: str, month: Month) -> 
     for statement in (
         "LOCK TABLE {waiting} IN ACCESS EXCLUSIVE MODE",
         "CREATE TABLE {name} (LIKE {table} INCLUDING DEFAULTS INCLUDING CONSTRAINTS)",
-        """WITH moved AS (DELETE FROM {waiting} WHERE occurred_at >= {low} AND occurred_at < {high} RETURNING *)
+        """WITH moved AS (DELETE FROM {waiting} WHERE {time} >= {low} AND {time} < {high} RETURNING *)
            INSERT INTO {name} SELECT * FROM moved""",
         "ALTER TABLE {table} ATTACH PARTITION {name} FOR VALUES FROM ({low}) TO ({high})",
     ):

@@ -1,6 +1,7 @@
 """The gateway's connection pool."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import psycopg
 from psycopg.rows import TupleRow
@@ -11,36 +12,49 @@ Connection = psycopg.Connection[TupleRow]
 Pool = ConnectionPool[Connection]
 
 
+@dataclass(frozen=True)
+class Abilities:
+    """What writing the time series has to know of a server."""
+
+    takes_copy: bool
+    """PostgreSQL compiled to WebAssembly ends the session at the first COPY."""
+    marks_dirty: bool
+    """Native partitions: the sums by minute, hour and day are kept by us, so we must know where rows came in."""
+
+
 class PooledConnection(psycopg.Connection[TupleRow]):
     """One that knows what its server can do."""
 
-    takes_copy: bool | None = None
+    abilities: Abilities | None = None
 
 
-def takes_copy(connection: Connection) -> bool:
-    """True if COPY may be used. PostgreSQL compiled to WebAssembly ends the session at the first COPY.
-
-    Known for a pool's connections; any other is asked, once for each call.
-    """
-    known = connection.takes_copy if isinstance(connection, PooledConnection) else None
-    return _ask(connection) if known is None else known
+def abilities(connection: Connection) -> Abilities:
+    """Known for a pool's connections; any other is asked, once for each call."""
+    known = connection.abilities if isinstance(connection, PooledConnection) else None
+    return known or _ask(connection) or Abilities(takes_copy=False, marks_dirty=False)
 
 
-def _ask(connection: Connection) -> bool:
-    row = connection.execute("SELECT version()").fetchone()
-    return row is not None and "Emscripten" not in str(row[0])
+def _ask(connection: Connection) -> Abilities | None:
+    """None as long as there are no tables."""
+    row = connection.execute(
+        "SELECT version(), relkind = 'p' FROM pg_class WHERE oid = to_regclass('reading')"
+    ).fetchone()
+    return None if row is None else Abilities("Emscripten" not in str(row[0]), bool(row[1]))
 
 
 def _teach() -> Callable[[Connection], None]:
     """Tell each new connection of one pool what the first of them found out."""
-    known: list[bool] = []
+    known: list[Abilities] = []
 
     def teach(connection: Connection) -> None:
         if not known:
-            known.append(_ask(connection))
+            found = _ask(connection)
             connection.commit()
+            if found is None:
+                return
+            known.append(found)
         if isinstance(connection, PooledConnection):
-            connection.takes_copy = known[0]
+            connection.abilities = known[0]
 
     return teach
 
