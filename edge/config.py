@@ -134,7 +134,7 @@ class SupervisorConfig(_Section):
     """`[supervisor]`: how failing devices are tried again."""
 
     restart_delay_min_s: Annotated[float, Field(ge=0.01, le=60, description="seconds from 0.01 to 60")] = 0.5
-    restart_delay_max_s: Annotated[float, Field(ge=0.01, le=600, description="seconds from 0.01 to 600")] = 30.0
+    restart_delay_max_s: Annotated[float, Field(ge=0.01, le=600, description="seconds from 0.01 to 600")] = 5.0
     abandoned_runs_max: Annotated[int, Field(ge=0, le=100, description="a number from 0 to 100")] = 8
     """Hung threads that may lie about before the agent ends itself for its service manager to start it afresh."""
 

@@ -28,7 +28,7 @@ class SupervisorPolicy:
     """How failing devices are tried again."""
 
     restart_delay_min_s: float = 0.5
-    restart_delay_max_s: float = 30.0
+    restart_delay_max_s: float = 5.0
     stable_s: float = 30.0
     """A device that was up for so long starts again at the shortest delay."""
     abandoned_runs_max: int = 8
