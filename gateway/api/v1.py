@@ -15,7 +15,7 @@ from gateway.api.access import ANYONE_SIGNED_IN, PUBLIC, RolesRequired
 from gateway.api.acknowledge import COMMENT_LENGTH_MAX, acknowledge
 from gateway.api.problems import PROBLEM_MEDIA_TYPE, ProblemBody
 from gateway.api.web import web_of
-from gateway.services import reads_desk, reads_on_call, reads_operations, reads_pharmacy, reads_tags
+from gateway.services import reads_desk, reads_on_call, reads_operations, reads_pharmacy, reads_series, reads_tags
 from gateway.services.roles import (
     ADMIN_ROLES,
     ALARM_ROLES,
@@ -181,6 +181,25 @@ def readings(
     end = until or services.clock()
     with services.pool.connection() as connection:
         return reads_on_call.readings(connection, device_key, since or end - _READINGS_SPAN, end, limit)
+
+
+@router.get(
+    "/series",
+    tags=["cold chain"],
+    summary="One thermometer over a span",
+    dependencies=[Depends(RolesRequired(COLD_CHAIN_ROLES))],
+)
+def series(
+    request: Request,
+    device_key: Annotated[int, Query(ge=1, le=2**31 - 1)],
+    since: Annotated[AwareDatetime | None, Query(description="From; 24 hours before `until` if left out")] = None,
+    until: Annotated[AwareDatetime | None, Query(description="Before; now if left out")] = None,
+) -> list[reads_series.SeriesPoint]:
+    """Oldest first: each reading up to 36 hours, hours up to 62 days, days beyond."""
+    services = web_of(request).services
+    end = until or services.clock()
+    with services.pool.connection() as connection:
+        return reads_series.series(connection, device_key, since or end - _READINGS_SPAN, end)
 
 
 @router.get("/alarms", tags=["cold chain"], summary="Alarms", dependencies=[Depends(RolesRequired(COLD_CHAIN_ROLES))])

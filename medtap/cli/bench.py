@@ -38,7 +38,7 @@ def tap(
 
 
 @app.command()
-def ingest(  # noqa: PLR0917 - typer's options are the parameters
+def ingest(
     readings: Annotated[int, typer.Option("--readings", min=1000, help="How many readings, in full frames.")] = 400_000,
     messages: Annotated[int, typer.Option("--messages", min=100, help="How many messages of one reading.")] = 40_000,
     watched: Annotated[bool, typer.Option("--watched", help="All thermometers have limits: judge each.")] = False,
@@ -52,6 +52,35 @@ def ingest(  # noqa: PLR0917 - typer's options are the parameters
 
     try:
         figures = measure_ingest(IngestOptions(readings, messages, watched, dsn, broker))
+    except ServiceError as error:
+        fail(str(error))
+    if as_json:
+        print_json(figures)
+        return
+    for name, value in figures.items():
+        say(f"{name}: {value}")
+
+
+@app.command()
+def query(
+    sensors: Annotated[int, typer.Option(min=1, help="How many thermometers.")] = 1000,
+    days: Annotated[
+        int, typer.Option(min=1, help="Days of five-minute data of each; 1000 x 365 are 105 M rows.")
+    ] = 365,
+    runs: Annotated[int, typer.Option(min=5, help="How often each query is timed.")] = 200,
+    seed: Annotated[int, typer.Option(help="Draws which sensor and which span is asked for.")] = 1,
+    dsn: Annotated[str | None, typer.Option(help="Use this (empty) database, not an embedded one.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object for scripts.")] = False,
+) -> None:
+    """The pages' queries on a year of five-minute data (the full size takes some 30 GB of disk and many minutes)."""
+    from medtap.bench.query import measure_queries
+    from medtap.services.errors import ServiceError
+
+    def progress(line: str) -> None:
+        typer.echo(line, err=True)
+
+    try:
+        figures = measure_queries(sensors=sensors, days=days, runs=runs, seed=seed, dsn=dsn, say=progress)
     except ServiceError as error:
         fail(str(error))
     if as_json:
