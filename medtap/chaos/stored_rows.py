@@ -8,8 +8,9 @@ import psycopg
 _ROWS = """
     SELECT m.epoch, r.seq, r.monotonic_ns, '' FROM reading r JOIN ingest_mark m USING (epoch_key)
     UNION ALL
-    SELECT m.epoch, e.seq, e.monotonic_ns, coalesce(e.body->>'text', '')
+    SELECT m.epoch, e.seq, e.monotonic_ns, coalesce(s.text, '')
     FROM event e JOIN ingest_mark m USING (epoch_key)
+    LEFT JOIN scan s ON s.epoch_key = e.epoch_key AND s.seq = e.seq AND e.kind = 'code_scanned'
 """
 _GAPS = "SELECT m.epoch, g.first_seq, g.last_seq FROM declared_gap g JOIN ingest_mark m USING (epoch_key)"
 _LETTERS = "SELECT count(*) FILTER (WHERE seq IS NULL), count(*) FILTER (WHERE seq IS NOT NULL) FROM dead_letter"
