@@ -107,14 +107,15 @@ class _Run:
         """Begin and end faults at their times; look after the fleet in between."""
         began_s = time.monotonic()
         due = list(schedule)
-        active: list[ScheduledFault] = []
+        active: list[tuple[ScheduledFault, float]] = []
+        """With the time of its end: a restart of the database can hold everything up for seconds."""
         while True:
             now_s = time.monotonic() - began_s
             over = now_s >= seconds or stop.is_set()
-            for one in [one for one in active if over or one.at_s + one.hold_s <= now_s]:
+            for one, end_s in [each for each in active if over or each[1] <= now_s]:
                 self._say(f"{now_s:7.2f} s  end of {one.fault} of {one.target}")
                 self.injector.end(one)
-                active.remove(one)
+                active.remove((one, end_s))
                 self.recovery.ended(one.fault, self._fleet.agents)
             if over:
                 return
@@ -122,7 +123,7 @@ class _Run:
                 one = due.pop(0)
                 self._say(f"{now_s:7.2f} s  {one.fault} of {one.target}")
                 self.injector.begin(one)
-                active.append(one)
+                active.append((one, now_s + one.hold_s))
             self._fleet.tend()
             self.recovery.look(self._fleet.agents.values())
             time.sleep(_TICK_S)
