@@ -16,6 +16,7 @@ from gateway.alarms.lifecycle import Breach, Paging
 from gateway.db.pool import Connection
 from gateway.errors import is_environment_fault
 from gateway.ingest.dead_letters import DeadLetter, store
+from gateway.ingest.readings import Readings
 from gateway.ingest.rows import ReadingRow
 from gateway.services.live_events import NewLiveEvent, to_everyone
 from inventory.temperature_limit import Condition, TemperatureLimit, WatchState, is_raised, judge
@@ -40,13 +41,16 @@ class TemperatureJudge:
     def __init__(self, paging: Paging) -> None:
         self._paging = paging
 
-    def judge(self, connection: Connection, readings: Sequence[ReadingRow]) -> tuple[NewLiveEvent, ...]:
+    def judge(self, connection: Connection, readings: Readings) -> tuple[NewLiveEvent, ...]:
         """Judge readings, device by device, in event time."""
+        watches = _watches(connection, sorted(readings.device_keys()))
         by_device: dict[int, list[ReadingRow]] = defaultdict(list)
-        for reading in readings:
+        for reading in readings.of_devices({watch.device_key for watch in watches}):
             by_device[reading.device_key].append(reading)
         live: list[NewLiveEvent] = []
-        for watch in _watches(connection, sorted(by_device)):
+        for watch in watches:
+            if watch.device_key not in by_device:
+                continue
             mine = sorted(by_device[watch.device_key], key=lambda reading: reading.occurred_at)
             try:
                 with connection.transaction():

@@ -1,7 +1,7 @@
 """The contiguous high-water mark of a stream: locked, judged against, moved; all in the caller's transaction."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
 from edge.contracts.frame import Frame, Row
@@ -69,31 +69,51 @@ def cut(frame: Frame, mark: int) -> Sequence[Row]:
     return rows
 
 
-def lock_mark(connection: Connection, stream: StreamId) -> Mark:
-    """Lock the stream's mark until the transaction ends; a stream never seen begins at 0, race-safe."""
-    identity = (stream.site, stream.edge_node, stream.stream.value, stream.epoch)
-    locked = _select(connection, identity)
-    if locked is not None:
+def lock_marks(connection: Connection, streams: Sequence[StreamId]) -> dict[StreamId, Mark]:
+    """Lock the streams' marks, in the order given, until the transaction ends; one never seen begins at 0."""
+    locked = _select(connection, streams)
+    unknown = [stream for stream in streams if stream not in locked]
+    if not unknown:
         return locked
     inserted = connection.execute(
-        "INSERT INTO ingest_mark (site, edge_node, stream, epoch) VALUES (%s, %s, %s, %s) ON CONFLICT DO NOTHING",
-        identity,
+        "INSERT INTO ingest_mark (site, edge_node, stream, epoch) SELECT * FROM unnest(%s::text[], %s::text[],"
+        " %s::text[], %s::text[]) ON CONFLICT DO NOTHING RETURNING epoch_key",
+        _columns(unknown),
+    ).fetchall()
+    new = {int(row[0]) for row in inserted}
+    for stream, mark in _select(connection, unknown).items():
+        locked[stream] = replace(mark, is_new=mark.epoch_key in new)
+    missing = [stream for stream in unknown if stream not in locked]
+    if missing:
+        raise RuntimeError(f"ingest_mark of {missing!r} vanished between insert and select: something deletes marks")
+    return locked
+
+
+def _select(connection: Connection, streams: Sequence[StreamId]) -> dict[StreamId, Mark]:
+    rows = connection.execute(
+        "SELECT place, epoch_key, mark FROM unnest(%s::text[], %s::text[], %s::text[], %s::text[]) WITH ORDINALITY"
+        " AS asked (site, edge_node, stream, epoch, place) JOIN ingest_mark USING (site, edge_node, stream, epoch)"
+        " ORDER BY place FOR UPDATE OF ingest_mark",
+        _columns(streams),
     )
-    locked = _select(connection, identity)
-    if locked is None:
-        raise RuntimeError(f"ingest_mark of {stream!r} vanished between insert and select: something deletes marks")
-    return Mark(locked.epoch_key, locked.mark, inserted.rowcount == 1)
+    return {streams[place - 1]: Mark(int(key), int(mark)) for place, key, mark in rows}
 
 
-def _select(connection: Connection, identity: tuple[str, str, str, str]) -> Mark | None:
-    row = connection.execute(
-        "SELECT epoch_key, mark FROM ingest_mark WHERE site = %s AND edge_node = %s AND stream = %s AND epoch = %s"
-        " FOR UPDATE",
-        identity,
-    ).fetchone()
-    return None if row is None else Mark(int(row[0]), int(row[1]))
+def _columns(streams: Sequence[StreamId]) -> list[list[str]]:
+    return [
+        [each.site for each in streams],
+        [each.edge_node for each in streams],
+        [each.stream.value for each in streams],
+        [each.epoch for each in streams],
+    ]
 
 
-def move_mark(connection: Connection, epoch_key: int, mark: int) -> None:
-    """Write the new mark. The caller holds its lock."""
-    connection.execute("UPDATE ingest_mark SET mark = %s, updated_at = now() WHERE epoch_key = %s", (mark, epoch_key))
+def move_marks(connection: Connection, marks: Sequence[Mark]) -> None:
+    """Write the new marks. The caller holds their locks."""
+    if marks:
+        connection.execute(
+            "UPDATE ingest_mark SET mark = moved.mark, updated_at = now()"
+            " FROM unnest(%s::int[], %s::bigint[]) AS moved (epoch_key, mark)"
+            " WHERE ingest_mark.epoch_key = moved.epoch_key",
+            ([mark.epoch_key for mark in marks], [mark.mark for mark in marks]),
+        )

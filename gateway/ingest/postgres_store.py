@@ -10,11 +10,13 @@ from edge.contracts.observations import Event
 from edge.contracts.topics import Sender
 from gateway.db.pool import Connection, Pool
 from gateway.ingest import marks as mark_rows
+from gateway.ingest import readings as reading_rows
 from gateway.ingest.dead_letters import DeadLetter, store
 from gateway.ingest.keys import KeyDirectory
 from gateway.ingest.marks import Mark, StreamId
 from gateway.ingest.projection import Projection
-from gateway.ingest.rows import EventRow, ReadingRow, copy_readings, insert_events
+from gateway.ingest.readings import Readings
+from gateway.ingest.rows import EventRow, insert_events
 from gateway.ingest.store import GapRow, Shown
 from gateway.services import devices, live_events
 from gateway.services.devices import NodeKnown
@@ -25,7 +27,7 @@ from gateway.services.occurrence import Occurrence
 class ReadingJudge(Protocol):
     """Judges stored readings in the same transaction."""
 
-    def judge(self, connection: Connection, readings: Sequence[ReadingRow]) -> tuple[NewLiveEvent, ...]:
+    def judge(self, connection: Connection, readings: Readings) -> tuple[NewLiveEvent, ...]:
         """Move alarms; what pages shall show."""
         ...
 
@@ -74,15 +76,15 @@ class PostgresTransaction:
 
     def hear_nodes(self, heard: Mapping[Sender, datetime]) -> Mapping[Sender, NodeKnown]:
         """Upserts, in the order of their names."""
-        return {
-            sender: devices.touch_node(self._connection, sender, heard[sender])
-            for sender in sorted(heard, key=lambda each: (each.site, each.edge_node))
-        }
+        return devices.touch_nodes(self._connection, heard)
 
     def note_clock_offsets(self, offsets_s: Mapping[Sender, float]) -> None:
         """These nodes' rows are locked already."""
-        for sender, offset_s in offsets_s.items():
-            devices.note_clock_offset(self._connection, sender, offset_s)
+        devices.note_clock_offsets(self._connection, offsets_s)
+
+    def note_lags(self, lags_s: Mapping[Sender, float]) -> None:
+        """These nodes' rows are locked already."""
+        devices.note_lags(self._connection, lags_s)
 
     def revive_node(self, sender: Sender, known: NodeKnown, sent_at: datetime, received_at: datetime) -> Shown:
         """See `gateway.services.devices`."""
@@ -98,12 +100,11 @@ class PostgresTransaction:
 
     def lock_marks(self, streams: Iterable[StreamId]) -> dict[StreamId, Mark]:
         """`SELECT ... FOR UPDATE`, race-safe for new streams."""
-        return {stream: mark_rows.lock_mark(self._connection, stream) for stream in sorted(streams)}
+        return mark_rows.lock_marks(self._connection, sorted(streams))
 
     def move_marks(self, marks: Iterable[Mark]) -> None:
         """The caller holds their locks."""
-        for mark in marks:
-            mark_rows.move_mark(self._connection, mark.epoch_key, mark.mark)
+        mark_rows.move_marks(self._connection, list(marks))
 
     def device_key(self, sender: Sender, device_id: str) -> int:
         """From memory once it is committed."""
@@ -113,9 +114,9 @@ class PostgresTransaction:
         """From memory once it is committed."""
         return self._keys.boot_key(self._connection, sender, boot_id)
 
-    def write_readings(self, rows: Sequence[ReadingRow]) -> Shown:
+    def write_readings(self, rows: Readings) -> Shown:
         """By COPY, then judged."""
-        copy_readings(self._connection, rows)
+        reading_rows.write(self._connection, rows)
         return self._judge.judge(self._connection, rows)
 
     def write_events(self, rows: Sequence[EventRow]) -> None:

@@ -15,7 +15,8 @@ from edge.contracts.observations import Event
 from edge.contracts.topics import Sender
 from gateway.ingest.dead_letters import DeadLetter
 from gateway.ingest.marks import Mark, StreamId
-from gateway.ingest.rows import EventRow, ReadingRow
+from gateway.ingest.readings import Readings
+from gateway.ingest.rows import EventRow
 from gateway.services.devices import NodeKnown
 from gateway.services.live_events import NewLiveEvent
 from gateway.services.occurrence import Occurrence
@@ -53,6 +54,10 @@ class StoreTransaction(Protocol):
         """Keep how far each node's clock is off, in seconds (positive: ahead of ours)."""
         ...
 
+    def note_lags(self, lags_s: Mapping[Sender, float]) -> None:
+        """Keep how far behind each node's newest committed row is, in seconds."""
+        ...
+
     def revive_node(self, sender: Sender, known: NodeKnown, sent_at: datetime, received_at: datetime) -> Shown:
         """A message sent after the node's death shows that it is up."""
         ...
@@ -81,7 +86,7 @@ class StoreTransaction(Protocol):
         """Short key of a run of a node's monotonic clock, given at first sight."""
         ...
 
-    def write_readings(self, rows: Sequence[ReadingRow]) -> Shown:
+    def write_readings(self, rows: Readings) -> Shown:
         """Store readings and judge them against the limits of their places."""
         ...
 

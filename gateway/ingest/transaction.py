@@ -2,7 +2,7 @@
 
 import json
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Final
@@ -15,10 +15,11 @@ from gateway.db.storable import storable
 from gateway.errors import is_environment_fault
 from gateway.ingest.dead_letters import DeadLetter
 from gateway.ingest.decoder import FrameReceived, HelloReceived, Rejected, StateReceived
-from gateway.ingest.device_clock import SenderClock, all_believed, judge_clock, settle_time
+from gateway.ingest.device_clock import EARLIEST, SenderClock, all_believed, judge_clock, settle_time
 from gateway.ingest.fast_frame import ReadingsFrame
 from gateway.ingest.marks import Mark, StreamId, Verdict, cut, judge_span, stream_id
 from gateway.ingest.message import ReceivedMessage
+from gateway.ingest.readings import ReadingBlock, Readings
 from gateway.ingest.rows import EventRow, ReadingRow
 from gateway.ingest.store import GapRow, StoreTransaction
 from gateway.services.devices import NodeKnown
@@ -67,7 +68,8 @@ class IngestTransaction:
     _moved: set[StreamId] = field(default_factory=set)
     _nodes: dict[Sender, NodeKnown] = field(default_factory=dict)
     _offsets_s: dict[Sender, float] = field(default_factory=dict)
-    _readings: list[ReadingRow] = field(default_factory=list)
+    _lags_s: dict[Sender, float] = field(default_factory=dict)
+    _readings: Readings = field(default_factory=Readings)
     _events: list[EventRow] = field(default_factory=list)
     _live: list[NewLiveEvent] = field(default_factory=list)
     _last_dead_letter: int | None = None
@@ -145,6 +147,7 @@ class IngestTransaction:
         if self._events:
             self.store.write_events(self._events)
         self.store.note_clock_offsets(self._offsets_s)
+        self.store.note_lags(self._lags_s)
         self.store.move_marks(self._marks[stream] for stream in sorted(self._moved))
         if self._last_dead_letter is not None:
             self._live += to_everyone("dead_letter", {"dead_letter_id": self._last_dead_letter})
@@ -173,8 +176,19 @@ class IngestTransaction:
             else:
                 for row in cut(frame, mark.mark):
                     self._row(received, clock, mark.epoch_key, row)
+            self._lag(received, clock)
             self._move(stream, frame.last_seq)
         self._answer(stream, header)
+
+    def _lag(self, received: FrameReceived, clock: SenderClock) -> None:
+        """How long ago, by the node's own clock set right, the newest row of its newest frame happened."""
+        frame = received.frame
+        if isinstance(frame, ReadingsFrame):
+            newest = frame.newest_occurred_at
+        else:
+            newest = max((row.observation.occurred_at for row in frame.rows if row.observation), default=EARLIEST)
+        settled, _ = settle_time(clock, newest, received.message.received_at)
+        self._lags_s[received.sender] = max(0.0, (received.message.received_at - settled).total_seconds())
 
     def _clock(self, received: FrameReceived) -> SenderClock:
         message, known = received.message, self._nodes[received.sender]
@@ -200,19 +214,12 @@ class IngestTransaction:
         boot_key, epoch_key = self.store.boot_key(sender, frame.header.boot_id), mark.epoch_key
         first_seq = max(frame.header.first_seq, mark.mark + 1)
         readings = frame.readings[first_seq - frame.header.first_seq :]
-        numbered = enumerate(readings, first_seq)
         if all_believed(clock, frame.oldest_occurred_at, frame.newest_occurred_at, received_at):
-            self._readings += [
-                ReadingRow(
-                    *(row.occurred_at, keys[row.device_id], row.temperature_celsius, received_at, None, epoch_key, seq),
-                    *(boot_key, row.monotonic_ns),
-                )
-                for seq, row in numbered
-            ]
+            self._readings.blocks.append(ReadingBlock(received_at, epoch_key, boot_key, first_seq, keys, readings))
         else:
-            for seq, row in numbered:
+            for seq, row in enumerate(readings, first_seq):
                 at, claimed = settle_time(clock, row.occurred_at, received_at)
-                self._readings.append(
+                self._readings.rows.append(
                     ReadingRow(
                         *(at, keys[row.device_id], row.temperature_celsius, received_at, claimed, epoch_key, seq),
                         *(boot_key, row.monotonic_ns),
@@ -241,7 +248,7 @@ class IngestTransaction:
         self, received: FrameReceived, clock: SenderClock, epoch_key: int, seq: int, reading: Telemetry
     ) -> None:
         occurred_at, device_time = settle_time(clock, reading.occurred_at, received.message.received_at)
-        self._readings.append(
+        self._readings.rows.append(
             ReadingRow(
                 occurred_at,
                 self.store.device_key(received.sender, reading.device_id),
@@ -370,14 +377,9 @@ def _body(event: Event) -> dict[str, Any]:
     return body
 
 
-def _latest_readings(readings: Sequence[ReadingRow]) -> NewLiveEvent:
-    latest: dict[int, ReadingRow] = {}
-    for reading in readings:
-        known = latest.get(reading.device_key)
-        if known is None or reading.occurred_at >= known.occurred_at:
-            latest[reading.device_key] = reading
+def _latest_readings(readings: Readings) -> NewLiveEvent:
     shown = {
         str(key): {"temperature_celsius": reading.temperature_celsius, "occurred_at": reading.occurred_at.isoformat()}
-        for key, reading in latest.items()
+        for key, reading in readings.latest().items()
     }
     return NewLiveEvent("on_call", "readings", {"device_keys": shown})

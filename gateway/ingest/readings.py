@@ -1,0 +1,142 @@
+"""Readings on their way into the database: kept as the frames brought them, so that no row is made for most of them."""
+
+import struct
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from itertools import chain
+from typing import Final, overload
+
+from gateway.db import bulk
+from gateway.db.pool import Connection, abilities
+from gateway.db.rollups import SLOT, mark_dirty
+from gateway.ingest.fast_frame import WireReading
+from gateway.ingest.rows import ReadingRow
+
+_COPY: Final = f"COPY reading ({', '.join(bulk.COLUMNS)}) FROM STDIN (FORMAT BINARY)".encode()
+# PostgreSQL manual, COPY, "Binary Format": of each field its length and its value; a length of -1 is NULL, and a
+# timestamptz is microseconds since 2000-01-01 UTC.
+_HEADER: Final = b"PGCOPY\n\xff\r\n\0" + bytes(8)
+_TRAILER: Final = b"\xff\xff"
+_ROW: Final = struct.Struct("!hiqiiidiqiiiiqiiiq")
+_EPOCH: Final = datetime(2000, 1, 1, tzinfo=UTC)
+_MICROSECOND: Final = timedelta(microseconds=1)
+
+
+@dataclass(frozen=True)
+class ReadingBlock:
+    """Readings of one frame whose times are believed: consecutive numbers, and what is the same for all said once."""
+
+    received_at: datetime
+    epoch_key: int
+    boot_key: int
+    first_seq: int
+    device_keys: Mapping[str, int]
+    readings: Sequence[WireReading]
+
+    def __iter__(self) -> Iterator[ReadingRow]:
+        """As rows."""
+        keys, received_at, epoch_key, boot_key = self.device_keys, self.received_at, self.epoch_key, self.boot_key
+        for seq, each in enumerate(self.readings, self.first_seq):
+            yield ReadingRow(
+                *(each.occurred_at, keys[each.device_id], each.temperature_celsius, received_at, None),
+                *(epoch_key, seq, boot_key, each.monotonic_ns),
+            )
+
+    def latest(self) -> Iterator[ReadingRow]:
+        """Of each device the one that happened last, or two of them."""
+        by_device = {each.device_id: each for each in self.readings}
+        times = [each.occurred_at for each in self.readings]
+        if times != sorted(times):
+            return iter(self)
+        return (
+            ReadingRow(
+                *(each.occurred_at, self.device_keys[name], each.temperature_celsius, self.received_at, None),
+                *(self.epoch_key, 0, self.boot_key, each.monotonic_ns),
+            )
+            for name, each in by_device.items()
+        )
+
+    def times(self) -> Iterable[datetime]:
+        """Times in every slot of `SLOT` that holds a reading."""
+        times = [each.occurred_at for each in self.readings]
+        low, high = min(times), max(times)
+        return (low, high) if high - low <= SLOT else times
+
+    def packed(self) -> bytes:
+        """In COPY's binary format."""
+        pack, keys, epoch, microsecond = _ROW.pack, self.device_keys, _EPOCH, _MICROSECOND
+        received_us = (self.received_at - epoch) // microsecond
+        epoch_key, boot_key = self.epoch_key, self.boot_key
+        return b"".join(
+            [
+                pack(
+                    *(9, 8, (each.occurred_at - epoch) // microsecond, 4, keys[each.device_id]),
+                    *(8, each.temperature_celsius, 8, received_us, -1, 4, epoch_key, 8, seq, 4, boot_key),
+                    *(8, each.monotonic_ns),
+                )
+                for seq, each in enumerate(self.readings, self.first_seq)
+            ]
+        )
+
+
+class Readings(Sequence[ReadingRow]):
+    """Blocks and single rows, as one sequence."""
+
+    def __init__(self) -> None:
+        self.blocks: list[ReadingBlock] = []
+        self.rows: list[ReadingRow] = []
+
+    def __len__(self) -> int:
+        """How many."""
+        return sum(len(block.readings) for block in self.blocks) + len(self.rows)
+
+    def __iter__(self) -> Iterator[ReadingRow]:
+        """All, made as rows."""
+        return chain(chain.from_iterable(self.blocks), self.rows)
+
+    @overload
+    def __getitem__(self, index: int) -> ReadingRow: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[ReadingRow]: ...
+    def __getitem__(self, index: int | slice) -> ReadingRow | Sequence[ReadingRow]:
+        """By place; makes all rows."""
+        return list(self)[index]
+
+    def device_keys(self) -> set[int]:
+        """Whose they are."""
+        keys = {row.device_key for row in self.rows}
+        return keys.union(*(block.device_keys.values() for block in self.blocks))
+
+    def of_devices(self, keys: Collection[int]) -> Iterator[ReadingRow]:
+        """Those of some devices."""
+        blocks = (block for block in self.blocks if any(key in keys for key in block.device_keys.values()))
+        return (row for row in chain(chain.from_iterable(blocks), self.rows) if row.device_key in keys)
+
+    def latest(self) -> Mapping[int, ReadingRow]:
+        """Of each device the reading that happened last."""
+        latest: dict[int, ReadingRow] = {}
+        for row in chain(chain.from_iterable(block.latest() for block in self.blocks), self.rows):
+            known = latest.get(row.device_key)
+            if known is None or row.occurred_at >= known.occurred_at:
+                latest[row.device_key] = row
+        return latest
+
+
+def write(connection: Connection, readings: Readings) -> None:
+    """Store them in the connection's transaction: blocks by COPY where the server takes it, the rest in bulk."""
+    able = abilities(connection)
+    if not able.takes_copy:
+        bulk.write_readings(connection, list(readings))
+        return
+    bulk.write_readings(connection, readings.rows)
+    if not readings.blocks:
+        return
+    with connection.cursor() as cursor, cursor.copy(_COPY) as copy:
+        copy.write(_HEADER)
+        # Block by block, so that the server works on one while the next is made.
+        for block in readings.blocks:
+            copy.write(block.packed())
+        copy.write(_TRAILER)
+    if able.marks_dirty:
+        mark_dirty(connection, [time for block in readings.blocks for time in block.times()])
