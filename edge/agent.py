@@ -93,6 +93,8 @@ class Agent:
                 telemetry_group_rows=self._config.outbox.telemetry_group_rows,
                 telemetry_group_age_s=self._config.outbox.telemetry_group_age_s,
                 keep_acknowledged_days=self._config.outbox.keep_acknowledged_days,
+                size_max_mb=self._config.outbox.size_max_mb,
+                reserved=True,
             )
         except OSError as error:
             raise AgentError(

@@ -120,6 +120,8 @@ class OutboxConfig(_Section):
     telemetry_group_rows: Annotated[int, Field(ge=1, le=10_000, description="rows from 1 to 10000")] = 50
     telemetry_group_age_s: Annotated[float, Field(ge=0.01, le=60, description="seconds from 0.01 to 60")] = 1.0
     keep_acknowledged_days: Annotated[float, Field(ge=0, le=366, description="days from 0 to 366")] = 14
+    size_max_mb: Annotated[float, Field(ge=1, le=1_000_000, description="megabytes from 1 to 1000000")] = 1000
+    """Cap of the outbox file, in MB (10^6 bytes)."""
 
 
 class CardsConfig(_Section):

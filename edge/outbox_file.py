@@ -20,6 +20,9 @@ SCHEMA_VERSION: Final = 1
 APPLICATION_ID: Final = 0x6D656474
 """`PRAGMA application_id` of the file, "medt" in ASCII: another program's database is never touched."""
 
+CHECKPOINT_PAGES: Final = 250
+"""The write-ahead log is copied back when it has so many pages (1 MB): what a full disk has to take at most."""
+
 _LOG = logging.getLogger(__name__)
 
 _TABLES: Final = """
@@ -148,7 +151,13 @@ def _configure(connection: SqlConnection) -> None:
       not the WAL-reset bug of SQLite 3.7.0 to 3.51.2 either, which needs two (https://www.sqlite.org/wal.html#walresetbug).
     - `synchronous=FULL`: WAL with NORMAL may lose commits at a power cut (https://www.sqlite.org/pragma.html#pragma_synchronous).
     """
-    for pragma in ("locking_mode=EXCLUSIVE", "journal_mode=WAL", "synchronous=FULL", "foreign_keys=OFF"):
+    for pragma in (
+        "locking_mode=EXCLUSIVE",
+        "journal_mode=WAL",
+        "synchronous=FULL",
+        "foreign_keys=OFF",
+        f"wal_autocheckpoint={CHECKPOINT_PAGES}",
+    ):
         connection.execute(f"PRAGMA {pragma}").fetchall()
     # Takes the exclusive lock now, so that a second agent is refused at its start and not at its first row.
     connection.execute("BEGIN IMMEDIATE")

@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
+import pydantic
+
 from edge.contracts.base import FRAME_BYTES_MAX
-from edge.contracts.observations import Event, GapDeclared, Telemetry
+from edge.contracts.observations import OBSERVATION, Event, GapDeclared, Telemetry
 from edge.contracts.streams import Stream
 
 FRAME_ROOM_BYTES: Final = 1024
@@ -16,6 +18,8 @@ FRAME_ROOM_BYTES: Final = 1024
 ROWS_BYTES_MAX: Final = FRAME_BYTES_MAX - FRAME_ROOM_BYTES
 """Bytes of rows, commas between them included, that always fit into one frame."""
 
+
+_GAP_MARKER: Final = b'"kind":"gap_declared"'
 
 ROWS_MISSING: Final = "rows are missing from the outbox file"
 
@@ -60,6 +64,27 @@ def encode_row(observation: Event | Telemetry | GapDeclared) -> bytes:
             f"{observation.kind} of {observation.device_id!r}: {len(body)} bytes, expected at most {ROWS_BYTES_MAX}"
         )
     return body
+
+
+def as_gap(body: bytes) -> GapDeclared | None:
+    """The declared gap that a row is; None if it is another row, or not readable."""
+    if _GAP_MARKER not in body:
+        return None
+    try:
+        return GapDeclared.model_validate_json(body)
+    except pydantic.ValidationError:
+        return None
+
+
+def times_of(body: bytes, otherwise: datetime) -> tuple[datetime, datetime]:
+    """Oldest and newest device time that a row stands for; `otherwise` if it is not readable."""
+    try:
+        row = OBSERVATION.validate_json(body)
+    except pydantic.ValidationError:
+        return otherwise, otherwise
+    if isinstance(row, GapDeclared):
+        return row.oldest_occurred_at, row.newest_occurred_at
+    return row.occurred_at, row.occurred_at
 
 
 def seal(stream: Stream, epoch: str, seq: int, boot_id: str, body: bytes) -> bytes:

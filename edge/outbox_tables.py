@@ -8,7 +8,8 @@ from typing import Any, Final
 from edge.contracts.streams import Stream
 from edge.outbox_connection import SqlConnection
 from edge.outbox_file import new_epoch
-from edge.outbox_rows import DamagedRows, StoredRows, collect, seal
+from edge.outbox_rows import DamagedRows, StoredRows, as_gap, collect, encode_row, seal
+from edge.outbox_space import ROW_OVERHEAD_BYTES
 
 _PUT: Final = "INSERT INTO outbox_row VALUES (?, ?, ?, ?, ?, ?, ?)"
 
@@ -30,6 +31,23 @@ class StreamMarks:
     """Identity of the database that gave the mark; empty before the first."""
     row_count: int
     """Observations ever committed to this file, declared gaps not counted."""
+
+
+@dataclass(frozen=True)
+class FileSizes:
+    """Of the outbox file, its write-ahead log not counted."""
+
+    file_bytes: int
+    used_bytes: int
+
+
+@dataclass(frozen=True)
+class KeptRow:
+    """A row, by its place."""
+
+    seq: int
+    last_seq: int
+    committed_at_ms: int
 
 
 class OutboxTables:
@@ -111,8 +129,99 @@ class OutboxTables:
         oldest: int | None = self._query("SELECT min(seq) FROM outbox_row WHERE stream = ?", stream.value)[0][0]
         return oldest or 0
 
+    def waiting_since_ms(self, stream: Stream, acknowledged_seq: int) -> int | None:
+        """When the oldest row that waits for the gateway was committed; None if none waits."""
+        rows = self._query(
+            "SELECT committed_at_ms FROM outbox_row WHERE stream = ? AND seq > ? ORDER BY seq LIMIT 1",
+            stream.value,
+            acknowledged_seq,
+        )
+        return int(rows[0][0]) if rows else None
+
+    def sizes(self) -> FileSizes:
+        """How large the file is and how much of it is in use; costs no reading."""
+        page, pages, free = (
+            self._query(f"PRAGMA {name}")[0][0] for name in ("page_size", "page_count", "freelist_count")
+        )
+        return FileSizes(file_bytes=pages * page, used_bytes=(pages - free) * page)
+
+    def checkpoint(self) -> None:
+        """Copy the write-ahead log back into the file, so that it begins anew where it stands."""
+        self._query("PRAGMA wal_checkpoint(RESTART)")
+
+    def gaps(self, rows_max: int) -> list[tuple[Stream, int, int, str]]:
+        """Stream, first and last number and reason of the newest declared gaps that are kept. Reads the whole file."""
+        rows = self._query(
+            "SELECT stream, seq, span, body FROM outbox_row WHERE instr(body, ?) ORDER BY committed_at_ms DESC LIMIT ?",
+            b'"kind":"gap_declared"',
+            rows_max,
+        )
+        return [
+            (Stream(stream), seq, seq + span - 1, gap.reason)
+            for stream, seq, span, body in reversed(rows)
+            if (gap := as_gap(body)) is not None
+        ]
+
+    def split_gap(self, stream: Stream, epoch: str, after_seq: int) -> bool:
+        """If `after_seq` is inside a declared gap, make two of it; True if it was.
+
+        A gap may be declared (or grow) over rows of which the gateway already took the first.
+        """
+        rows = self._query(
+            "SELECT seq, span, boot_id, body, committed_at_ms FROM outbox_row WHERE stream = ? AND seq <= ?"
+            " ORDER BY seq DESC LIMIT 1",
+            stream.value,
+            after_seq,
+        )
+        if not rows:
+            return False
+        seq, span, boot_id, body, now_ms = rows[0]
+        gap, taken = as_gap(body), after_seq - seq + 1
+        if gap is None or taken >= span:
+            return False
+        self._connection.execute("DELETE FROM outbox_row WHERE stream = ? AND seq = ?", (stream.value, seq))
+        for first, count in ((seq, taken), (after_seq + 1, span - taken)):
+            part = encode_row(gap.model_copy(update={"row_count": count}))
+            self._put(stream, epoch, first, part, boot_id=boot_id, now_ms=now_ms, span=count)
+        return True
+
+    def acknowledged_rows(self, stream: Stream, acknowledged_seq: int, bytes_wanted: int) -> int:
+        """Last number of the oldest acknowledged rows that take so many bytes; 0 if there is no such row."""
+        last = 0
+        for row in self._oldest(stream, after_seq=0, bytes_wanted=bytes_wanted):
+            if row.last_seq > acknowledged_seq:
+                break
+            last = row.last_seq
+        return last
+
+    def waiting_rows(self, stream: Stream, acknowledged_seq: int, bytes_wanted: int) -> list[KeptRow]:
+        """The oldest rows that wait and take so many bytes, without their bodies."""
+        return self._oldest(stream, after_seq=acknowledged_seq, bytes_wanted=bytes_wanted)
+
+    def body(self, stream: Stream, seq: int) -> bytes:
+        """One row."""
+        rows = self._query("SELECT body FROM outbox_row WHERE stream = ? AND seq = ?", stream.value, seq)
+        return bytes(rows[0][0])
+
+    def _oldest(self, stream: Stream, *, after_seq: int, bytes_wanted: int) -> list[KeptRow]:
+        found: list[KeptRow] = []
+        with closing(
+            self._connection.execute(
+                "SELECT seq, span, length(body), committed_at_ms FROM outbox_row WHERE stream = ? AND seq > ?"
+                " ORDER BY seq",
+                (stream.value, after_seq),
+            )
+        ) as rows:
+            for seq, span, body_bytes, committed_at_ms in rows:
+                if bytes_wanted <= 0:
+                    break
+                bytes_wanted -= body_bytes + ROW_OVERHEAD_BYTES
+                found.append(KeptRow(seq, seq + span - 1, committed_at_ms))
+        return found
+
     def renumber(self, stream: Stream, marks: StreamMarks) -> StreamMarks:
         """Begin a new epoch with the rows that were never offered; let go of the others."""
+        self.split_gap(stream, marks.epoch, marks.offered_seq)
         rows = self._query(
             "SELECT span, boot_id, body, committed_at_ms FROM outbox_row WHERE stream = ? AND seq > ? ORDER BY seq",
             stream.value,

@@ -1,0 +1,379 @@
+"""The outbox's file at work: every commit, what a full disk and a damaged file do to it, and the gaps they leave.
+
+Not locked: the outbox is. Everything that has to be dropped or is found damaged is declared where it stood.
+"""
+
+import logging
+import sqlite3
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final, TypeVar
+
+from edge.clock import Clock
+from edge.contracts.observations import DeviceFaulted
+from edge.contracts.streams import Stream
+from edge.outbox_connection import OutboxDamagedError, OutboxFullError, SqlConnection, decide
+from edge.outbox_file import damaged_siblings, open_file, set_aside
+from edge.outbox_rows import (
+    ROWS_BYTES_MAX,
+    ROWS_MISSING,
+    DamagedRows,
+    StoredRows,
+    as_gap,
+    declare_gap,
+    encode_row,
+    times_of,
+)
+from edge.outbox_space import ROW_OVERHEAD_BYTES, OutboxSpace
+from edge.outbox_tables import OutboxTables, StreamMarks
+
+GAPS_REMEMBERED: Final = 50
+
+NO_ROOM: Final = "the outbox was full: the oldest readings were dropped"
+"""Reason of a gap that was declared to make room."""
+
+NOT_KEPT: Final = "rows are not kept any more: acknowledged once, and then too old, or in the way of new ones"
+"""Reason of a gap where a restored database asks for what the node has let go of."""
+
+_LOG = logging.getLogger(__name__)
+_T = TypeVar("_T")
+
+Opener = Callable[[Path, datetime], SqlConnection]
+"""Opens or creates an outbox file: see `outbox_file.open_file`."""
+
+
+@dataclass(frozen=True)
+class Gap:
+    """Rows that were declared lost."""
+
+    stream: Stream
+    first_seq: int
+    last_seq: int
+    reason: str
+
+
+class OutboxStore:
+    """One outbox file, whatever happens to it."""
+
+    def __init__(self, path: Path, clock: Clock, *, node_name: str, space: OutboxSpace, opener: Opener | None) -> None:
+        """Open or create the file.
+
+        Raises:
+            OutboxError: it can't be used.
+        """
+        self._path = path
+        self._clock = clock
+        self._node_name = node_name
+        self._opener = opener or open_file
+        self._broken = False
+        self.space = space
+        self.marks: dict[Stream, StreamMarks] = {}
+        self.marks_unsaved = False
+        self.offering = dict.fromkeys(Stream, False)
+        self.gaps: deque[Gap] = deque(maxlen=GAPS_REMEMBERED)
+        """The newest declared gaps: those in the file and those of this run."""
+        self.tables = self._open()
+        try:
+            self._take_over()
+        except BaseException:
+            self.tables.close()
+            raise
+
+    def _open(self) -> OutboxTables:
+        return OutboxTables(self._opener(self._path, self._clock.stamp().occurred_at))
+
+    # --- every access to the file --------------------------------------------------------------------------------
+
+    def durably(self, work: Callable[[], _T]) -> _T:
+        """Do `work` on the file; if it turns out to be damaged, begin a new one and do it there.
+
+        `work` must read marks when it is called, not before: a new file has other ones.
+
+        Raises:
+            OutboxError: not done.
+        """
+        try:
+            if self._broken:
+                self._reopen()
+            return self._in_the_file_as_it_is(work)
+        except OutboxDamagedError as damage:
+            _LOG.critical("%s; beginning a new outbox", damage)
+            self.tables.close()
+            self._broken = True
+            set_aside(self._path, self._clock.stamp().occurred_at)
+            self._reopen()
+            return self._decided(work)
+
+    def _reopen(self) -> None:
+        self.offering = dict.fromkeys(Stream, False)
+        self.tables = self._open()
+        self._broken = False
+        self._take_over()
+
+    def _in_the_file_as_it_is(self, work: Callable[[], _T]) -> _T:
+        try:
+            return self._decided(work)
+        except OutboxFullError:
+            # On a full disk the write-ahead log can't grow, but once it is copied back it begins anew where it stands.
+            self._decided(self.tables.checkpoint)
+            return self._decided(work)
+
+    def _decided(self, work: Callable[[], _T]) -> _T:
+        try:
+            return work()
+        except sqlite3.Error as error:
+            raise decide(error, self._path) from error
+
+    # --- rows ----------------------------------------------------------------------------------------------------
+
+    def append(self, stream: Stream, bodies: Sequence[bytes]) -> int:
+        """Number and commit rows, making room for them where there is none; return the last number.
+
+        Raises:
+            OutboxError: not kept.
+        """
+        bytes_more = sum(len(body) + ROW_OVERHEAD_BYTES for body in bodies)
+        if not self.space.fits(bytes_more):
+            self._make_room(bytes_more)
+        try:
+            seq = self.durably(lambda: self._commit(stream, bodies))
+        except OutboxFullError:
+            seq = self._append_on_a_full_disk(stream, bodies, bytes_more)
+        self.space.used_bytes += bytes_more
+        return seq
+
+    def read(self, stream: Stream, after_seq: int, bytes_max: int = ROWS_BYTES_MAX) -> StoredRows | None:
+        """Rows for one frame; what is missing or damaged is declared, once, and the gap is what is returned.
+
+        Raises:
+            OutboxError: the file can't be read.
+        """
+        for _ in range(3):
+            marks = self.marks[stream]
+            found = self.tables.collect(
+                stream, marks.epoch, after_seq=after_seq, through_seq=marks.last_seq, bytes_max=bytes_max
+            )
+            if not isinstance(found, DamagedRows):
+                return found
+            with self.tables.transaction():
+                was_gap = self.tables.split_gap(stream, marks.epoch, after_seq)
+            if not was_gap:
+                self._declare(stream, found)
+        raise OutboxDamagedError(f"outbox {str(self._path)!r} is damaged: {stream} {found}, again")
+
+    def save_marks(self) -> None:
+        """Write the marks as they are."""
+        with self.tables.transaction():
+            self.tables.save(self.marks)
+        self.marks_unsaved = False
+
+    def delete_through(self, stream: Stream, last_seq: int) -> None:
+        """Delete rows up to and with this number."""
+        with self.tables.transaction():
+            self.tables.delete_through(stream, last_seq)
+            # In the same transaction: a row that is gone is never above the mark that the file knows.
+            self.tables.save(self.marks)
+
+    def renumber(self, stream: Stream, reason: str) -> None:
+        """See `Outbox.begin_epoch`."""
+        # Spoilt rows are declared first: sealed anew they would pass for whole, and numbered anew leave no hole.
+        after_seq = self.marks[stream].offered_seq
+        while (found := self.read(stream, after_seq)) is not None:
+            after_seq = found.last_seq
+        marks = dict(self.marks)
+        self.offering[stream] = False
+        with self.tables.transaction():
+            marks[stream] = self.tables.renumber(stream, marks[stream])
+            detail = f"new {stream} epoch {marks[stream].epoch}: {reason}"
+            marks[Stream.EVENTS] = self._insert(Stream.EVENTS, marks[Stream.EVENTS], [self._report(detail)])
+        self.marks = marks
+
+    def _commit(self, stream: Stream, bodies: Sequence[bytes]) -> int:
+        """Number and insert rows in one transaction; return the last number."""
+        with self.tables.transaction():
+            marks = self._insert(stream, self.marks[stream], bodies)
+        self.marks[stream] = marks
+        return marks.last_seq
+
+    def _insert(self, stream: Stream, marks: StreamMarks, bodies: Sequence[bytes]) -> StreamMarks:
+        now_ms = to_ms(self._clock.stamp().occurred_at)
+        offered = self.offering[stream]
+        return self.tables.insert(stream, marks, bodies, boot_id=self._clock.boot_id, now_ms=now_ms, offered=offered)
+
+    # --- room ----------------------------------------------------------------------------------------------------
+
+    def measure(self) -> None:
+        """See how much of the file is in use."""
+        self.space.used_bytes = self.tables.sizes().used_bytes
+
+    def _append_on_a_full_disk(self, stream: Stream, bodies: Sequence[bytes], bytes_more: int) -> int:
+        """The disk takes no more: from now on live within the file as it is.
+
+        What is dropped leaves free pages in the file, so that it need not grow for what comes.
+        """
+        _LOG.critical("outbox %s: the disk is full; room is made in the file", self._path)
+        self.space.release_reserve()
+        self.durably(self.tables.checkpoint)
+        file_bytes = self.durably(self.tables.sizes).file_bytes
+        before = self.space.cap_bytes
+        self.space.refused(file_bytes)
+        try:
+            self._make_room(bytes_more)
+            return self.durably(lambda: self._commit(stream, bodies))
+        except OutboxFullError:
+            self.space.restored(before)
+            raise
+
+    def _make_room(self, bytes_more: int) -> None:
+        """Let go of the oldest acknowledged rows; then drop the oldest readings, never an event."""
+        self.durably(self.measure)
+        if self.space.fits(bytes_more):
+            return
+        wanted = self.space.wanted(bytes_more)
+        while self.space.used_bytes > wanted:
+            if not self.durably(lambda: self._drop_some(self.space.used_bytes - wanted)):
+                # Only rows that must not be dropped are left: better beyond the cap than lost.
+                return
+            self.durably(self.measure)
+
+    def _drop_some(self, bytes_wanted: int) -> bool:
+        """Drop rows for about so many bytes in one transaction; False if there is nothing to drop."""
+        bytes_wanted = min(bytes_wanted, self.space.room_bytes)
+        for stream in (Stream.TELEMETRY, Stream.EVENTS):
+            last = self.tables.acknowledged_rows(stream, self.marks[stream].acknowledged_seq, bytes_wanted)
+            if last:
+                self.delete_through(stream, last)
+                return True
+        return self._drop_readings(bytes_wanted)
+
+    def _drop_readings(self, bytes_wanted: int) -> bool:
+        stream, marks = Stream.TELEMETRY, dict(self.marks)
+        with self.tables.transaction():
+            self.tables.split_gap(stream, marks[stream].epoch, marks[stream].acknowledged_seq)
+        rows = self.tables.waiting_rows(stream, marks[stream].acknowledged_seq, bytes_wanted)
+        head = as_gap(self.tables.body(stream, rows[0].seq)) if rows else None
+        if len(rows) <= (head is not None):
+            return False
+        stamp = self._clock.stamp()
+        oldest, _ = times_of(self.tables.body(stream, rows[0].seq), _time(rows[0].committed_at_ms))
+        _, newest = times_of(self.tables.body(stream, rows[-1].seq), _time(rows[-1].committed_at_ms))
+        first_seq, last_seq = rows[0].seq, rows[-1].last_seq
+        with self.tables.transaction():
+            self._put_gap(stream, DamagedRows(first_seq, last_seq, NO_ROOM), oldest, newest)
+            if head is None or head.reason != NO_ROOM:
+                # Told once: while nothing gets through, the same gap grows.
+                detail = f"{stream} rows from {first_seq} on, {stamp.occurred_at:%Y-%m-%d %H:%M} UTC: {NO_ROOM}"
+                marks[Stream.EVENTS] = self._insert(Stream.EVENTS, marks[Stream.EVENTS], [self._report(detail)])
+        self.marks = marks
+        self._remember(Gap(stream, first_seq, last_seq, NO_ROOM))
+        return True
+
+    # --- damage --------------------------------------------------------------------------------------------------
+
+    def _take_over(self) -> None:
+        """Begin with the open file. A damaged one beside it that nobody was told of is this one's first event."""
+        try:
+            self.marks = self.tables.load()
+            self._expect_copies()
+            self.measure()
+            self.gaps.extend(Gap(*gap) for gap in self.tables.gaps(GAPS_REMEMBERED))
+            aside = damaged_siblings(self._path)
+            if not aside or aside[-1] == self.tables.damage_reported():
+                return
+            detail = (
+                f"the outbox file was damaged and stands aside as {aside[-1]}; rows in it that were not yet"
+                " acknowledged are lost unless recovered from there; this is a new file with new epochs"
+            )
+            with self.tables.transaction():
+                marks = self._insert(Stream.EVENTS, self.marks[Stream.EVENTS], [self._report(detail)])
+                self.tables.set_damage_reported(aside[-1])
+            self.marks[Stream.EVENTS] = marks
+        except sqlite3.Error as error:
+            raise decide(error, self._path) from error
+
+    def _expect_copies(self) -> None:
+        """If rows were offered in the last run, this may be a copy whose original went on and sent what stands here.
+
+        From here to the first contact, however many runs later, only this file's own rows are added: those are what
+        `begin_epoch` rescues. (A file copied in a run without any contact can't be told from its original.)
+        """
+        changed = {
+            stream: replace(marks, offered_seq=marks.last_seq, in_contact=0)
+            for stream, marks in self.marks.items()
+            if marks.in_contact
+        }
+        if changed:
+            with self.tables.transaction():
+                self.tables.save(changed)
+            self.marks.update(changed)
+
+    def _report(self, detail: str) -> bytes:
+        """An event about the outbox itself, so that the operator is told by the ordinary way."""
+        _LOG.critical("outbox %s: %s", self._path, detail)
+        stamp = self._clock.stamp()
+        event = DeviceFaulted(
+            device_id=self._node_name,
+            occurred_at=stamp.occurred_at,
+            monotonic_ns=stamp.monotonic_ns,
+            code="reports_lost",
+            detail=detail[:500],
+        )
+        return encode_row(event)
+
+    def _declare(self, stream: Stream, damaged: DamagedRows) -> None:
+        """Put a declared gap where rows are missing or wrong; its time span is when they must have been committed."""
+        stamp = self._clock.stamp()
+        before_ms, after_ms = self.tables.time_around(stream, damaged.first_seq, damaged.last_seq)
+        reason = damaged.reason
+        if reason == ROWS_MISSING and damaged.last_seq < self.tables.oldest_kept(stream):
+            reason = NOT_KEPT
+        newest = stamp.occurred_at if after_ms is None else _time(after_ms)
+        detail = f"{stream} rows {damaged.first_seq} to {damaged.last_seq} declared a gap: {reason}"
+        marks = dict(self.marks)
+        with self.tables.transaction():
+            self._put_gap(stream, replace(damaged, reason=reason), _time(before_ms), newest)
+            marks[Stream.EVENTS] = self._insert(Stream.EVENTS, marks[Stream.EVENTS], [self._report(detail)])
+        self.marks = marks
+        self._remember(Gap(stream, damaged.first_seq, damaged.last_seq, reason))
+
+    def _put_gap(self, stream: Stream, lost: DamagedRows, oldest: datetime, newest: datetime) -> None:
+        """Put a declared gap in the place of rows."""
+        stamp = self._clock.stamp()
+        gap = declare_gap(
+            self._node_name,
+            row_count=lost.last_seq - lost.first_seq + 1,
+            reason=lost.reason,
+            occurred_at=stamp.occurred_at,
+            monotonic_ns=stamp.monotonic_ns,
+            oldest=oldest,
+            newest=newest,
+        )
+        self.tables.put_gap(
+            stream,
+            self.marks[stream].epoch,
+            lost,
+            boot_id=self._clock.boot_id,
+            body=encode_row(gap),
+            now_ms=to_ms(stamp.occurred_at),
+        )
+
+    def _remember(self, gap: Gap) -> None:
+        """Note a gap, in the place of those that it swallowed."""
+        others = [
+            one
+            for one in self.gaps
+            if one.stream is not gap.stream or one.last_seq < gap.first_seq or one.first_seq > gap.last_seq
+        ]
+        self.gaps = deque([*others, gap], maxlen=GAPS_REMEMBERED)
+
+
+def to_ms(time: datetime) -> int:
+    """Milliseconds since 1970."""
+    return int(time.timestamp() * 1000)
+
+
+def _time(ms: int) -> datetime:
+    return datetime.fromtimestamp(ms / 1000, UTC)
