@@ -49,8 +49,7 @@ def test_copy_and_arrays_store_exactly_the_rows(database: Database, rows: list[R
         connection.execute("SET TimeZone = 'UTC'")
         for write in (bulk._copy, bulk._insert):  # noqa: SLF001 - each way by itself
             write(connection, rows)
-            expected = [tuple(getattr(row, name) for name in COLUMNS) for row in rows]
-            assert sorted(_stored(connection), key=repr) == sorted(expected, key=repr)
+            assert sorted(_stored(connection), key=repr) == sorted((tuple(row) for row in rows), key=repr)
             connection.rollback()
 
 
