@@ -85,11 +85,7 @@ def decode_readings(payload: bytes) -> ReadingsFrame | None:
     device_ids = frozenset([row.device_id for row in wire.rows])
     names = (wire.site, wire.edge_node, *device_ids)
     # A time in another zone is the contract's to convert (it may be none in UTC).
-    if (
-        not all(at.tzinfo is UTC for at in times)
-        or wire.sent_at.tzinfo is not UTC
-        or not all(map(_NAME.fullmatch, names))
-    ):
+    if {at.tzinfo for at in (*times, wire.sent_at)} != {UTC} or not all(map(_NAME.fullmatch, names)):
         return None
     header = FrameHeader.model_construct(
         schema_version=1,

@@ -72,6 +72,9 @@ class PostgresTransaction:
         self._keys = keys
         self._projection = projection
         self._judge = judge
+        self._offsets_s: dict[Sender, float] = {}
+        self._lags_s: dict[Sender, float] = {}
+        self._moved: list[Mark] = []
         self.server_generation = server_generation
 
     def hear_nodes(self, heard: Mapping[Sender, datetime]) -> Mapping[Sender, NodeKnown]:
@@ -79,12 +82,12 @@ class PostgresTransaction:
         return devices.touch_nodes(self._connection, heard)
 
     def note_clock_offsets(self, offsets_s: Mapping[Sender, float]) -> None:
-        """These nodes' rows are locked already."""
-        devices.note_clock_offsets(self._connection, offsets_s)
+        """Written by `publish`."""
+        self._offsets_s |= offsets_s
 
     def note_lags(self, lags_s: Mapping[Sender, float]) -> None:
-        """These nodes' rows are locked already."""
-        devices.note_lags(self._connection, lags_s)
+        """Written by `publish`."""
+        self._lags_s |= lags_s
 
     def revive_node(self, sender: Sender, known: NodeKnown, sent_at: datetime, received_at: datetime) -> Shown:
         """See `gateway.services.devices`."""
@@ -103,8 +106,8 @@ class PostgresTransaction:
         return mark_rows.lock_marks(self._connection, sorted(streams))
 
     def move_marks(self, marks: Iterable[Mark]) -> None:
-        """The caller holds their locks."""
-        mark_rows.move_marks(self._connection, list(marks))
+        """Written by `publish`."""
+        self._moved += marks
 
     def device_key(self, sender: Sender, device_id: str) -> int:
         """From memory once it is committed."""
@@ -142,8 +145,12 @@ class PostgresTransaction:
         return store(self._connection, letter)
 
     def publish(self, shown: Shown) -> None:
-        """Takes the order lock of live events."""
-        live_events.publish(self._connection, shown)
+        """Write marks, offsets and lags, then take the order lock of live events: all in one round trip."""
+        with self._connection.pipeline():
+            devices.note_clock_offsets(self._connection, self._offsets_s)
+            devices.note_lags(self._connection, self._lags_s)
+            mark_rows.move_marks(self._connection, self._moved)
+            live_events.publish(self._connection, shown)
 
 
 def _read_generation(connection: Connection) -> str:
