@@ -1,5 +1,6 @@
 """`medtap bench`: speed and memory, measured here and now beside the raw limit."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -81,6 +82,29 @@ def query(
 
     try:
         figures = measure_queries(sensors=sensors, days=days, runs=runs, seed=seed, dsn=dsn, say=progress)
+    except ServiceError as error:
+        fail(str(error))
+    if as_json:
+        print_json(figures)
+        return
+    for name, value in figures.items():
+        say(f"{name}: {value}")
+
+
+@app.command()
+def peers(
+    messages: Annotated[int, typer.Option("--messages", min=100, help="How many messages of one reading.")] = 20_000,
+    node_red: Annotated[
+        Path | None, typer.Option(help="Directory with node_modules/node-red and node_modules/pg; else from PATH.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object for scripts.")] = False,
+) -> None:
+    """The same messages through medtap and through each peer that is installed (paho script, collectd, Node-RED)."""
+    from medtap.bench.peers.comparison import PeerOptions, measure_peers
+    from medtap.services.errors import ServiceError
+
+    try:
+        figures = measure_peers(PeerOptions(messages, node_red))
     except ServiceError as error:
         fail(str(error))
     if as_json:

@@ -41,14 +41,33 @@ max_payload_size = 262144
 max_inflight_count = 1000
 dynamic_filters = true
 """
+_CONFIG_V4: Final = """
+[v4.1]
+name = "v4-1"
+listen = "{host}:{port}"
+next_connection_delay_ms = 1
+
+[v4.1.connections]
+connection_timeout_ms = 60000
+max_payload_size = 262144
+max_inflight_count = 1000
+dynamic_filters = true
+"""
 
 
 class EmbeddedBroker:
-    """One broker on a free port, queues in memory: a killed broker forgets, which the delivery protocol bears."""
+    """One broker on a free port, queues in memory: a killed broker forgets, which the delivery protocol bears.
 
-    def __init__(self, *, port: int = 0) -> None:
+    Args:
+        port: of the MQTT 5 listener; 0: a free one.
+        with_v4: listen for MQTT 3.1.1 too, on the free port `port_v4` (0 without): nothing of ours speaks it, but
+            other programs that a benchmark runs do.
+    """
+
+    def __init__(self, *, port: int = 0, with_v4: bool = False) -> None:
         self.host = "127.0.0.1"
         self.port = port or free_port()
+        self.port_v4 = free_port() if with_v4 else 0
         self._directory: tempfile.TemporaryDirectory[str] | None = None
         self._process: ChildProcess | None = None
 
@@ -66,16 +85,20 @@ class EmbeddedBroker:
             self._directory = tempfile.TemporaryDirectory(prefix="medtap-mqtt-")
         directory = Path(self._directory.name)
         config = directory / "rumqttd.toml"
-        config.write_text(_CONFIG.format(host=self.host, port=self.port))
+        text = _CONFIG.format(host=self.host, port=self.port)
+        if self.port_v4:
+            text += _CONFIG_V4.format(host=self.host, port=self.port_v4)
+        config.write_text(text)
         self._process = ChildProcess(
             [sys.executable, "-m", "medtap.services.broker_process", str(config)],
             log_file=directory / "broker.log",
         )
         self._process.start()
-        if not wait_listening(self.port, 15.0, self.host):
-            words = self._process.last_words()
-            self.stop()
-            raise ServiceError(f"the MQTT broker did not listen on {self.host}:{self.port} within 15 s: {words}")
+        for port in filter(None, (self.port, self.port_v4)):
+            if not wait_listening(port, 15.0, self.host):
+                words = self._process.last_words()
+                self.stop()
+                raise ServiceError(f"the MQTT broker did not listen on {self.host}:{port} within 15 s: {words}")
 
     @property
     def running(self) -> bool:
