@@ -87,7 +87,7 @@ class Gateway:
         base_url = config.base_url or self._http_url
         config = config.model_copy(update={"base_url": base_url})
 
-        report = migrate(config.dsn)
+        report = migrate(config.dsn, timescale=config.storage.timescale == "auto")
         if report.applied:
             _LOG.info("applied migrations: %s", ", ".join(report.applied))
         pool = open_pool(config.dsn)
@@ -111,7 +111,7 @@ class Gateway:
         pager = Pager(pool, channels, system_clock)
         pager.start()
         self._parts.callback(pager.stop)
-        housekeeping = Housekeeping(pool, system_clock)
+        housekeeping = Housekeeping(pool, system_clock, config.storage)
         housekeeping.start()
         self._parts.callback(housekeeping.stop)
         paging = Paging(tuple(channel.name for channel in channels), config.zone, base_url, system_clock)

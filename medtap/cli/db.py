@@ -2,18 +2,51 @@
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from medtap.cli.output import fail, print_json, say
 
-app = typer.Typer(no_args_is_help=True, help="The database: its backup and its restore.")
+if TYPE_CHECKING:
+    from gateway.config import StorageConfig
+
+app = typer.Typer(no_args_is_help=True, help="The database: its state, its backup and its restore.")
 
 Database = Annotated[
     str, typer.Argument(metavar="DSN|CONFIG", help="A PostgreSQL DSN, or the gateway's TOML file that names one.")
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object for scripts.")]
+
+
+@app.command()
+def status(database: Database, as_json: AsJson = False) -> None:
+    """Which engine, how large, what is compressed, what waits, what happens next."""
+    from datetime import UTC, datetime
+
+    from gateway.db.status import read_status
+    from gateway.errors import GatewayError
+
+    dsn, storage = _database(database)
+    try:
+        found = read_status(dsn, storage, datetime.now(UTC))
+    except GatewayError as error:
+        fail(str(error), 2)
+    if as_json:
+        print_json(asdict(found))
+        return
+    extension = f", TimescaleDB {found.extension_version}" if found.extension_version else ""
+    say(f"{found.engine} (PostgreSQL {found.server_version}{extension}), schema {found.newest_migration}")
+    say(f"{found.database_bytes / 1e6:.1f} MB, generation {found.server_generation}")
+    for one in found.series:
+        about = "about " if one.rows_are_estimated else ""
+        a_row = "" if one.bytes_a_row is None else f", {one.bytes_a_row:.0f} bytes a row"
+        packed = f" ({one.compressed_parts} compressed)" if one.compressed_parts else ""
+        say(f"  {one.table}: {about}{one.rows} rows in {one.parts} parts{packed}{a_row}, since {one.oldest or '-'}")
+    for policy in found.policies:
+        say(f"  next: {policy.table}: {policy.what}, {policy.next_at or 'soon'}")
+    if found.notice:
+        say(found.notice)
 
 
 @app.command()
@@ -61,13 +94,18 @@ def restore(
 
 
 def _dsn(database: str) -> str:
-    """The DSN that was given, or the one in the configuration that was named."""
-    from gateway.config import load
+    return _database(database)[0]
+
+
+def _database(database: str) -> "tuple[str, StorageConfig]":
+    """The DSN that was given, or the one in the configuration that was named; and how long rows stay how."""
+    from gateway.config import StorageConfig, load
     from gateway.errors import GatewayError
 
     if "=" in database or "://" in database:
-        return database
+        return database, StorageConfig()
     try:
-        return load(Path(database)).dsn
+        config = load(Path(database))
     except GatewayError as error:
         fail(str(error), 2)
+    return config.dsn, config.storage

@@ -10,9 +10,9 @@ from gateway.db.partitions import make_partitions
 from gateway.db.pool import Pool, open_pool
 from medtap.services.postgres import EmbeddedPostgres
 from tests.gateway.ingest_kit import NOW, Database, empty_and_furnish
-from tests.gateway.timescale_fixture import series_dsn, timescale_server
+from tests.gateway.timescale_fixture import series_dsn, timescale_dsn, timescale_server
 
-__all__ = ["series_dsn", "timescale_server"]  # fixtures
+__all__ = ["series_dsn", "timescale_dsn", "timescale_server"]  # fixtures
 
 
 def pytest_configure(config: pytest.Config) -> None:

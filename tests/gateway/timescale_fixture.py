@@ -150,6 +150,14 @@ def timescale_server() -> Iterator[TimescaleServer]:
     server.stop()
 
 
+@pytest.fixture
+def timescale_dsn(timescale_server: TimescaleServer) -> str:
+    """A migrated database with hypertables. One connection at a time."""
+    dsn = timescale_server.fresh()
+    migrate(dsn)
+    return dsn
+
+
 @pytest.fixture(params=["partitions", "timescaledb"])
 def series_dsn(request: pytest.FixtureRequest, postgres_server: EmbeddedPostgres) -> str:
     """A migrated database of each engine, ready for readings around NOW. Open one connection at a time."""

@@ -1,0 +1,75 @@
+"""`medtap db status` on both engines."""
+
+import json
+from datetime import UTC, datetime, timedelta
+
+import psycopg
+import pytest
+from typer.testing import CliRunner
+
+from gateway.config import StorageConfig
+from gateway.db.bulk import write_readings
+from gateway.db.engine import read_engine
+from gateway.db.policies import settle_policies
+from gateway.db.status import read_status
+from gateway.errors import MigrationError, StartError
+from gateway.ingest.rows import ReadingRow
+from medtap.cli.app import app
+from tests.gateway.ingest_kit import NOW
+
+pytestmark = pytest.mark.integration
+
+
+def _fill(dsn: str) -> None:
+    rows = [ReadingRow(NOW - timedelta(minutes=n), 1, 5.0, NOW, None, 1, n, 1, n) for n in range(400)]
+    with psycopg.connect(dsn) as connection:
+        write_readings(connection, rows)
+
+
+def test_the_status_tells_engine_sizes_and_what_comes_next(series_dsn: str) -> None:
+    _fill(series_dsn)
+    with psycopg.connect(series_dsn) as connection:
+        engine = read_engine(connection)
+        connection.commit()
+        settle_policies(connection, StorageConfig(keep_readings_days=365), NOW)
+    status = read_status(series_dsn, StorageConfig(keep_readings_days=365), NOW)
+    assert status.waiting_slots == 0
+    readings = status.series[0]
+    assert status.engine == engine
+    assert (readings.table, readings.rows, readings.compressed_parts) == ("reading", 400, 0)
+    assert readings.newest == NOW
+    assert status.oldest_uncompressed == readings.oldest == NOW - timedelta(minutes=399)
+    assert status.bytes_a_reading is not None
+    assert 50 < status.bytes_a_reading < 2000
+    assert any("365 days" in policy.what for policy in status.policies)
+    if engine == "timescaledb":
+        assert {policy.table for policy in status.policies} == {
+            "reading",
+            "event",
+            "reading_minute",
+            "reading_hour",
+            "reading_day",
+        }
+        assert status.extension_version is not None
+    else:
+        assert readings.parts == 5
+        assert status.rows_in_default_partitions == 0
+        _fill(series_dsn)
+        assert read_status(series_dsn, StorageConfig(), NOW).waiting_slots == 41
+
+
+def test_a_script_reads_the_status_as_json(series_dsn: str) -> None:
+    done = CliRunner().invoke(app, ["db", "status", series_dsn, "--json"])
+    assert done.exit_code == 0, done.output
+    status = json.loads(done.stdout)
+    assert status["engine"] in ("partitions", "timescaledb")
+    assert [one["table"] for one in status["series"]][:2] == ["reading", "event"]
+
+
+def test_a_database_without_tables_or_that_is_not_there_is_said_so(postgres_dsn: str) -> None:
+    with pytest.raises(MigrationError, match=r"no table 'reading': run medtap gateway migrate"):
+        read_status(postgres_dsn, StorageConfig(), datetime.now(UTC))
+    with pytest.raises(StartError, match=r"is the DSN right\?"):
+        read_status(postgres_dsn + "_gone", StorageConfig(), datetime.now(UTC))
+    done = CliRunner().invoke(app, ["db", "status", postgres_dsn + "_gone"])
+    assert done.exit_code == 2
