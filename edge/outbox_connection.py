@@ -67,7 +67,7 @@ def decide(error: sqlite3.Error, path: Path) -> OutboxError:
     mend = {
         sqlite3.SQLITE_BUSY: "another agent has it open: stop that one, or give this one a state_dir of its own",
         sqlite3.SQLITE_LOCKED: "another agent has it open: stop that one, or give this one a state_dir of its own",
-        sqlite3.SQLITE_READONLY: "the file or its directory is read-only: give the agent's user the right to write",
+        sqlite3.SQLITE_READONLY: "the file or its file system is read-only: give the agent's user the right to write",
         sqlite3.SQLITE_CANTOPEN: "it can't be opened: state_dir must exist and belong to the agent's user",
         sqlite3.SQLITE_PERM: "access was denied: state_dir must belong to the agent's user",
         sqlite3.SQLITE_IOERR: "the disk answered with an error: check it, and replace the card if it is worn",

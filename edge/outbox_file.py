@@ -11,6 +11,7 @@ from typing import Final
 
 from edge.contracts.streams import Stream
 from edge.outbox_connection import Connect, OutboxDamagedError, OutboxError, SqlConnection, connect, decide
+from edge.outbox_rescue import BeyondRescueError, rescue
 
 __all__ = ["OutboxDamagedError", "OutboxError", "damaged_siblings", "decide", "new_epoch", "open_file", "set_aside"]
 
@@ -59,19 +60,20 @@ CREATE TABLE outbox_row (
 def open_file(path: Path, now: datetime, connect: Connect = connect) -> SqlConnection:
     """Open or create the outbox file, alone: a second connection to it, from anywhere, is refused by SQLite.
 
-    A damaged file is moved aside (never deleted: its rows may be worth a recovery) and a new one, with new epochs,
-    takes its place; `damaged_siblings` then names it until it is reported.
+    A damaged file is moved aside (never deleted) and a new one takes its place, with every row that is whole, its
+    epochs and numbers; where not even those can be read, with new epochs. `damaged_siblings` names it until an event
+    has told of it.
 
     Raises:
         OutboxError: locked, no rights, disk full, a newer schema, another program's database.
     """
     try:
         if not path.exists():
-            _create(path, now, connect)
+            _begin(path, now, connect)
         return _open(path, connect)
     except OutboxDamagedError as error:
-        _LOG.critical("%s; moved aside to %s, beginning a new outbox", error, set_aside(path, now))
-        _create(path, now, connect)
+        _LOG.critical("%s", error)
+        _replace(path, now, connect)
         return _open(path, connect)
     except OSError as error:
         raise OutboxError(
@@ -81,9 +83,16 @@ def open_file(path: Path, now: datetime, connect: Connect = connect) -> SqlConne
 
 def set_aside(path: Path, now: datetime) -> Path:
     """Rename the file and its write-ahead log so that both can still be opened together; return the new name."""
+    return _move_aside(path, _aside(path, now))
+
+
+def _aside(path: Path, now: datetime) -> Path:
     stamp = f"{now:%Y%m%dT%H%M%SZ}"
     candidates = (path.with_name(f"{path.stem}.damaged-{stamp}{extra}{path.suffix}") for extra in _suffixes())
-    aside = next(candidate for candidate in candidates if not candidate.exists())
+    return next(candidate for candidate in candidates if not candidate.exists())
+
+
+def _move_aside(path: Path, aside: Path) -> Path:
     for ending in ("-wal", "-shm", "-journal", ""):
         part = path.with_name(path.name + ending)
         if part.exists():
@@ -103,6 +112,11 @@ def _suffixes() -> list[str]:
 def _open(path: Path, connect: Connect) -> SqlConnection:
     if path.stat().st_size == 0:
         raise OutboxDamagedError(f"outbox {str(path)!r} is damaged: it is empty")
+    if not os.access(path, os.W_OK):
+        # SQLite would open it for reading and then fail to lock it, with an error that blames the disk.
+        raise OutboxError(
+            f"outbox {str(path)!r}: the file or its file system is read-only: give the agent's user the right to write"
+        )
     connection = _connected(path, connect)
     try:
         _configure(connection)
@@ -123,9 +137,45 @@ def _connected(path: Path, connect: Connect) -> SqlConnection:
         raise decide(error, path) from error
 
 
-def _create(path: Path, now: datetime, connect: Connect) -> None:
-    """Make a complete file under another name and then rename it: a power cut leaves no half of one."""
-    new = path.with_name(path.name + ".new")
+def _begin(path: Path, now: datetime, connect: Connect) -> None:
+    """Make a new file; or take the complete one that a power cut left beside its place."""
+    new = _new(path)
+    if new.exists():
+        try:
+            _open(new, connect).close()
+        except OutboxError:
+            _LOG.warning("%s was not complete; it is made anew", new)
+        else:
+            _put_in_place(new, path)
+            return
+    _make(new, now, connect)
+    _put_in_place(new, path)
+
+
+def _replace(path: Path, now: datetime, connect: Connect) -> None:
+    """Move a damaged file aside. What is whole in it is in the new one by then: a power cut costs nothing."""
+    aside, new = _aside(path, now), _new(path)
+    _make(new, now, connect)
+    try:
+        with closing(_connected(path, connect)) as damaged, closing(_connected(new, connect)) as target:
+            _configure(target)
+            damaged.execute("PRAGMA locking_mode=EXCLUSIVE").fetchall()
+            rows = rescue(damaged, target, aside.name)
+        _LOG.critical("%d rows of the damaged outbox were rescued; it stands aside as %s", rows, aside)
+    except BeyondRescueError as error:
+        _LOG.critical("the damaged outbox is beyond rescue (%s); it stands aside as %s", error, aside)
+    except sqlite3.Error as error:
+        raise decide(error, path) from error
+    _move_aside(path, aside)
+    _put_in_place(new, path)
+
+
+def _new(path: Path) -> Path:
+    return path.with_name(path.name + ".new")
+
+
+def _make(new: Path, now: datetime, connect: Connect) -> None:
+    """A complete, empty file under another name: a power cut leaves no half of one."""
     for ending in ("-wal", "-shm", "-journal", ""):
         new.with_name(new.name + ending).unlink(missing_ok=True)
     connection = _connected(new, connect)
@@ -133,9 +183,12 @@ def _create(path: Path, now: datetime, connect: Connect) -> None:
         _configure(connection)
         _make_tables(connection, now)
     except sqlite3.Error as error:
-        raise decide(error, path) from error
+        raise decide(error, new) from error
     finally:
         connection.close()
+
+
+def _put_in_place(new: Path, path: Path) -> None:
     new.rename(path)
     directory = os.open(path.parent, os.O_RDONLY)
     try:

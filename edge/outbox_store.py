@@ -17,6 +17,7 @@ from edge.contracts.observations import DeviceFaulted
 from edge.contracts.streams import Stream
 from edge.outbox_connection import OutboxDamagedError, OutboxFullError, SqlConnection, decide
 from edge.outbox_file import damaged_siblings, open_file, set_aside
+from edge.outbox_rescue import rescued_rows
 from edge.outbox_rows import (
     ROWS_BYTES_MAX,
     ROWS_MISSING,
@@ -100,12 +101,21 @@ class OutboxStore:
                 self._reopen()
             return self._in_the_file_as_it_is(work)
         except OutboxDamagedError as damage:
-            _LOG.critical("%s; beginning a new outbox", damage)
-            self.tables.close()
-            self._broken = True
+            _LOG.critical("%s; the file is checked and mended", damage)
+            self._break()
+            self._reopen()
+        try:
+            return self._decided(work)
+        except OutboxDamagedError as damage:
+            _LOG.critical("%s, again; beginning a new outbox", damage)
+            self._break()
             set_aside(self._path, self._clock.stamp().occurred_at)
             self._reopen()
             return self._decided(work)
+
+    def _break(self) -> None:
+        self.tables.close()
+        self._broken = True
 
     def _reopen(self) -> None:
         self.offering = dict.fromkeys(Stream, False)
@@ -281,11 +291,15 @@ class OutboxStore:
             self.measure()
             self.gaps.extend(Gap(*gap) for gap in self.tables.gaps(GAPS_REMEMBERED))
             aside = damaged_siblings(self._path)
-            if not aside or aside[-1] == self.tables.damage_reported():
+            reported = self.tables.damage_reported()
+            if not aside or aside[-1] == reported:
                 return
-            detail = (
-                f"the outbox file was damaged and stands aside as {aside[-1]}; rows in it that were not yet"
-                " acknowledged are lost unless recovered from there; this is a new file with new epochs"
+            rows = rescued_rows(reported, aside[-1])
+            detail = f"the outbox file was damaged and stands aside as {aside[-1]}; " + (
+                "rows in it that were not yet acknowledged are lost unless recovered from there; this is a new"
+                " file with new epochs"
+                if rows is None
+                else f"{rows} rows of it were rescued; what is missing is declared a gap at its place"
             )
             with self.tables.transaction():
                 marks = self._insert(Stream.EVENTS, self.marks[Stream.EVENTS], [self._report(detail)])

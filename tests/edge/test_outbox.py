@@ -297,7 +297,7 @@ def test_rows_missing_in_the_middle_and_at_the_end_are_declared_gaps(
     again.close()
 
 
-@pytest.mark.parametrize("damage", ["header", "middle", "empty", "not a database", "table gone"])
+@pytest.mark.parametrize("damage", ["header", "empty", "not a database", "table gone"])
 def test_a_damaged_file_stands_aside_and_the_first_event_of_the_new_one_says_so(
     path: Path, clock: SetClock, damage: str
 ) -> None:
@@ -309,8 +309,6 @@ def test_a_damaged_file_stands_aside_and_the_first_event_of_the_new_one_says_so(
     match damage:
         case "header":
             wreck(path)
-        case "middle":
-            wreck(path, at=4096, size=8192)
         case "empty":
             path.write_bytes(b"")
         case "not a database":
@@ -335,9 +333,7 @@ def test_a_damaged_file_stands_aside_and_the_first_event_of_the_new_one_says_so(
     third.close()
 
 
-def test_damage_met_while_running_begins_a_new_file_and_keeps_the_event(
-    path: Path, outbox: Outbox, clock: SetClock
-) -> None:
+def test_damage_met_while_running_is_mended_and_keeps_the_event(path: Path, outbox: Outbox, clock: SetClock) -> None:
     outbox.append_event(scan(1, clock))
     # The next number is taken already: what the tables say does not fit together any more.
     outbox._tables._connection.execute(  # noqa: SLF001 - damage from below
@@ -345,6 +341,7 @@ def test_damage_met_while_running_begins_a_new_file_and_keeps_the_event(
     )
     epoch = outbox.epoch(EVENTS)
     outbox.append_event(scan(2, clock))
+    # Not one row could be believed, so the epoch could not either.
     assert outbox.epoch(EVENTS) != epoch
     assert rows(outbox, EVENTS) == ["fault reports_lost", "scan 2"]
     assert len(damaged_siblings(path)) == 1

@@ -299,3 +299,18 @@ def test_an_outbox_that_can_not_be_made_on_a_full_disk_says_so(small_disk: Path,
     fill_up(small_disk / "full")
     with pytest.raises(OutboxError, match=r"the disk is full: free some space"):
         Outbox(small_disk / "outbox.sqlite3", clock, node_name="pharmacy-1", reserved=True)
+
+
+def test_a_read_only_disk_is_refused_by_name_and_nothing_is_set_aside(small_disk: Path, clock: SetClock) -> None:
+    path = small_disk / "outbox.sqlite3"
+    box = Outbox(path, clock, node_name="pharmacy-1")
+    box.append_event(scan(1, clock))
+    box.close()
+    subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
+    for _ in range(2):
+        with pytest.raises(OutboxError, match=r"read-only: give the agent's user the right to write"):
+            Outbox(path, clock, node_name="pharmacy-1", reserved=True)
+    subprocess.run(["mount", "-o", "remount,rw", str(small_disk)], check=True)
+    again = Outbox(path, clock, node_name="pharmacy-1")
+    assert list(rows(again, EVENTS).values()) == ["scan 1"]
+    again.close()
