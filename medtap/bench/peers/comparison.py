@@ -1,8 +1,9 @@
 """`medtap bench peers`: the same messages through medtap and through whatever peer is installed, in one run.
 
 The same machine, broker and PostgreSQL server (durable: fsync and synchronous_commit on, as asked of the server), one
-after the other, each with a database of its own. A peer's readings are those of medtap's load, in the form that the
-peer takes; its rate counts from the first message sent to the last row seen.
+after the other, each with a database of its own; medtap before and after the peers, for a machine is not the same for
+a minute. A peer's readings are those of medtap's load, in the form that the peer takes; its rate counts from the first
+message sent to the last row seen.
 """
 
 import secrets
@@ -61,9 +62,9 @@ def measure_peers(options: PeerOptions) -> Mapping[str, Any]:
     """Run medtap, then each peer that is installed.
 
     Returns:
-        `messages`; `medtap`: `messages_per_s`, `version`; `peers`: `name`, `version`, `messages_per_s`, `stored`
-        (rows), `lost`, `twice` and what it `lacks`; `skipped`: `name`, `reason`, `install`; `server`: version and
-        durability of the PostgreSQL they all wrote to.
+        `messages`; `medtap`: `messages_per_s` (mean of before and after), `before_and_after`, `version`; `peers`: for
+        each what `run_peer` returns; `skipped`: `name`, `reason`, `install`; `server`: version and durability of the
+        PostgreSQL they all wrote to.
 
     Raises:
         ServiceError: the broker, PostgreSQL or medtap's own run failed. A peer that fails is skipped with the reason.
@@ -78,25 +79,22 @@ def measure_peers(options: PeerOptions) -> Mapping[str, Any]:
         parts.callback(broker.stop)
         broker.start()
         server = _server(postgres.dsn())
-        ours = measure_ingest(
-            IngestOptions(
-                readings=_FULL_FRAME_READINGS,
-                messages=options.messages,
-                dsn=postgres.create_database(),
-                broker=f"{broker.host}:{broker.port}",
-            )
-        )
-        messages = ours["single_messages"]
+        messages, before = _run_medtap(options.messages, postgres.create_database(), broker)
         for peer in found:
             if isinstance(peer, Missing):
                 continue
             try:
-                peers.append(_run(peer, messages, postgres.create_database(), broker))
+                peers.append(run_peer(peer, messages, postgres.create_database(), broker))
             except ServiceError as error:
                 skipped.append(Missing(peer.name, f"{peer.version} is there but did not work: {error}", ""))
+        _, after = _run_medtap(options.messages, postgres.create_database(), broker)
     return {
         "messages": messages,
-        "medtap": {"messages_per_s": ours["messages_per_s"], "version": f"medtap {version('medtap')}"},
+        "medtap": {
+            "messages_per_s": round(2 / (1 / before + 1 / after)),
+            "before_and_after": [before, after],
+            "version": f"medtap {version('medtap')}",
+        },
         "peers": peers,
         "skipped": [{"name": each.name, "reason": each.reason, "install": each.install} for each in skipped],
         "server": server,
@@ -110,7 +108,39 @@ def _server(dsn: str) -> Mapping[str, str]:
     return {name: str(row[0]) for name, row in zip(names, rows, strict=True) if row is not None}
 
 
-def _run(peer: Peer, messages: int, dsn: str, broker: EmbeddedBroker) -> Mapping[str, Any]:
+def _run_medtap(messages: int, dsn: str, broker: EmbeddedBroker) -> tuple[int, int]:
+    """How many messages were sent, and how many a second were committed and acknowledged."""
+    figures = measure_ingest(
+        IngestOptions(readings=_FULL_FRAME_READINGS, messages=messages, dsn=dsn, broker=f"{broker.host}:{broker.port}")
+    )
+    return figures["single_messages"], figures["messages_per_s"]
+
+
+def run_peer(
+    peer: Peer,
+    messages: int,
+    dsn: str,
+    broker: EmbeddedBroker,
+    *,
+    warm_up: int = _WARM_UP,
+    stalled_s: float = _STALLED_S,
+) -> Mapping[str, Any]:
+    """Start a peer, warm it up, send it the messages, count the rows, end it.
+
+    Args:
+        peer: what runs.
+        messages: a multiple of 20, the number of edge nodes.
+        dsn: an empty database.
+        broker: with a listener for MQTT 3.1.1 if the peer needs one.
+        warm_up: messages before those that count; a multiple of 20.
+        stalled_s: without a new row for so long, what is missing is lost.
+
+    Returns:
+        `name`, `version`, `messages_per_s`, `stored`, `lost`, `twice`, `lacks`.
+
+    Raises:
+        ServiceError: it did not come up.
+    """
     with ExitStack() as parts:
         directory = Path(tempfile.mkdtemp(prefix="medtap-peer-"))
         parts.callback(shutil.rmtree, directory, ignore_errors=True)
@@ -120,15 +150,16 @@ def _run(peer: Peer, messages: int, dsn: str, broker: EmbeddedBroker) -> Mapping
         process = peer.process(Workplace(directory, dsn, broker.host, broker.port, broker.port_v4, root))
         parts.callback(process.stop)
         process.start()
-        run = _PeerRun(peer, process, connection, LoadClient(broker.host, broker.port, f"load-{root}"), root)
-        parts.callback(run.close)
+        client = LoadClient(broker.host, broker.port, f"load-{root}")
+        parts.callback(client.close)
+        run = _PeerRun(peer, process, connection, client, root)
         run.wake()
-        run.send(_readings(_WARM_UP))
-        run.settle(_WARM_UP)
+        run.send(_readings(warm_up))
+        run.settle(warm_up, stalled_s)
         run.empty()
         began = time.monotonic()
         run.send(_readings(messages))
-        stored, ended = run.settle(messages)
+        stored, ended = run.settle(messages, stalled_s)
         different = run.different()
     return {
         "name": peer.name,
@@ -184,14 +215,20 @@ class _PeerRun:
         while self._client.unacknowledged:
             list(self._client.exchange(_POLL_S))
 
-    def settle(self, expected: int) -> tuple[int, float]:
-        """Wait for so many rows, or until no more come; how many there are, and when the last was seen (monotonic)."""
+    def settle(self, expected: int, stalled_s: float) -> tuple[int, float]:
+        """Wait for so many different rows, or until no more come.
+
+        Returns:
+            How many rows there are, and when the last new one was seen (monotonic clock, seconds).
+        """
         stored, moved_at = 0, time.monotonic()
-        while stored < expected and time.monotonic() - moved_at < _STALLED_S:
-            time.sleep(_POLL_S)
+        while time.monotonic() - moved_at < stalled_s:
             now_stored = self._count()
             if now_stored != stored:
                 stored, moved_at = now_stored, time.monotonic()
+            if stored >= expected and self.different() >= expected:
+                break
+            time.sleep(_POLL_S)
         return stored, moved_at
 
     def empty(self) -> None:
@@ -202,10 +239,6 @@ class _PeerRun:
     def different(self) -> int:
         """How many readings are in the table at least once."""
         return self._number("SELECT count(DISTINCT (device, occurred_at)) FROM peer_reading")
-
-    def close(self) -> None:
-        """Leave the broker."""
-        self._client.close()
 
     def _count(self) -> int:
         return self._number("SELECT count(*) FROM peer_reading")
