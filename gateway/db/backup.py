@@ -20,6 +20,7 @@ import psycopg
 from gateway.db.migrator import MIGRATION_LOCK_KEY
 from gateway.db.pool import Connection
 from gateway.db.postgres_tools import PostgresTools, environment, find_tools
+from gateway.db.reach import why_unreachable
 from gateway.errors import BackupError
 
 GATEWAYS_GONE_WITHIN_S: Final = 10.0
@@ -134,8 +135,7 @@ def _connect(dsn: str) -> Connection:
     try:
         return psycopg.connect(dsn, application_name="medtap-backup", connect_timeout=10, autocommit=True)
     except psycopg.Error as error:
-        reason = " ".join(str(error).split())
-        raise BackupError(f"the database can't be reached: {reason}; is it running, is the DSN right?") from None
+        raise BackupError(f"the database can't be reached: {why_unreachable(error)}") from None
 
 
 def _look(connection: Connection) -> _Found:

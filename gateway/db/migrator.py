@@ -12,7 +12,8 @@ import psycopg
 
 from gateway.db.engine import prepare_extension
 from gateway.db.pool import Connection
-from gateway.errors import MigrationError
+from gateway.db.reach import why_unreachable
+from gateway.errors import MigrationError, StartError
 
 DIRECTORY: Final = Path(__file__).parent / "migrations"
 MIGRATION_LOCK_KEY: Final = 7203000
@@ -82,9 +83,16 @@ def migrate(
 
     Raises:
         MigrationError: an applied file was edited, the database is newer than this program, or a statement failed.
-        psycopg.OperationalError: the database can't be reached.
+        StartError: the database can't be reached, or was lost on the way; nothing was changed.
     """
     files = read_migrations() if migrations is None else tuple(migrations)
+    try:
+        return _migrate(dsn, files, dry_run=dry_run, timescale=timescale)
+    except (psycopg.OperationalError, psycopg.ProgrammingError) as error:
+        raise StartError(f"the database can't be used: {why_unreachable(error)}") from None
+
+
+def _migrate(dsn: str, files: Sequence[Migration], *, dry_run: bool, timescale: bool) -> MigrationReport:
     with psycopg.connect(dsn, application_name="medtap-migrate", connect_timeout=10) as connection:
         # Held to the end of the transaction: of two gateways that start together the second finds the work done.
         connection.execute("SELECT pg_advisory_xact_lock(%s)", (MIGRATION_LOCK_KEY,))
@@ -101,7 +109,12 @@ def _applied(connection: Connection) -> list[tuple[str, str]]:
     row = connection.execute("SELECT to_regclass('schema_migration') IS NOT NULL").fetchone()
     if row is None or not row[0]:
         return []
-    return list(connection.execute("SELECT name, sha256 FROM schema_migration ORDER BY number"))
+    try:
+        return list(connection.execute("SELECT name, sha256 FROM schema_migration ORDER BY number"))
+    except psycopg.errors.InsufficientPrivilege as error:
+        raise MigrationError(
+            f"the tables belong to another database user: {error.diag.message_primary}; let 'dsn' name their owner"
+        ) from None
 
 
 def _check(applied: Sequence[tuple[str, str]], files: Sequence[Migration]) -> None:
@@ -110,7 +123,13 @@ def _check(applied: Sequence[tuple[str, str]], files: Sequence[Migration]) -> No
             f"the database has {len(applied)} migrations, this program knows {len(files)}: the database is newer; "
             f"install the version of medtap that made {applied[-1][0]!r}, or restore the backup taken before it"
         )
+    known = {file.name for file in files}
     for (name, sha256), file in zip(applied, files, strict=False):
+        if name != file.name and name in known:
+            raise MigrationError(
+                f"the database is half migrated: it lists {name!r} but not {file.name!r} before it; a row of "
+                "schema_migration was deleted, or a file run by hand: restore the last backup (medtap db restore)"
+            )
         if (name, sha256) != (file.name, file.sha256):
             raise MigrationError(
                 f"migration {file.name!r} is not the one that was applied (as {name!r}, SHA-256 {sha256[:12]}; here "
@@ -127,6 +146,8 @@ def _run(connection: Connection, pending: Sequence[Migration], *, timescale: boo
         raise MigrationError(
             f"the database user may not create tables: {error.diag.message_primary}; grant it CREATE on the schema"
         ) from None
+    except psycopg.errors.ReadOnlySqlTransaction:
+        raise MigrationError("the database is read-only: let 'dsn' name the primary server, not a standby") from None
     for migration in pending:
         try:
             connection.execute(migration.sql.encode())

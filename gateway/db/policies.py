@@ -20,11 +20,13 @@ from gateway.db.rollups import refresh_dirty
 _LOG = logging.getLogger(__name__)
 _LOCK_KEY: Final = 7203006
 _REFRESH: Final = {
-    "reading_minute": (timedelta(minutes=1), timedelta(minutes=1)),
-    "reading_hour": (timedelta(hours=1), timedelta(minutes=5)),
-    "reading_day": (timedelta(days=1), timedelta(hours=1)),
+    "reading_minute": (timedelta(minutes=1), timedelta(minutes=1), 10_080),
+    "reading_hour": (timedelta(hours=1), timedelta(minutes=5), 168),
+    "reading_day": (timedelta(days=1), timedelta(hours=1), 31),
 }
-"""Sum: how near to now it is made (newer rows are summed up by the query), and how often."""
+"""Sum: how near to now it is made (newer rows are summed up by the query), how often, and how many buckets at once:
+TimescaleDB 2.19 and newer take one at a time by default, so a replayed month of minutes would be 43,200 transactions.
+"""
 
 
 @dataclass(frozen=True)
@@ -52,12 +54,13 @@ def settle_policies(connection: Connection, config: StorageConfig, now: datetime
         connection.commit()
         with connection.transaction():
             connection.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK_KEY,))
-            return tuple(line for policy in _policies(config) for line in _settle(connection, policy, config))
+            policies = _policies(config, batches=_takes_batches(connection))
+            return tuple(line for policy in policies for line in _settle(connection, policy, config))
     connection.commit()
     return _drop_old_months(connection, config, now)
 
 
-def _policies(config: StorageConfig) -> list[Policy]:
+def _policies(config: StorageConfig, *, batches: bool) -> list[Policy]:
     compress = timedelta(days=config.compress_after_days)
     wanted = [
         Policy(
@@ -78,10 +81,11 @@ def _policies(config: StorageConfig) -> list[Policy]:
             timedelta(days=config.refresh_days + (1 if view == "reading_day" else 0)),
             f"SELECT add_continuous_aggregate_policy('{view}', start_offset => %s,"
             f" end_offset => interval '{end.total_seconds():.0f} s',"
-            f" schedule_interval => interval '{every.total_seconds():.0f} s')",
+            f" schedule_interval => interval '{every.total_seconds():.0f} s'"
+            + (f", buckets_per_batch => {buckets})" if batches else ")"),
             f"SELECT remove_continuous_aggregate_policy('{view}', if_exists => true)",
         )
-        for view, (end, every) in _REFRESH.items()
+        for view, (end, every, buckets) in _REFRESH.items()
     ]
     wanted.append(
         Policy(
@@ -94,6 +98,14 @@ def _policies(config: StorageConfig) -> list[Policy]:
         )
     )
     return wanted
+
+
+def _takes_batches(connection: Connection) -> bool:
+    row = connection.execute(
+        "SELECT coalesce(bool_or('buckets_per_batch' = ANY (proargnames)), false) FROM pg_proc"
+        " WHERE proname = 'add_continuous_aggregate_policy'"
+    ).fetchone()
+    return row is not None and bool(row[0])
 
 
 def _settle(connection: Connection, policy: Policy, config: StorageConfig) -> list[str]:

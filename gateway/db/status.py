@@ -12,6 +12,7 @@ from gateway.config import StorageConfig
 from gateway.db.engine import EngineName, find_extension, late_extension_notice, read_engine
 from gateway.db.partitions import Month
 from gateway.db.pool import Connection
+from gateway.db.reach import why_unreachable
 from gateway.db.rollups import SLOT
 from gateway.errors import StartError
 
@@ -87,8 +88,7 @@ def read_status(dsn: str, config: StorageConfig, now: datetime) -> DatabaseStatu
             connection.execute("SET TimeZone = 'UTC'")
             return _read(connection, config, now)
     except psycopg.Error as error:
-        reason = " ".join(str(error).split())
-        raise StartError(f"the database can't be read: {reason}; is it running, is the DSN right?") from None
+        raise StartError(f"the database can't be read: {why_unreachable(error)}") from None
 
 
 def _read(connection: Connection, config: StorageConfig, now: datetime) -> DatabaseStatus:

@@ -163,7 +163,7 @@ def test_a_place_that_takes_no_file_is_named_and_an_older_backup_stays(postgres_
     older = file.read_bytes()
     with pytest.raises(BackupError, match=r"pg_dump failed: .*no-such-directory"):
         back_up(postgres_dsn, tmp_path / "no-such-directory" / "medtap.backup")
-    with pytest.raises(BackupError, match=r"can't be reached: .*is the DSN right"):
+    with pytest.raises(BackupError, match=r"can't be reached: .*correct the database's name in 'dsn'"):
         back_up(postgres_dsn.rpartition("/")[0] + "/no_such_database", file)
     assert file.read_bytes() == older
     assert [path.name for path in tmp_path.iterdir()] == ["medtap.backup"]

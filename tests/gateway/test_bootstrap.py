@@ -89,7 +89,7 @@ def test_a_database_that_is_not_there_is_named_with_the_mend(broker: EmbeddedBro
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
     gateway = Gateway(_config(f"postgresql://medtap@127.0.0.1:{port}/medtap", broker))
-    with pytest.raises(StartError, match=r"the database can't be used.*is it running, is 'dsn' right"):
+    with pytest.raises(StartError, match=r"the database can't be used.*; start the server, or correct host and port"):
         gateway.start()
 
 

@@ -69,7 +69,7 @@ def test_a_script_reads_the_status_as_json(series_dsn: str) -> None:
 def test_a_database_without_tables_or_that_is_not_there_is_said_so(postgres_dsn: str) -> None:
     with pytest.raises(MigrationError, match=r"no table 'reading': run medtap gateway migrate"):
         read_status(postgres_dsn, StorageConfig(), datetime.now(UTC))
-    with pytest.raises(StartError, match=r"is the DSN right\?"):
+    with pytest.raises(StartError, match="correct the database's name"):
         read_status(postgres_dsn + "_gone", StorageConfig(), datetime.now(UTC))
     done = CliRunner().invoke(app, ["db", "status", postgres_dsn + "_gone"])
     assert done.exit_code == 2
