@@ -24,6 +24,7 @@ from edge.drivers.build import build_drivers
 from edge.mqtt_link import MqttLink
 from edge.outbox import Outbox, OutboxError
 from edge.outbox_recorder import OutboxRecorder
+from edge.outbox_view import OutboxView
 from edge.status import DeviceEntry, NodeStatus, StreamStatus, rss_mb, write_status
 from edge.supervisor import Supervisor, SupervisorPolicy
 from edge.telemetry_flusher import TelemetryFlusher
@@ -202,6 +203,13 @@ class _Parts:
                 _LOG.error("status.json can't be written: %s", error)
             self._status_failing = True
 
+    def _view(self) -> OutboxView | None:
+        try:
+            return self._outbox.view()
+        except OutboxError as error:
+            _LOG.warning("the outbox can't be looked at: %s", error)
+            return None
+
     def _status(self, *, running: bool) -> NodeStatus:
         node, counters = self._config.node, self._delivery.counters
         marks = {stream: self._outbox.marks(stream) for stream in Stream}
@@ -224,6 +232,7 @@ class _Parts:
             readings_committed=marks[Stream.TELEMETRY].row_count,
             events_committed=marks[Stream.EVENTS].row_count,
             frames_sent=counters.frames_sent,
+            outbox=self._view(),
             acks_ignored=dict(counters.acks_ignored),
             devices={
                 device_id: DeviceEntry(state=status.state, reason=status.reason, driver=status.driver)

@@ -21,6 +21,7 @@ from edge.outbox_rows import ROWS_BYTES_MAX, RowTooLargeError, StoredRows, encod
 from edge.outbox_space import OutboxSpace
 from edge.outbox_store import Opener, OutboxStore, to_ms
 from edge.outbox_tables import OutboxTables, StreamMarks
+from edge.outbox_view import OutboxView, view
 
 __all__ = ["Outbox", "OutboxError", "RowTooLargeError", "StoredRows", "StreamMarks"]
 
@@ -162,6 +163,28 @@ class Outbox:
     def last_seq(self, stream: Stream) -> int:
         """Highest sequence number given; 0 if none."""
         return self._store.marks[stream].last_seq
+
+    def view(self) -> OutboxView:
+        """What the outbox holds, for people; costs a few look-ups.
+
+        Raises:
+            OutboxError: the file can't be read.
+        """
+
+        def see() -> OutboxView:
+            store = self._store
+            return view(
+                self._path,
+                store.tables,
+                store.marks,
+                [(gap.stream, gap.first_seq, gap.last_seq, gap.reason) for gap in store.gaps],
+                size_max_bytes=store.space.cap_bytes,
+                disk_is_full=store.space.disk_is_full,
+                readings_in_memory=len(self._group),
+            )
+
+        with self._lock:
+            return self._durably(see)
 
     def stream_state(self, stream: Stream) -> StreamState:
         """What birth and hello say of the stream.

@@ -7,6 +7,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from edge.outbox_view import OutboxView
+
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 
 
@@ -56,6 +58,8 @@ class NodeStatus(_Status):
     """By this run."""
     acks_ignored: dict[str, int]
     """By this run, by reason."""
+    outbox: OutboxView | None = None
+    """None if it could not be read just now."""
     devices: dict[str, DeviceEntry]
     rss_mb: Annotated[float, Field(ge=0)]
     """Memory of the process that is in RAM, in MB (10^6 bytes)."""

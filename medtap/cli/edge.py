@@ -2,8 +2,11 @@
 
 import json
 import logging
+import sqlite3
+from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -75,3 +78,64 @@ def status(config_file: ConfigFile, as_json: AsJson = False) -> None:
         say(f"  {name}: {stream['last_seq']} rows, {waiting} wait for the gateway")
     for device_id, device in state["devices"].items():
         say(f"  {device_id} ({device['driver']}): {device['state']} {device['reason']}".rstrip())
+
+
+STATUS_FRESH_S = 10.0
+"""A running agent writes its status every second."""
+
+
+@app.command()
+def outbox(config_file: ConfigFile, as_json: AsJson = False) -> None:
+    """Rows that wait and since when, marks, declared gaps, sizes. Never opens the file of a running agent."""
+    from edge.config import ConfigError, load
+
+    try:
+        state_dir = load(config_file).node.state_dir
+    except ConfigError as error:
+        fail(str(error), 2)
+    told = _told_by_the_agent(state_dir / "status.json")
+    found = told or _look_at(state_dir / "outbox.sqlite3", config_file)
+    if as_json:
+        print_json({"agent_running": told is not None, **found})
+        return
+    say(f"{found['file']}: " + ("as its agent says" if told else "no agent runs; looked at a copy"))
+    for name, stream in found["streams"].items():
+        since = f", the oldest since {stream['waiting_since']}" if stream["waiting_since"] else ""
+        say(f"  {name}: {stream['waiting']} rows wait for the gateway{since}")
+        say(
+            f"    kept from {stream['oldest_kept_seq']}, acknowledged to {stream['acknowledged_seq']},"
+            f" last {stream['last_seq']}, epoch {stream['epoch']}"
+        )
+    cap = f" of {found['size_max_bytes']}" if found["size_max_bytes"] else ""
+    full = "; THE DISK IS FULL" if found["disk_is_full"] else ""
+    say(f"  size: {found['used_bytes']}{cap} bytes in use, {found['wal_bytes']} in the write-ahead log{full}")
+    for gap in found["gaps"]:
+        say(f"  gap: {gap['stream']} {gap['first_seq']} to {gap['last_seq']}: {gap['reason']}")
+    for name in found["damaged_files"]:
+        say(f"  damaged, set aside: {name}")
+
+
+def _told_by_the_agent(status_file: Path) -> Mapping[str, Any] | None:
+    """What a running agent says of its outbox; None if none runs."""
+    try:
+        state = json.loads(status_file.read_text())
+        fresh = (datetime.now(UTC) - datetime.fromisoformat(state["written_at"])).total_seconds() < STATUS_FRESH_S
+        told: Mapping[str, Any] | None = state["outbox"] if state["running"] and fresh else None
+    except (OSError, ValueError, KeyError):
+        return None
+    return told
+
+
+def _look_at(file: Path, config_file: Path) -> Mapping[str, Any]:
+    from edge.outbox_view import look
+
+    try:
+        return look(file).model_dump(mode="json")
+    except FileNotFoundError:
+        fail(f"no {file}: the agent has not run yet; start it with: medtap edge run {config_file}")
+    except sqlite3.DatabaseError as error:
+        fail(
+            f"{file} is damaged ({error}): start the agent, which rescues what is whole: medtap edge run {config_file}"
+        )
+    except (OSError, ValueError) as error:
+        fail(str(error))
