@@ -1,10 +1,12 @@
 """Backup and restore against a real PostgreSQL, with its own pg_dump."""
 
+import json
 import threading
 from pathlib import Path
 
 import psycopg
 import pytest
+from typer.testing import CliRunner
 
 from edge.contracts.streams import Stream
 from gateway.db import backup
@@ -14,6 +16,7 @@ from gateway.db.partitions import make_partitions
 from gateway.db.pool import open_pool
 from gateway.errors import BackupError
 from gateway.ingest.marks import StreamId
+from medtap.cli.app import app
 from medtap.services.postgres import EmbeddedPostgres
 from tests.gateway.ingest_kit import NOW, Database, Node, empty_and_furnish, reading, readings_from
 
@@ -185,3 +188,20 @@ def test_sessions_and_links_of_the_day_of_the_backup_are_ended(postgres_dsn: str
     restore(postgres_dsn, tmp_path / "medtap.backup")
     assert _value(postgres_dsn, "SELECT count(*) FROM login_session WHERE ended_at IS NULL") == 0
     assert _value(postgres_dsn, "SELECT count(*) FROM one_time_link WHERE used_at IS NULL") == 0
+
+
+def test_the_command_backs_up_and_replaces_only_when_told_to(postgres_dsn: str, tmp_path: Path) -> None:
+    _furnish(postgres_dsn)
+    file = tmp_path / "medtap.backup"
+    config = tmp_path / "gateway.toml"
+    config.write_text(f'dsn = "{postgres_dsn}"\n')
+    saved = CliRunner().invoke(app, ["db", "backup", str(config), str(file), "--json"])
+    assert saved.exit_code == 0, saved.output
+    assert json.loads(saved.stdout)["size_bytes"] == file.stat().st_size
+    refused = CliRunner().invoke(app, ["db", "restore", postgres_dsn, str(file)])
+    assert (refused.exit_code, "--replace" in refused.stderr) == (2, True)
+    assert _generation(postgres_dsn) == json.loads(saved.stdout)["server_generation"]
+    done = CliRunner().invoke(app, ["db", "restore", postgres_dsn, str(file), "--replace", "--json"])
+    assert json.loads(done.stdout)["server_generation"] == _generation(postgres_dsn)
+    missing = CliRunner().invoke(app, ["db", "restore", postgres_dsn, str(tmp_path / "none"), "--replace"])
+    assert (missing.exit_code, "no such file" in missing.stderr) == (2, True)
