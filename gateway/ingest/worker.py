@@ -22,6 +22,8 @@ _LOG = logging.getLogger(__name__)
 BATCH_MESSAGES_MAX: Final = 1000
 BATCH_BYTES_MAX: Final = 2 * 1024 * 1024
 """A transaction takes what is there, up to this: one frame alone is not kept waiting for others."""
+_QUEUE_MIN: Final = 256
+"""rumqttd 0.20 has 100 messages in flight whatever receive maximum it is told."""
 _RETRY_S: Final = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
 _IDLE_S: Final = 0.5
 
@@ -42,7 +44,7 @@ class IngestWorker:
         self._clock = clock
         self._on_alarm = on_alarm
         # Twice what the broker may have in flight: messages of QoS 0 are not bounded by it.
-        self._queue: queue.Queue[Delivery] = queue.Queue(2 * config.receive_maximum)
+        self._queue: queue.Queue[Delivery] = queue.Queue(max(2 * config.receive_maximum, _QUEUE_MIN))
         self._jam_at = config.receive_maximum // 2
         self._backlog = BacklogWatch()
         self._stopping = threading.Event()
