@@ -98,12 +98,19 @@ class Reading(Row):
 _PLACES: Final = (
     "SELECT p.place_id, p.name_vi, p.name_en, p.temperature_low_celsius AS low_celsius,"
     " p.temperature_high_celsius AS high_celsius, d.device_key, d.device_id, d.edge_node, d.state AS device_state,"
-    " d.state_reason AS device_state_reason, d.state_changed_at AS device_state_changed_at, r.temperature_celsius,"
-    " r.occurred_at, r.received_at FROM place p"
+    " d.state_reason AS device_state_reason, d.state_changed_at AS device_state_changed_at,"
+    " coalesce(r.temperature_celsius, o.temperature_celsius) AS temperature_celsius,"
+    " coalesce(r.occurred_at, o.occurred_at) AS occurred_at, coalesce(r.received_at, o.received_at) AS received_at"
+    " FROM place p"
     " LEFT JOIN device d ON d.place_id = p.place_id AND (d.driver IN ('ds18b20', 'modbus_temperature')"
     " OR EXISTS (SELECT FROM reading e WHERE e.device_key = d.device_key))"
+    # Two looks: nearly every thermometer has spoken lately, and then only the newest partition is read; the whole
+    # history is searched only for one that has not.
     " LEFT JOIN LATERAL (SELECT temperature_celsius, occurred_at, received_at FROM reading"
-    " WHERE device_key = d.device_key ORDER BY occurred_at DESC LIMIT 1) r ON true"
+    " WHERE device_key = d.device_key AND occurred_at >= now() - interval '1 day'"
+    " ORDER BY occurred_at DESC LIMIT 1) r ON true"
+    " LEFT JOIN LATERAL (SELECT temperature_celsius, occurred_at, received_at FROM reading"
+    " WHERE r.occurred_at IS NULL AND device_key = d.device_key ORDER BY occurred_at DESC LIMIT 1) o ON true"
     " WHERE (p.temperature_low_celsius IS NOT NULL OR p.temperature_high_celsius IS NOT NULL)"
     " AND (%(device_keys)s::int[] IS NULL OR d.device_key = ANY(%(device_keys)s))"
     " ORDER BY p.name_vi, p.place_id, d.device_id"

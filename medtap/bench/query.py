@@ -14,7 +14,6 @@ from medtap.bench.percentiles import percentile
 from medtap.bench.year_of_readings import fill
 from medtap.services.postgres import EmbeddedPostgres
 
-_UNTIL: Final = datetime(2026, 11, 1, tzinfo=UTC)
 _SERVER: Final = {"shared_buffers": "512MB", "maintenance_work_mem": "1GB", "max_wal_size": "8GB", "work_mem": "64MB"}
 
 
@@ -41,11 +40,12 @@ def measure_queries(
             dsn = server.create_database()
         migrate(dsn or "")
         began = time.monotonic()
-        rows = fill(dsn or "", sensors=sensors, days=days, until=_UNTIL, say=say)
+        until = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)  # "now" must have readings
+        rows = fill(dsn or "", sensors=sensors, days=days, until=until, say=say)
         fill_s = time.monotonic() - began
         with psycopg.connect(dsn or "", autocommit=True) as connection:
             size = connection.execute("SELECT pg_database_size(current_database())").fetchone()
-            queries = _time_all(connection, days=days, runs=runs, seed=seed)
+            queries = _time_all(connection, until=until, days=days, runs=runs, seed=seed)
     finally:
         if server is not None:
             server.stop()
@@ -59,14 +59,16 @@ def measure_queries(
     }
 
 
-def _time_all(connection: psycopg.Connection[Any], *, days: int, runs: int, seed: int) -> list[dict[str, Any]]:
+def _time_all(
+    connection: psycopg.Connection[Any], *, until: datetime, days: int, runs: int, seed: int
+) -> list[dict[str, Any]]:
     draw = random.Random(seed)  # noqa: S311 - which sensor to ask for is no secret
     keys = [row[0] for row in connection.execute("SELECT device_key FROM device WHERE site = 'bench'")]
 
     def span_of(length_days: int) -> Callable[[], int]:
         def ask() -> int:
             length = min(length_days, days)
-            low = _UNTIL - timedelta(days=draw.randint(length, days))
+            low = until - timedelta(days=draw.randint(length, days))
             return len(reads_series.series(connection, draw.choice(keys), low, low + timedelta(days=length)))
 
         return ask
