@@ -112,3 +112,25 @@ def peers(
         return
     for name, value in figures.items():
         say(f"{name}: {value}")
+
+
+@app.command()
+def outbox(
+    readings: Annotated[
+        int, typer.Option("--readings", min=500, help="How many readings, for each group size.")
+    ] = 50_000,
+    events: Annotated[int, typer.Option("--events", min=10, help="How many events, each committed alone.")] = 5000,
+    directory: Annotated[
+        Path | None, typer.Option("--dir", help="A directory on the disk to be measured; else the temporary one.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object for scripts.")] = False,
+) -> None:
+    """An edge node's outbox: rows a second, each durable, beside bare SQLite on the same disk."""
+    from medtap.bench.outbox import OutboxOptions, measure_outbox
+
+    figures = measure_outbox(OutboxOptions(readings, events, directory))
+    if as_json:
+        print_json(figures)
+        return
+    for name, value in figures.items():
+        say(f"{name}: {value}")
