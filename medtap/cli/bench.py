@@ -42,7 +42,6 @@ def tap(
 def ingest(
     readings: Annotated[int, typer.Option("--readings", min=1000, help="How many readings, in full frames.")] = 400_000,
     messages: Annotated[int, typer.Option("--messages", min=100, help="How many messages of one reading.")] = 40_000,
-    watched: Annotated[bool, typer.Option("--watched", help="All thermometers have limits: judge each.")] = False,
     dsn: Annotated[str | None, typer.Option(help="Use this (empty) database, not an embedded one.")] = None,
     broker: Annotated[str | None, typer.Option(help="Use this MQTT broker (host:port), not an embedded one.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object for scripts.")] = False,
@@ -52,7 +51,7 @@ def ingest(
     from medtap.services.errors import ServiceError
 
     try:
-        figures = measure_ingest(IngestOptions(readings, messages, watched, dsn, broker))
+        figures = measure_ingest(IngestOptions(readings, messages, dsn, broker))
     except ServiceError as error:
         fail(str(error))
     if as_json:
