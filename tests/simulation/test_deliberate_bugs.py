@@ -1,0 +1,144 @@
+"""Deliberate bugs in the shipped code, to see that the simulation finds each of them."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+
+import pytest
+
+from edge.contracts.streams import Stream
+from edge.send_window import SendWindow
+from gateway.ingest.committer import Committed, Committer
+from gateway.ingest.decoder import Decoded, FrameReceived
+from gateway.ingest.marks import Mark, StreamId, stream_id
+from gateway.ingest.transaction import IngestTransaction
+from gateway.ingest.worker import IngestWorker
+from tests.simulation.database import MemoryTransaction
+from tests.simulation.edge_node import EdgeNode
+from tests.simulation.oracle import BrokenPromiseError
+from tests.simulation.seeds import run_seeds
+
+SEEDS_TO_FIND_A_BUG = 1000
+
+# Each bug works on parts that shipped code keeps to itself.
+# ruff: noqa: SLF001
+
+
+def _edge_lets_go_on_puback(patch: pytest.MonkeyPatch) -> None:
+    """The edge deletes what the broker has taken."""
+
+    def let_go(node: EdgeNode, stream: Stream, epoch: str, last_seq: int) -> None:
+        marks, window = node.outbox.marks(stream), node.delivery._lanes[stream].window
+        if epoch == marks.epoch and last_seq > marks.acknowledged_seq:
+            node.outbox.acknowledge(stream, epoch, last_seq)
+            window.acknowledged(last_seq, node.scheduler.now_ns)
+
+    patch.setattr(EdgeNode, "broker_took", let_go)
+
+
+def _gateway_accepts_gaps(patch: pytest.MonkeyPatch) -> None:
+    """The gateway stores rows though something is missing before them."""
+    take = IngestTransaction._frame
+
+    def accept(self: IngestTransaction, received: FrameReceived) -> None:
+        stream, before = stream_id(received.frame), received.frame.header.first_seq - 1
+        if before > self._marks[stream].mark:
+            self._marks[stream] = replace(self._marks[stream], mark=before)
+        take(self, received)
+
+    patch.setattr(IngestTransaction, "_frame", accept)
+
+
+def _gateway_forgets_the_epoch(patch: pytest.MonkeyPatch) -> None:
+    """The gateway goes on with the mark that a node's stream had, though its outbox file is another one."""
+    lock = IngestTransaction._lock
+
+    def lock_and_go_on(self: IngestTransaction, streams: Iterable[StreamId]) -> None:
+        streams = list(streams)
+        lock(self, streams)
+        for stream in streams:
+            store, mark = self.store, self._marks[stream]
+            assert isinstance(store, MemoryTransaction)
+            same = [other.mark for known, other in store.began_on.marks.items() if _of_one_name(known, stream)]
+            if mark.is_new:
+                self._marks[stream] = replace(mark, mark=max(same, default=0))
+
+    patch.setattr(IngestTransaction, "_lock", lock_and_go_on)
+
+
+def _of_one_name(one: StreamId, other: StreamId) -> bool:
+    return one.sender == other.sender and one.stream is other.stream
+
+
+def _gateway_answers_before_the_commit(patch: pytest.MonkeyPatch) -> None:
+    """The Ack leaves before its rows are committed."""
+    made = IngestWorker.__init__
+
+    def make(self: IngestWorker, *arguments: object, **options: object) -> None:
+        made(self, *arguments, **options)  # type: ignore[arg-type]
+        self._committer.answer = self._answer  # type: ignore[attr-defined]
+
+    @contextmanager
+    def transaction(self: Committer) -> Iterator[tuple[IngestTransaction, Committed]]:
+        committed = Committed()
+        with self._store.transaction() as stored:
+            work = IngestTransaction(stored)
+            yield work, committed
+            committed.server_generation, committed.answers = stored.server_generation, work.answers
+            self.answer(committed)  # type: ignore[attr-defined]
+            # What is sent cannot be called back; the commit may fail now.
+
+    patch.setattr(IngestWorker, "__init__", make)
+    patch.setattr(Committer, "_transaction", transaction)
+
+
+def _mark_moves_outside_the_transaction(patch: pytest.MonkeyPatch) -> None:
+    """The rows are committed, then the marks, in a second transaction."""
+    finish, commit = IngestTransaction.finish, Committer.commit
+
+    def finish_without_marks(self: IngestTransaction) -> None:
+        marks = [self._marks[stream] for stream in sorted(self._moved)]
+        self._moved.clear()
+        finish(self)
+        _LATE_MARKS[:] = marks
+
+    def commit_twice(self: Committer, batch: Sequence[Decoded]) -> Committed:
+        committed = commit(self, batch)
+        with self._store.transaction() as second:
+            second.move_marks(_LATE_MARKS)
+        _LATE_MARKS.clear()
+        return committed
+
+    _LATE_MARKS.clear()
+    patch.setattr(IngestTransaction, "finish", finish_without_marks)
+    patch.setattr(Committer, "commit", commit_twice)
+
+
+_LATE_MARKS: list[Mark] = []
+
+
+def _edge_never_times_out(patch: pytest.MonkeyPatch) -> None:
+    """A frame that was lost is waited for for ever: nothing is wrong but that it never ends."""
+    ask_due = SendWindow.ask_due
+    patch.setattr(SendWindow, "ask_due", lambda self, now_ns: not self.in_flight and ask_due(self, now_ns))
+
+
+@pytest.mark.parametrize(
+    "plant",
+    [
+        _edge_lets_go_on_puback,
+        _gateway_accepts_gaps,
+        _gateway_forgets_the_epoch,
+        _gateway_answers_before_the_commit,
+        _mark_moves_outside_the_transaction,
+        _edge_never_times_out,
+    ],
+    ids=lambda plant: plant.__name__.strip("_"),
+)
+def test_the_simulation_finds_a_deliberate_bug(
+    plant: Callable[[pytest.MonkeyPatch], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plant(monkeypatch)
+    failed = run_seeds(0, SEEDS_TO_FIND_A_BUG, failures_max=1).failed
+    assert failed, f"{SEEDS_TO_FIND_A_BUG} seeds did not find it: {plant.__doc__}"
+    assert all(what.startswith(BrokenPromiseError.__name__) for what in failed.values()), failed
