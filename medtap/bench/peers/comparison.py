@@ -28,6 +28,7 @@ from medtap.bench.peers.collectd import find_collectd
 from medtap.bench.peers.node_red import find_node_red
 from medtap.bench.peers.paho_peer import PahoScript
 from medtap.bench.peers.peer import CREATE_TABLE, Missing, Peer, Workplace
+from medtap.bench.raw_limits import commit_times_s
 from medtap.services.broker import EmbeddedBroker
 from medtap.services.errors import ServiceError
 from medtap.services.postgres import EmbeddedPostgres
@@ -39,6 +40,7 @@ _DEVICES_PER_NODE: Final = 10
 _FULL_FRAME_READINGS: Final = 4_000
 """Of medtap's run only the single messages are compared; the full frames are kept short."""
 _WARM_UP: Final = 2_000
+_COMMITS: Final = 500
 _UNACKNOWLEDGED: Final = 20 * 256
 """Messages that the broker has not acknowledged, at most: the windows of medtap's load together."""
 _OUTBOX_BYTES: Final = 256 * 1024
@@ -64,7 +66,7 @@ def measure_peers(options: PeerOptions) -> Mapping[str, Any]:
     Returns:
         `messages`; `medtap`: `messages_per_s` (mean of before and after), `before_and_after`, `version`; `peers`: for
         each what `run_peer` returns; `skipped`: `name`, `reason`, `install`; `server`: version and durability of the
-        PostgreSQL they all wrote to.
+        PostgreSQL they all wrote to, and `commits_per_s`: of one connection, at begin and end.
 
     Raises:
         ServiceError: the broker, PostgreSQL or medtap's own run failed. A peer that fails is skipped with the reason.
@@ -79,6 +81,7 @@ def measure_peers(options: PeerOptions) -> Mapping[str, Any]:
         parts.callback(broker.stop)
         broker.start()
         server = _server(postgres.dsn())
+        commits_before = _commits_per_s(postgres.create_database())
         messages, before = _run_medtap(options.messages, postgres.create_database(), broker)
         for peer in found:
             if isinstance(peer, Missing):
@@ -88,6 +91,7 @@ def measure_peers(options: PeerOptions) -> Mapping[str, Any]:
             except ServiceError as error:
                 skipped.append(Missing(peer.name, f"{peer.version} is there but did not work: {error}", ""))
         _, after = _run_medtap(options.messages, postgres.create_database(), broker)
+        commits_after = _commits_per_s(postgres.create_database())
     return {
         "messages": messages,
         "medtap": {
@@ -97,7 +101,7 @@ def measure_peers(options: PeerOptions) -> Mapping[str, Any]:
         },
         "peers": peers,
         "skipped": [{"name": each.name, "reason": each.reason, "install": each.install} for each in skipped],
-        "server": server,
+        "server": {**server, "commits_per_s": [commits_before, commits_after]},
     }
 
 
@@ -106,6 +110,11 @@ def _server(dsn: str) -> Mapping[str, str]:
     with psycopg.connect(dsn) as connection:
         rows = [connection.execute(sql.SQL("SHOW {}").format(sql.Identifier(name))).fetchone() for name in names]
     return {name: str(row[0]) for name, row in zip(names, rows, strict=True) if row is not None}
+
+
+def _commits_per_s(dsn: str) -> int:
+    """One-row transactions a second over one connection: how the disk does at this moment."""
+    return round(_COMMITS / sum(commit_times_s(dsn, _COMMITS)))
 
 
 def _run_medtap(messages: int, dsn: str, broker: EmbeddedBroker) -> tuple[int, int]:
