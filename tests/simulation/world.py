@@ -53,9 +53,9 @@ class World:
         self.broker = Broker(self.scheduler, random)
         books: dict[str, EdgeBooks] = {}
         self.database = Database(self.scheduler, books)
-        large = random.random() < 0.1
-        self.duration_s = random.uniform(60, 240) if large else random.uniform(5, 60)
-        self.rows = random.randint(40, 120) if large else random.randint(4, 40)
+        large = random.random() < 0.05
+        self.duration_s = random.uniform(60, 240) if large else random.uniform(5, 40)
+        self.rows = random.randint(40, 120) if large else random.randint(4, 24)
         self.nodes = [self._node(f"node-{index}") for index in range(random.choice((1, 1, 1, 2, 2, 3)))]
         for node in self.nodes:
             books[node.name] = node.books
