@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Protocol
+from weakref import WeakSet
 
 from edge.contracts.node_state import Birth, Death
 from edge.contracts.observations import Event
@@ -41,20 +42,28 @@ class PostgresStore:
         self._judge = judge
         self._keys = KeyDirectory()
         self._generation = ""
+        self._known: WeakSet[Connection] = WeakSet()
 
     @contextmanager
     def transaction(self) -> Iterator["PostgresTransaction"]:
         """See `IngestStore`."""
         try:
             with self._pool.connection() as connection:
+                if connection not in self._known:
+                    # The pool replaces dead connections in silence; a backup may have been restored meanwhile.
+                    self._forget()
+                    self._known.add(connection)
                 self._generation = self._generation or _read_generation(connection)
                 yield PostgresTransaction(connection, self._generation, self._keys, self._projection, self._judge)
         except BaseException:
             # It may be another database when it comes back.
-            self._keys.forget()
-            self._generation = ""
+            self._forget()
             raise
         self._keys.confirm()
+
+    def _forget(self) -> None:
+        self._keys.forget()
+        self._generation = ""
 
 
 class PostgresTransaction:

@@ -75,6 +75,30 @@ def test_after_a_restore_the_replayed_rows_leave_no_hole_and_no_duplicate(postgr
     pool.close()
 
 
+def test_an_idle_gateway_whose_connections_were_cut_notices_that_the_database_was_restored(
+    postgres_dsn: str, tmp_path: Path
+) -> None:
+    """Else it would tell the old generation, and give readings the keys that devices had before."""
+    _furnish(postgres_dsn)
+    node, other, file = Node(), Node(edge_node="other-1"), tmp_path / "medtap.backup"
+    pool = open_pool(postgres_dsn)
+    database = Database(postgres_dsn, pool)
+    before = database.take(other.readings(reading(4.0, device="made-before"), first_seq=1))
+    back_up(postgres_dsn, file)
+    database.take(node.readings(reading(5.0, device="made-after"), first_seq=1))
+    database.run(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+        " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    )
+    restored = restore(postgres_dsn, file)
+    database.run("INSERT INTO device (site, edge_node, device_id) VALUES ('x', 'x', 'takes-the-next-key')")
+    after = database.take(node.readings(reading(5.0, device="made-after"), first_seq=1))
+    pool.close()
+    assert before.server_generation != restored.server_generation == after.server_generation
+    stored = "SELECT device_id FROM reading JOIN device USING (device_key) ORDER BY device_id"
+    assert database.column(stored) == ["made-after", "made-before"]
+
+
 def test_a_backup_moves_to_an_empty_database_and_is_itself_backed_up(
     postgres_dsn: str, own_database: str, tmp_path: Path
 ) -> None:
