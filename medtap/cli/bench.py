@@ -1,7 +1,8 @@
 """`medtap bench`: speed and memory, measured here and now beside the raw limit."""
 
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -15,6 +16,21 @@ def bench() -> None:
     """Benchmarks; each starts what it needs and cleans up."""
 
 
+def _tell(measure: Callable[[], Mapping[str, Any]], *, as_json: bool) -> None:
+    """Measure, then say the figures; a service that did not come up is told in one line."""
+    from medtap.services.errors import ServiceError
+
+    try:
+        figures = measure()
+    except ServiceError as error:
+        fail(str(error))
+    if as_json:
+        print_json(figures)
+        return
+    for name, value in figures.items():
+        say(f"{name}: {value}")
+
+
 @app.command()
 def tap(
     taps: Annotated[int, typer.Option("--taps", min=5, help="How many cards are tapped.")] = 100,
@@ -25,17 +41,8 @@ def tap(
 ) -> None:
     """From the card's arrival at the reader to the row committed and the event out of the SSE endpoint."""
     from medtap.bench.tap import measure_taps
-    from medtap.services.errors import ServiceError
 
-    try:
-        figures = measure_taps(taps=taps, seed=seed, dsn=dsn, broker=broker)
-    except ServiceError as error:
-        fail(str(error))
-    if as_json:
-        print_json(figures)
-        return
-    for name, value in figures.items():
-        say(f"{name}: {value}")
+    _tell(lambda: measure_taps(taps=taps, seed=seed, dsn=dsn, broker=broker), as_json=as_json)
 
 
 @app.command()
@@ -48,17 +55,8 @@ def ingest(
 ) -> None:
     """Readings and messages a second from outbox frames to committed and acknowledged, beside plain binary COPY."""
     from medtap.bench.ingest import IngestOptions, measure_ingest
-    from medtap.services.errors import ServiceError
 
-    try:
-        figures = measure_ingest(IngestOptions(readings, messages, dsn, broker))
-    except ServiceError as error:
-        fail(str(error))
-    if as_json:
-        print_json(figures)
-        return
-    for name, value in figures.items():
-        say(f"{name}: {value}")
+    _tell(lambda: measure_ingest(IngestOptions(readings, messages, dsn, broker)), as_json=as_json)
 
 
 @app.command()
@@ -74,20 +72,14 @@ def query(
 ) -> None:
     """The pages' queries on a year of five-minute data (the full size takes some 30 GB of disk and many minutes)."""
     from medtap.bench.query import measure_queries
-    from medtap.services.errors import ServiceError
 
     def progress(line: str) -> None:
         typer.echo(line, err=True)
 
-    try:
-        figures = measure_queries(sensors=sensors, days=days, runs=runs, seed=seed, dsn=dsn, say=progress)
-    except ServiceError as error:
-        fail(str(error))
-    if as_json:
-        print_json(figures)
-        return
-    for name, value in figures.items():
-        say(f"{name}: {value}")
+    _tell(
+        lambda: measure_queries(sensors=sensors, days=days, runs=runs, seed=seed, dsn=dsn, say=progress),
+        as_json=as_json,
+    )
 
 
 @app.command()
@@ -100,17 +92,8 @@ def peers(
 ) -> None:
     """The same messages through medtap and through each peer that is installed (paho script, collectd, Node-RED)."""
     from medtap.bench.peers.comparison import PeerOptions, measure_peers
-    from medtap.services.errors import ServiceError
 
-    try:
-        figures = measure_peers(PeerOptions(messages, node_red))
-    except ServiceError as error:
-        fail(str(error))
-    if as_json:
-        print_json(figures)
-        return
-    for name, value in figures.items():
-        say(f"{name}: {value}")
+    _tell(lambda: measure_peers(PeerOptions(messages, node_red)), as_json=as_json)
 
 
 @app.command()
