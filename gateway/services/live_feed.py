@@ -91,18 +91,23 @@ class LiveFeed:
     def recent_after(self, last_id: int) -> tuple[Sequence[LiveEvent], int] | None:
         """Events after `last_id` (all audiences) and the id up to which that is complete; None: ask the table."""
         with self._lock:
-            if last_id > self._last_id:  # an older backup was restored, or the browser made the number up
-                return (), self._last_id
-            if last_id < self._complete_after:
+            if not self._complete_after <= last_id <= self._last_id:
                 return None
             return [event for event in self._recent if event.live_event_id > last_id], self._last_id
 
     def stored_after(self, last_id: int) -> tuple[Sequence[LiveEvent], int]:
-        """The same from the table, a page of it; blocks."""
+        """The same from the table, a page of it; blocks.
+
+        A page may know more than this process has heard of yet (another one served it before); a number beyond the
+        table's own end is of a database that was restored since, or made up, and begins anew at that end.
+        """
         end = self.last_id
         with self._pool.connection() as connection:
             events = _read(connection, last_id)
-        newest = events[-1].live_event_id if events else 0
+            if not events:
+                newest = _newest(connection)
+                return (), newest if newest < last_id else max(last_id, end)
+        newest = events[-1].live_event_id
         return events, newest if len(events) == _TABLE_PAGE else max(end, newest)
 
     @property
@@ -211,7 +216,7 @@ class Subscription:
                 self.close()
                 raise StopAsyncIteration
             await self._fetch()
-            if not self._ready and self._feed.last_id == self._last_id:
+            if not self._ready and self._feed.last_id <= self._last_id:
                 await self._news.wait()
         return self._ready.popleft()
 

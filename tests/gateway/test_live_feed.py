@@ -69,6 +69,43 @@ def test_a_page_that_comes_back_gets_what_it_missed_and_then_goes_on(
     assert asyncio.run(play()) == [5, 6, 7, 8, 9, 10]
 
 
+def test_a_page_that_knows_more_than_this_process_has_heard_of_sees_nothing_twice(
+    pool: Pool, postgres_dsn: str
+) -> None:
+    deaf = LiveFeed(postgres_dsn, pool)  # not started: as far behind as a feed can be
+    _write(pool, *range(10))
+    with psycopg.connect(postgres_dsn) as connection:
+        seen = connection.execute("SELECT live_event_id FROM live_event WHERE payload->>'seq' = '4'").fetchone()
+    assert seen is not None
+
+    async def play() -> list[int]:
+        async with deaf.subscribe(int(seen[0]), {"desk"}) as page:
+            missed = await _take(page, 5)
+            deaf.start()
+            _write(pool, 10)
+            return [*missed, *await _take(page, 1)]
+
+    try:
+        assert asyncio.run(play()) == [5, 6, 7, 8, 9, 10]
+    finally:
+        deaf.close()
+
+
+def test_a_page_with_a_number_of_a_database_that_was_restored_since_goes_on_from_now(
+    feed: LiveFeed, pool: Pool
+) -> None:
+    _write(pool, 1)
+
+    async def play() -> list[int]:
+        async with feed.subscribe(1_000_000, {"desk"}) as page:
+            with pytest.raises(TimeoutError):
+                await asyncio.wait_for(anext(page), 0.3)
+            _write(pool, 2)
+            return await _take(page, 1)
+
+    assert asyncio.run(play()) == [2]
+
+
 def test_a_page_that_was_away_longer_than_memory_reaches_reads_the_table(feed: LiveFeed, pool: Pool) -> None:
     async def play() -> list[int]:
         async with feed.subscribe(0, {"desk"}) as page:
