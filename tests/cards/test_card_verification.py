@@ -146,11 +146,11 @@ def test_a_compressed_certificate_is_unpacked() -> None:
 @pytest.mark.parametrize(
     "packed",
     [
-        gzip.compress(bytes(50_000_000))[:40_000],
-        gzip.compress(bytes(CERTIFICATE_BYTES_MAX + 1)),
-        gzip.compress(CERTIFICATE)[:-9],
-        b"not gzip",
-        b"",
+        pytest.param(gzip.compress(bytes(50_000_000))[:40_000], id="bomb"),
+        pytest.param(gzip.compress(bytes(CERTIFICATE_BYTES_MAX + 1)), id="one byte too long"),
+        pytest.param(gzip.compress(CERTIFICATE)[:-9], id="cut off"),
+        pytest.param(b"not gzip", id="not gzip"),
+        pytest.param(b"", id="nothing"),
     ],
 )
 def test_a_compressed_certificate_that_is_a_bomb_or_broken_is_unreadable(packed: bytes) -> None:
