@@ -101,6 +101,17 @@ class EmbeddedBroker:
                 raise ServiceError(f"the MQTT broker did not listen on {self.host}:{port} within 15 s: {words}")
 
     @property
+    def pid(self) -> int:
+        """Its process id.
+
+        Raises:
+            ServiceError: it was never started.
+        """
+        if self._process is None:
+            raise ServiceError("the MQTT broker was never started")
+        return self._process.pid
+
+    @property
     def running(self) -> bool:
         """True while its process lives (it may still answer nobody: see `answers`)."""
         return self._process is not None and self._process.running

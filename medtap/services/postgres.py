@@ -72,6 +72,17 @@ class EmbeddedPostgres:
         self._server.start()
         self._wait_ready()
 
+    @property
+    def pid(self) -> int:
+        """Process id of the postmaster.
+
+        Raises:
+            ServiceError: it was never started.
+        """
+        if self._server is None:
+            raise ServiceError("PostgreSQL was never started")
+        return self._server.pid
+
     def restart(self) -> None:
         """Start again on the same port and data after `kill` or `halt`."""
         if self._server is None:
