@@ -13,13 +13,14 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
 import httpx
+import psutil
 import psycopg
 
 from medtap.bench.ingest_load import LoadSpec, readings, write_spec
@@ -36,7 +37,6 @@ _ROWS_PER_FRAME: Final = 400
 _WARM_UP: Final = 5_000
 _COPY_BLOCK_ROWS: Final = 20_000
 _START_S: Final = 60.0
-_TICKS: Final = os.sysconf("SC_CLK_TCK")
 _COLUMNS: Final = (
     "occurred_at, device_key, temperature_celsius, received_at, device_time, epoch_key, seq, boot_key, monotonic_ns"
 )
@@ -199,11 +199,13 @@ def _start(options: IngestOptions, directory: Path, parts: ExitStack) -> _Bench:
         postgres = EmbeddedPostgres()
         parts.callback(postgres.stop)
         postgres.start()
+        pids["postgres"] = postgres.pid
         dsn = postgres.create_database()
     if options.broker is None:
         broker = EmbeddedBroker()
         parts.callback(broker.stop)
         broker.start()
+        pids["broker"] = broker.pid
         address = (broker.host, broker.port)
     else:
         host, _, port = options.broker.rpartition(":")
@@ -245,6 +247,12 @@ def _healthy(port: int) -> bool:
 
 
 def _cpu_s(pid: int) -> float:
-    """Processor time of a process with all its threads, in seconds."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / _TICKS
+    """Processor time of a process, its threads and its children, those that ended included, in seconds."""
+    process = psutil.Process(pid)
+    ended = process.cpu_times()
+    total = ended.children_user + ended.children_system
+    for each in (process, *process.children(recursive=True)):
+        with suppress(psutil.NoSuchProcess):
+            times = each.cpu_times()
+            total += times.user + times.system
+    return float(total)
