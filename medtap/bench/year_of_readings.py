@@ -7,7 +7,9 @@ from typing import Final
 import psycopg
 
 from gateway.db.partitions import make_partitions
+from gateway.db.pool import Connection
 from gateway.db.rollups import refresh
+from medtap.services.errors import ServiceError
 
 INTERVAL_S: Final = 300
 """Five-minute data: what a hospital keeps of a fridge for years."""
@@ -32,30 +34,72 @@ _READINGS: Final = """
     CROSS JOIN device d WHERE d.site = 'bench'"""
 
 
+_LEDGER: Final = (
+    "CREATE TABLE IF NOT EXISTS bench_filled"
+    " (sensors integer NOT NULL, days integer NOT NULL, until timestamptz NOT NULL, row_count bigint NOT NULL)"
+)
+
+
 def fill(dsn: str, *, sensors: int, days: int, until: datetime, say: Callable[[str], None]) -> int:
     """Readings of `sensors` thermometers for `days` days before `until`, every five minutes; how many.
 
-    The database must be migrated and empty. Rows come in order of time, as they would have come in a year; the sums by
-    hour and day are made by the shipped code.
+    The database must be migrated, and empty or filled by an earlier call with the same size: then only what has come
+    between is added. Rows come in order of time, as they would have come in a year; the sums by hour and day are made
+    by the shipped code.
+
+    Raises:
+        ServiceError: the database holds something else.
     """
-    begin = (until - timedelta(days=days)).astimezone(UTC)
     with psycopg.connect(dsn, autocommit=True) as connection:
-        for statement in (_DEVICES, _PLACED):
-            connection.execute(statement, {"sensors": sensors})
-        for day in range(0, days + 1, 20):
-            make_partitions(connection, begin + timedelta(days=day))
-        connection.execute("DROP INDEX reading_device_time")  # made at the end: one sort in place of many insertions
-        for day in range(days):
-            low = begin + timedelta(days=day)
-            values = {"low": low, "high": low + timedelta(days=1), "interval_s": INTERVAL_S}
-            connection.execute(_READINGS, values)
-            if day % 30 == 0:
-                say(f"day {day} of {days}")
-        say("index")
-        connection.execute(_INDEX)
-        say("sums by hour and day")
-        refresh(connection, begin, until, levels=("hour", "day"))
-        connection.execute("VACUUM ANALYZE reading")
-        connection.execute("ANALYZE")
-        row = connection.execute("SELECT count(*) FROM reading").fetchone()
-    return 0 if row is None else int(row[0])
+        connection.execute(_LEDGER)
+        row = connection.execute("SELECT sensors, days, until, row_count FROM bench_filled").fetchone()
+        if row is None:
+            count = _fill_empty(connection, sensors=sensors, days=days, until=until, say=say)
+            connection.execute("INSERT INTO bench_filled VALUES (%s, %s, %s, %s)", (sensors, days, until, count))
+            return count
+        if tuple(row[:2]) != (sensors, days):
+            raise ServiceError(
+                f"the database is filled with {row[0]} sensors for {row[1]} days: say --sensors {row[0]} "
+                f"--days {row[1]}, or name another place"
+            )
+        say(f"filled before, up to {row[2]:%Y-%m-%d %H:%M}")
+        count = int(row[3]) + _add(connection, row[2].astimezone(UTC), until.astimezone(UTC))
+        connection.execute("UPDATE bench_filled SET until = greatest(until, %s), row_count = %s", (until, count))
+    return count
+
+
+def _add(connection: Connection, begin: datetime, until: datetime) -> int:
+    if begin >= until:
+        return 0
+    for day in range(0, (until - begin).days + 1, 20):
+        make_partitions(connection, begin + timedelta(days=day))
+    make_partitions(connection, until)
+    added = connection.execute(_READINGS, {"low": begin, "high": until, "interval_s": INTERVAL_S}).rowcount
+    refresh(connection, begin, until, levels=("hour", "day"))
+    connection.execute("ANALYZE")
+    return added
+
+
+def _fill_empty(connection: Connection, *, sensors: int, days: int, until: datetime, say: Callable[[str], None]) -> int:
+    if connection.execute("SELECT FROM device LIMIT 1").fetchone() is not None:
+        raise ServiceError("the database holds devices, or was filled only in part: name an empty one")
+    begin = (until - timedelta(days=days)).astimezone(UTC)
+    count = 0
+    for statement in (_DEVICES, _PLACED):
+        connection.execute(statement, {"sensors": sensors})
+    for day in range(0, days + 1, 20):
+        make_partitions(connection, begin + timedelta(days=day))
+    connection.execute("DROP INDEX reading_device_time")  # made at the end: one sort in place of many insertions
+    for day in range(days):
+        low = begin + timedelta(days=day)
+        values = {"low": low, "high": low + timedelta(days=1), "interval_s": INTERVAL_S}
+        count += connection.execute(_READINGS, values).rowcount
+        if day % 30 == 0:
+            say(f"day {day} of {days}")
+    say("index")
+    connection.execute(_INDEX)
+    say("sums by hour and day")
+    refresh(connection, begin, until, levels=("hour", "day"))
+    connection.execute("VACUUM ANALYZE reading")
+    connection.execute("ANALYZE")
+    return count

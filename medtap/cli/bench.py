@@ -67,17 +67,22 @@ def query(
     ] = 365,
     runs: Annotated[int, typer.Option(min=5, help="How often each query is timed.")] = 200,
     seed: Annotated[int, typer.Option(help="Draws which sensor and which span is asked for.")] = 1,
-    dsn: Annotated[str | None, typer.Option(help="Use this (empty) database, not an embedded one.")] = None,
+    dsn: Annotated[
+        str | None, typer.Option(help="Use this database (empty, or filled by an earlier run), not an embedded one.")
+    ] = None,
+    keep: Annotated[
+        Path | None, typer.Option(help="Keep the filled database in this directory; a later run begins with it.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object for scripts.")] = False,
 ) -> None:
-    """The pages' queries on a year of five-minute data (the full size takes some 30 GB of disk and many minutes)."""
+    """The pages' queries on a year of five-minute data (the full size takes 16 GB of disk and many minutes)."""
     from medtap.bench.query import measure_queries
 
     def progress(line: str) -> None:
         typer.echo(line, err=True)
 
     _tell(
-        lambda: measure_queries(sensors=sensors, days=days, runs=runs, seed=seed, dsn=dsn, say=progress),
+        lambda: measure_queries(sensors=sensors, days=days, runs=runs, seed=seed, dsn=dsn, say=progress, keep=keep),
         as_json=as_json,
     )
 

@@ -33,12 +33,16 @@ class EmbeddedPostgres:
     Args:
         durable: False switches fsync off: for tests that kill processes, not machines.
         settings: further server settings, such as `{"max_connections": "50"}`.
+        keep: a directory whose data outlive this process; what an earlier server left there is taken up.
     """
 
-    def __init__(self, *, durable: bool = True, settings: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, *, durable: bool = True, settings: Mapping[str, str] | None = None, keep: Path | None = None
+    ) -> None:
         self._durable = durable
         self._settings = dict(settings or {})
         self._password = secrets.token_urlsafe(18)
+        self._keep = keep
         self._directory: Path | None = None
         self._server: ChildProcess | None = None
         self._databases = 0
@@ -50,7 +54,11 @@ class EmbeddedPostgres:
         Raises:
             ServiceError: the wheel is missing, or the server did not come up.
         """
-        self._directory = Path(tempfile.mkdtemp(prefix="medtap-pg-"))
+        if self._keep is None:
+            self._directory = Path(tempfile.mkdtemp(prefix="medtap-pg-"))
+        else:
+            self._keep.mkdir(parents=True, exist_ok=True)
+            self._directory = self._keep.absolute()
         try:
             self._start_in(self._directory)
         except BaseException:
@@ -61,7 +69,10 @@ class EmbeddedPostgres:
         # PostgreSQL refuses to run as root, and the user it then runs as may not be able to read a private directory.
         user_id = pwd.getpwnam("nobody").pw_uid if os.geteuid() == 0 else None
         binaries = _binaries(directory, user_id)
-        self._initdb(binaries, directory, user_id)
+        if (directory / "data" / "PG_VERSION").exists():
+            self._password = (directory / "password").read_text().strip()
+        else:
+            self._initdb(binaries, directory, user_id)
         self.port = free_port()
         self._server = ChildProcess(
             [str(binaries / "bin" / "postgres"), "-D", str(directory / "data"), *self._flags()],
@@ -101,11 +112,11 @@ class EmbeddedPostgres:
             self._server.kill()
 
     def stop(self) -> None:
-        """Stop and delete everything. Safe to call twice."""
+        """Stop and delete everything (but what was to be kept). Safe to call twice."""
         self.halt()
-        if self._directory is not None:
+        if self._directory is not None and self._keep is None:
             shutil.rmtree(self._directory, ignore_errors=True)
-            self._directory = None
+        self._directory = None
 
     def dsn(self, database: str = "postgres") -> str:
         """Connection URI of one database, password included."""
@@ -124,7 +135,7 @@ class EmbeddedPostgres:
         password_file.write_text(self._password + "\n")
         password_file.chmod(0o600)
         data = directory / "data"
-        data.mkdir(mode=0o700)
+        data.mkdir(mode=0o700, exist_ok=True)  # initdb itself refuses one that holds something
         if user_id is not None:
             directory.chmod(0o711)
             os.chown(data, user_id, -1)
@@ -182,6 +193,7 @@ def _binaries(directory: Path, user_id: int | None) -> Path:
     if user_id is None:
         return installed
     copy = directory / "pginstall"
+    shutil.rmtree(copy, ignore_errors=True)  # of an earlier server, perhaps of another version
     shutil.copytree(installed, copy, symlinks=True, copy_function=_link_or_copy)
     return copy
 

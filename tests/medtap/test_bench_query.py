@@ -1,6 +1,10 @@
 """The query benchmark, small: what it fills and asks is what the pages ask."""
 
+import shutil
+import tempfile
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -9,6 +13,7 @@ from gateway.db.migrator import migrate
 from gateway.services.reads_series import resolution_for, series
 from medtap.bench.query import measure_queries
 from medtap.bench.year_of_readings import fill
+from medtap.services.errors import ServiceError
 
 UNTIL = datetime(2026, 11, 1, tzinfo=UTC)
 
@@ -25,6 +30,38 @@ def test_each_query_of_the_pages_is_timed_on_the_rows_that_were_asked_for(postgr
         ("all sensors now", 3),
     ]
     assert all(query["p95_ms"] >= query["p50_ms"] > 0 for query in figures["queries"])
+
+
+@pytest.fixture
+def kept() -> Iterator[Path]:
+    """A directory that PostgreSQL's user can pass through."""
+    directory = Path(tempfile.mkdtemp(prefix="medtap-kept-"))
+    directory.chmod(0o755)
+    yield directory / "year"
+    shutil.rmtree(directory)
+
+
+def test_a_database_that_was_kept_is_asked_again_without_being_filled(kept: Path) -> None:
+    told: list[str] = []
+    for _ in range(2):
+        figures = measure_queries(sensors=2, days=2, runs=5, seed=1, dsn=None, say=told.append, keep=kept)
+    assert sum(line.startswith("day 0") for line in told) == 1
+    assert told[-1].startswith("filled before, up to ")
+    # An hour may have begun between the two.
+    assert figures["rows"] in (2 * 2 * 288, 2 * 2 * 288 + 2 * 12)
+    assert figures["queries"][-1]["rows"] == 2
+
+
+def test_a_filled_database_is_brought_up_to_now_and_never_mixed(postgres_dsn: str) -> None:
+    migrate(postgres_dsn)
+    nine_days = [timedelta(days=n) for n in (0, 9)]
+    rows = [fill(postgres_dsn, sensors=2, days=3, until=UNTIL + late, say=lambda _line: None) for late in nine_days]
+    assert rows == [2 * 3 * 288, 2 * 12 * 288]
+    with psycopg.connect(postgres_dsn) as connection:
+        days = connection.execute("SELECT count(*), min(reading_count), max(reading_count) FROM reading_day").fetchone()
+    assert days == (2 * 12, 288, 288)
+    with pytest.raises(ServiceError, match="filled with 2 sensors for 3 days: say --sensors 2 --days 3"):
+        fill(postgres_dsn, sensors=5, days=3, until=UNTIL, say=lambda _line: None)
 
 
 def test_a_month_of_hours_says_the_same_as_its_readings(postgres_dsn: str) -> None:
