@@ -7,19 +7,19 @@ the router, not the port.
 
 import importlib.util
 import sys
-import tempfile
 import threading
 import time
-from pathlib import Path
 from typing import Final
 
 import paho.mqtt.client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion
 
+from medtap.services.directories import OwnedDirectory
 from medtap.services.errors import ServiceError
-from medtap.services.ports import free_port, wait_listening
+from medtap.services.ports import ReservedPort, wait_listening
 from medtap.services.processes import ChildProcess
 
+_START_TIMEOUT_S: Final = 40.0
 _CONFIG: Final = """\
 id = 0
 
@@ -66,9 +66,10 @@ class EmbeddedBroker:
 
     def __init__(self, *, port: int = 0, with_v4: bool = False) -> None:
         self.host = "127.0.0.1"
-        self.port = port or free_port()
-        self.port_v4 = free_port() if with_v4 else 0
-        self._directory: tempfile.TemporaryDirectory[str] | None = None
+        self._ports = tuple(ReservedPort() for _ in range(2))
+        self.port = port or self._ports[0].number
+        self.port_v4 = self._ports[1].number if with_v4 else 0
+        self._directory: OwnedDirectory | None = None
         self._process: ChildProcess | None = None
 
     def start(self) -> None:
@@ -82,8 +83,8 @@ class EmbeddedBroker:
                 "the embedded MQTT broker is not installed: pip install 'medtap[demo]', or give --broker"
             )
         if self._directory is None:
-            self._directory = tempfile.TemporaryDirectory(prefix="medtap-mqtt-")
-        directory = Path(self._directory.name)
+            self._directory = OwnedDirectory("medtap-mqtt-")
+        directory = self._directory.path
         config = directory / "rumqttd.toml"
         text = _CONFIG.format(host=self.host, port=self.port)
         if self.port_v4:
@@ -92,13 +93,14 @@ class EmbeddedBroker:
         self._process = ChildProcess(
             [sys.executable, "-m", "medtap.services.broker_process", str(config)],
             log_file=directory / "broker.log",
+            keep_open=(self._directory.lock,),
         )
         self._process.start()
         for port in filter(None, (self.port, self.port_v4)):
-            if not wait_listening(port, 15.0, self.host):
+            if not wait_listening(port, _START_TIMEOUT_S, self.host):
                 words = self._process.last_words()
                 self.stop()
-                raise ServiceError(f"the MQTT broker did not listen on {self.host}:{port} within 15 s: {words}")
+                raise ServiceError(f"the MQTT broker did not listen on {self.host}:{port} in time: {words}")
 
     @property
     def pid(self) -> int:
@@ -130,7 +132,7 @@ class EmbeddedBroker:
         if self._process is not None:
             self._process.stop(timeout_s=3.0)
         if self._directory is not None:
-            self._directory.cleanup()
+            self._directory.remove()
             self._directory = None
 
 

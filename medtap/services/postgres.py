@@ -11,7 +11,6 @@ import secrets
 import shutil
 import signal
 import subprocess
-import tempfile
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -20,8 +19,9 @@ from typing import Final
 import psycopg
 from psycopg import sql
 
+from medtap.services.directories import OwnedDirectory
 from medtap.services.errors import ServiceError
-from medtap.services.ports import free_port
+from medtap.services.ports import ReservedPort
 from medtap.services.processes import ChildProcess, stub_argv
 
 _START_TIMEOUT_S: Final = 40.0
@@ -43,7 +43,9 @@ class EmbeddedPostgres:
         self._settings = dict(settings or {})
         self._password = secrets.token_urlsafe(18)
         self._keep = keep
+        self._temporary: OwnedDirectory | None = None
         self._directory: Path | None = None
+        self._port = ReservedPort()
         self._server: ChildProcess | None = None
         self._databases = 0
         self.port = 0
@@ -55,7 +57,8 @@ class EmbeddedPostgres:
             ServiceError: the wheel is missing, or the server did not come up.
         """
         if self._keep is None:
-            self._directory = Path(tempfile.mkdtemp(prefix="medtap-pg-"))
+            self._temporary = OwnedDirectory("medtap-pg-")
+            self._directory = self._temporary.path
         else:
             self._keep.mkdir(parents=True, exist_ok=True)
             self._directory = self._keep.absolute()
@@ -73,12 +76,13 @@ class EmbeddedPostgres:
             self._password = (directory / "password").read_text().strip()
         else:
             self._initdb(binaries, directory, user_id)
-        self.port = free_port()
+        self.port = self._port.number
         self._server = ChildProcess(
             [str(binaries / "bin" / "postgres"), "-D", str(directory / "data"), *self._flags()],
             log_file=directory / "server.log",
             user_id=user_id,
             death_signal=signal.SIGINT,  # "fast" shutdown
+            keep_open=() if self._temporary is None else (self._temporary.lock,),
         )
         self._server.start()
         self._wait_ready()
@@ -114,8 +118,9 @@ class EmbeddedPostgres:
     def stop(self) -> None:
         """Stop and delete everything (but what was to be kept). Safe to call twice."""
         self.halt()
-        if self._directory is not None and self._keep is None:
-            shutil.rmtree(self._directory, ignore_errors=True)
+        if self._temporary is not None:
+            self._temporary.remove()
+            self._temporary = None
         self._directory = None
 
     def dsn(self, database: str = "postgres") -> str:

@@ -46,6 +46,8 @@ class ChildProcess:
     """Run as this user (needs root), e.g. for PostgreSQL, which refuses to run as root."""
     death_signal: signal.Signals = signal.SIGTERM
     """What the child gets when its parent is gone."""
+    keep_open: Sequence[int] = ()
+    """Descriptors that the child inherits, e.g. a lock that it is to hold for as long as it lives."""
     _process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
@@ -59,6 +61,7 @@ class ChildProcess:
                 env={**os.environ, **self.env},
                 # Its own group, so that a Ctrl-C in the terminal reaches only the parent, which ends children in order.
                 start_new_session=True,
+                pass_fds=self.keep_open,
             )
 
     @property
