@@ -5,6 +5,7 @@ itself must be the same.
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final, TypeVar
 
 import pydantic
@@ -24,7 +25,7 @@ SEQ_MAX: Final = 2**62
 """Sequence numbers are kept as PostgreSQL bigint; at a million rows a second this lasts 146,000 years."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class FrameReceived:
     """A frame from whom its topic names. Single rows in it may still be bad."""
 
@@ -75,7 +76,7 @@ def decode(message: ReceivedMessage) -> Decoded:
     """Never raises: what can't be understood is `Rejected`."""
     sender, stream = None, None
     try:
-        sender, rest = topics.parse(message.topic)
+        sender, rest = _parse(message.topic)
         if rest in ("up/events", "up/telemetry"):
             stream = Stream(rest.removeprefix("up/"))
             return FrameReceived(message, sender, _frame(message, sender, stream))
@@ -94,6 +95,12 @@ def decode(message: ReceivedMessage) -> Decoded:
         return Rejected(message, sender, stream, "malformed", reason)
     expected = "up/events, up/telemetry, state or hello"
     return Rejected(message, sender, None, "topic", f"topic {message.topic!r}: got {rest!r}, expected {expected}")
+
+
+@lru_cache(maxsize=4096)
+def _parse(topic: str) -> tuple[Sender, str]:
+    """Every message of a sender comes on the same few topics."""
+    return topics.parse(topic)
 
 
 def _frame(message: ReceivedMessage, sender: Sender, stream: Stream) -> Frame | ReadingsFrame:

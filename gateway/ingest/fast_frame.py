@@ -11,13 +11,13 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Annotated, Final, Literal
 
 import msgspec
 from msgspec import Meta, Struct
 
 from edge.contracts.base import FRAME_BYTES_MAX
-from edge.contracts.frame import FrameHeader
 from edge.contracts.streams import Stream
 
 _NAME: Final = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
@@ -38,27 +38,33 @@ class WireReading(Struct, frozen=True, forbid_unknown_fields=True, gc=False):
     temperature_celsius: Annotated[float, Meta(ge=-200.0, le=200.0)]
 
 
-class _WireFrame(Struct, forbid_unknown_fields=True):
+class ReadingsHeader(Struct, forbid_unknown_fields=True):
+    """All of a frame but its rows: what `edge.contracts.frame.FrameHeader` says, by the same names."""
+
     schema_version: Literal[1]
     site: str
     edge_node: str
-    stream: Literal["telemetry"]
+    stream: Stream
     epoch: Annotated[str, Meta(pattern=_HEX_16)]
     boot_id: Annotated[str, Meta(pattern=_HEX_16)]
     first_seq: Annotated[int, Meta(ge=1)]
     sent_at: _Time
+
+
+class _WireFrame(ReadingsHeader, forbid_unknown_fields=True):
     rows: Annotated[list[WireReading], Meta(min_length=1)]
     sha256: str
 
 
+_UTC_ALONE: Final = {UTC}
 _DECODER: Final = msgspec.json.Decoder(_WireFrame)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class ReadingsFrame:
     """A frame of consecutive readings: row n has the number `header.first_seq + n`."""
 
-    header: FrameHeader
+    header: ReadingsHeader
     readings: Sequence[WireReading]
     device_ids: frozenset[str]
     oldest_occurred_at: datetime
@@ -68,6 +74,11 @@ class ReadingsFrame:
     def last_seq(self) -> int:
         """Sequence number of the last row."""
         return self.header.first_seq + len(self.readings) - 1
+
+
+@lru_cache(maxsize=4096)
+def _is_name(text: str) -> bool:
+    return _NAME.fullmatch(text) is not None
 
 
 def decode_readings(payload: bytes) -> ReadingsFrame | None:
@@ -83,18 +94,10 @@ def decode_readings(payload: bytes) -> ReadingsFrame | None:
         return None
     times = [row.occurred_at for row in wire.rows]
     device_ids = frozenset([row.device_id for row in wire.rows])
-    names = (wire.site, wire.edge_node, *device_ids)
     # A time in another zone is the contract's to convert (it may be none in UTC).
-    if {at.tzinfo for at in (*times, wire.sent_at)} != {UTC} or not all(map(_NAME.fullmatch, names)):
+    in_utc = {at.tzinfo for at in times} == _UTC_ALONE and wire.sent_at.tzinfo is UTC
+    if not in_utc or wire.stream is not Stream.TELEMETRY:
         return None
-    header = FrameHeader.model_construct(
-        schema_version=1,
-        site=wire.site,
-        edge_node=wire.edge_node,
-        stream=Stream.TELEMETRY,
-        epoch=wire.epoch,
-        boot_id=wire.boot_id,
-        first_seq=wire.first_seq,
-        sent_at=wire.sent_at,
-    )
-    return ReadingsFrame(header, wire.rows, device_ids, min(times), max(times))
+    if not (_is_name(wire.site) and _is_name(wire.edge_node) and all(map(_is_name, device_ids))):
+        return None
+    return ReadingsFrame(wire, wire.rows, device_ids, min(times), max(times))

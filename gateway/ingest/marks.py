@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
+from typing import NamedTuple
 
 from edge.contracts.frame import Frame, Row
 from edge.contracts.streams import Stream
@@ -11,8 +12,7 @@ from gateway.db.pool import Connection
 from gateway.ingest.fast_frame import ReadingsFrame
 
 
-@dataclass(frozen=True, order=True)
-class StreamId:
+class StreamId(NamedTuple):
     """One stream of one outbox file. Ordered, so that transactions lock several in one order."""
 
     site: str
@@ -26,7 +26,7 @@ class StreamId:
         return Sender(self.site, self.edge_node)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Mark:
     """Up to where a stream is committed."""
 

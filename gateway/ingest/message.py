@@ -1,8 +1,7 @@
 """A message as MQTT delivered it, with the moment of its arrival."""
 
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Final, NamedTuple
 
 from edge.contracts.base import FRAME_BYTES_MAX
 
@@ -10,8 +9,7 @@ KEPT_BYTES_MAX: Final = FRAME_BYTES_MAX + 1
 """No more of a message is kept: one byte more than the largest frame is enough to refuse it, and bounds the memory."""
 
 
-@dataclass(frozen=True)
-class ReceivedMessage:
+class ReceivedMessage(NamedTuple):
     """One message."""
 
     topic: str

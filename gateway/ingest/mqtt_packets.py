@@ -5,7 +5,7 @@ A general client library spends more on a message than everything that the gatew
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 CONNACK, PUBLISH, PUBACK, SUBACK, PINGRESP, DISCONNECT = 2, 3, 4, 9, 13, 14
 """Packet types (section 2.1.2)."""
@@ -46,8 +46,7 @@ class ConnAck:
     """The interval that the broker asks for instead of ours."""
 
 
-@dataclass(frozen=True)
-class Publish:
+class Publish(NamedTuple):
     """A message."""
 
     topic: str

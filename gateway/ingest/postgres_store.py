@@ -15,6 +15,7 @@ from gateway.ingest import readings as reading_rows
 from gateway.ingest.dead_letters import DeadLetter, store
 from gateway.ingest.keys import KeyDirectory
 from gateway.ingest.marks import Mark, StreamId
+from gateway.ingest.nodes import lock_nodes, write_nodes
 from gateway.ingest.projection import Projection
 from gateway.ingest.readings import Readings
 from gateway.ingest.rows import EventRow, insert_events
@@ -54,7 +55,11 @@ class PostgresStore:
                     self._forget()
                     self._known.add(connection)
                 self._generation = self._generation or _read_generation(connection)
-                yield PostgresTransaction(connection, self._generation, self._keys, self._projection, self._judge)
+                transaction = PostgresTransaction(
+                    connection, self._generation, self._keys, self._projection, self._judge
+                )
+                yield transaction
+                transaction.flush()
         except BaseException:
             # It may be another database when it comes back.
             self._forget()
@@ -81,21 +86,24 @@ class PostgresTransaction:
         self._keys = keys
         self._projection = projection
         self._judge = judge
+        self._heard: dict[Sender, datetime] = {}
         self._offsets_s: dict[Sender, float] = {}
         self._lags_s: dict[Sender, float] = {}
         self._moved: list[Mark] = []
+        self._shown: list[NewLiveEvent] = []
         self.server_generation = server_generation
 
     def hear_nodes(self, heard: Mapping[Sender, datetime]) -> Mapping[Sender, NodeKnown]:
-        """Upserts, in the order of their names."""
-        return devices.touch_nodes(self._connection, heard)
+        """`SELECT ... FOR UPDATE`, in the order of their names; the rest is written by `flush`."""
+        self._heard |= heard
+        return lock_nodes(self._connection, heard)
 
     def note_clock_offsets(self, offsets_s: Mapping[Sender, float]) -> None:
-        """Written by `publish`."""
+        """Written by `flush`."""
         self._offsets_s |= offsets_s
 
     def note_lags(self, lags_s: Mapping[Sender, float]) -> None:
-        """Written by `publish`."""
+        """Written by `flush`."""
         self._lags_s |= lags_s
 
     def revive_node(self, sender: Sender, known: NodeKnown, sent_at: datetime, received_at: datetime) -> Shown:
@@ -115,7 +123,7 @@ class PostgresTransaction:
         return mark_rows.lock_marks(self._connection, sorted(streams))
 
     def move_marks(self, marks: Iterable[Mark]) -> None:
-        """Written by `publish`."""
+        """Written by `flush`."""
         self._moved += marks
 
     def device_key(self, sender: Sender, device_id: str) -> int:
@@ -154,12 +162,16 @@ class PostgresTransaction:
         return store(self._connection, letter)
 
     def publish(self, shown: Shown) -> None:
-        """Write marks, offsets and lags, then take the order lock of live events: all in one round trip."""
+        """Written by `flush`."""
+        self._shown += shown
+
+    def flush(self) -> None:
+        """Write nodes, marks and live events (whose order lock comes last), and commit: all in one round trip."""
         with self._connection.pipeline():
-            devices.note_clock_offsets(self._connection, self._offsets_s)
-            devices.note_lags(self._connection, self._lags_s)
+            write_nodes(self._connection, self._heard, self._offsets_s, self._lags_s)
             mark_rows.move_marks(self._connection, self._moved)
-            live_events.publish(self._connection, shown)
+            live_events.publish(self._connection, self._shown)
+            self._connection.commit()
 
 
 def _read_generation(connection: Connection) -> str:

@@ -15,14 +15,14 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Final, NamedTuple
 
 from edge.contracts import topics
 from gateway.config import MqttConfig
 from gateway.ingest import mqtt_packets as packets
 from gateway.ingest.backlog import BacklogWatch
+from gateway.ingest.decoder import Decoded
 from gateway.ingest.message import ReceivedMessage
 from gateway.ingest.mqtt_connection import Connection
 from gateway.ingest.mqtt_packets import MqttError
@@ -35,8 +35,7 @@ _OUTBOX_BYTES_MAX: Final = 4 * 1024 * 1024
 FILTERS: Final = (topics.UP_FILTER, topics.STATE_FILTER, topics.HELLO_FILTER)
 
 
-@dataclass(frozen=True)
-class Delivery:
+class Delivery(NamedTuple):
     """A message, and what its PUBACK needs."""
 
     message: ReceivedMessage
@@ -44,6 +43,8 @@ class Delivery:
     """Of the connection that delivered it."""
     mid: int
     qos: int
+    decoded: Decoded | None = None
+    """What it says, if that was found out already."""
 
 
 class Subscriber:
@@ -106,8 +107,10 @@ class Subscriber:
                 return 0
             generation = self._generation
             mine = [each for each in deliveries if each.qos and each.generation == generation]
+            asleep = not self._outbox
             self._outbox += b"".join([packets.puback(each.mid) for each in mine])
-        self._ring()
+        if asleep:
+            self._ring()
         return len(mine)
 
     def publish(self, topic: str, payload: bytes) -> bool:
@@ -119,8 +122,10 @@ class Subscriber:
         with self._lock:
             if not self._connected.is_set() or len(self._outbox) > _OUTBOX_BYTES_MAX:
                 return False
+            asleep = not self._outbox
             self._outbox += packets.publish(topic, payload)
-        self._ring()
+        if asleep:
+            self._ring()
         return True
 
     def refetch_if_overflowed(self) -> None:
@@ -134,7 +139,7 @@ class Subscriber:
         self._ring()
 
     def _ring(self) -> None:
-        """Wake the network thread."""
+        """Wake the network thread; once is enough until it has emptied the outbox."""
         try:
             self._bell.send(b"!")
         except (BlockingIOError, OSError):

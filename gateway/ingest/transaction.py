@@ -16,7 +16,7 @@ from gateway.errors import is_environment_fault
 from gateway.ingest.dead_letters import DeadLetter
 from gateway.ingest.decoder import FrameReceived, HelloReceived, Rejected, StateReceived
 from gateway.ingest.device_clock import EARLIEST, SenderClock, all_believed, judge_clock, settle_time
-from gateway.ingest.fast_frame import ReadingsFrame
+from gateway.ingest.fast_frame import ReadingsFrame, ReadingsHeader
 from gateway.ingest.marks import Mark, StreamId, Verdict, cut, judge_span, stream_id
 from gateway.ingest.message import ReceivedMessage
 from gateway.ingest.readings import ReadingBlock, Readings
@@ -68,7 +68,7 @@ class IngestTransaction:
     _moved: set[StreamId] = field(default_factory=set)
     _nodes: dict[Sender, NodeKnown] = field(default_factory=dict)
     _offsets_s: dict[Sender, float] = field(default_factory=dict)
-    _lags_s: dict[Sender, float] = field(default_factory=dict)
+    _newest: dict[Sender, tuple[FrameReceived, SenderClock]] = field(default_factory=dict)
     _readings: Readings = field(default_factory=Readings)
     _events: list[EventRow] = field(default_factory=list)
     _live: list[NewLiveEvent] = field(default_factory=list)
@@ -76,14 +76,18 @@ class IngestTransaction:
 
     def frames(self, received: Iterable[FrameReceived]) -> None:
         """Take frames. Locks are taken in one order everywhere: nodes, then streams, each sorted by name."""
-        ordered = sorted(received, key=lambda each: (stream_id(each.frame), each.frame.header.first_seq))
+        by_stream: dict[StreamId, list[FrameReceived]] = {}
+        for each in received:
+            by_stream.setdefault(stream_id(each.frame), []).append(each)
         heard: dict[Sender, datetime] = {}
-        for each in ordered:
-            heard[each.sender] = max(each.message.received_at, heard.get(each.sender, each.message.received_at))
+        for frames in by_stream.values():
+            sender, at = frames[0].sender, max([each.message.received_at for each in frames])
+            heard[sender] = max(at, heard.get(sender, at))
         self._nodes |= self.store.hear_nodes(heard)
-        self._lock(stream_id(each.frame) for each in ordered)
-        for each in ordered:
-            self._frame(each)
+        self._lock(by_stream)
+        for stream in sorted(by_stream):
+            for each in sorted(by_stream[stream], key=_first_seq):
+                self._frame(each)
 
     def hellos(self, received: Iterable[HelloReceived]) -> None:
         """Answer with the marks. What an edge node no longer keeps and we never had is lost: say so and go on."""
@@ -147,7 +151,7 @@ class IngestTransaction:
         if self._events:
             self.store.write_events(self._events)
         self.store.note_clock_offsets(self._offsets_s)
-        self.store.note_lags(self._lags_s)
+        self.store.note_lags({sender: self._lag_s(*newest) for sender, newest in self._newest.items()})
         self.store.move_marks(self._marks[stream] for stream in sorted(self._moved))
         if self._last_dead_letter is not None:
             self._live += to_everyone("dead_letter", {"dead_letter_id": self._last_dead_letter})
@@ -176,41 +180,43 @@ class IngestTransaction:
             else:
                 for row in cut(frame, mark.mark):
                     self._row(received, clock, mark.epoch_key, row)
-            self._lag(received, clock)
+            self._newest[received.sender] = received, clock
             self._move(stream, frame.last_seq)
         self._answer(stream, header)
 
-    def _lag(self, received: FrameReceived, clock: SenderClock) -> None:
-        """How long ago, by the node's own clock set right, the newest row of its newest frame happened."""
+    def _lag_s(self, received: FrameReceived, clock: SenderClock) -> float:
+        """How long ago, by the node's own clock set right, the newest row of its newest frame happened; seconds."""
         frame = received.frame
         if isinstance(frame, ReadingsFrame):
             newest = frame.newest_occurred_at
         else:
             newest = max((row.observation.occurred_at for row in frame.rows if row.observation), default=EARLIEST)
         settled, _ = settle_time(clock, newest, received.message.received_at)
-        self._lags_s[received.sender] = max(0.0, (received.message.received_at - settled).total_seconds())
+        return max(0.0, (received.message.received_at - settled).total_seconds())
 
     def _clock(self, received: FrameReceived) -> SenderClock:
         message, known = received.message, self._nodes[received.sender]
         sent_at = received.frame.header.sent_at
+        known_offset_s = self._offsets_s.get(received.sender, known.clock_offset_s)
         clock = judge_clock(
             sent_at,
             message.received_at,
             may_have_waited=message.may_have_waited,
-            known_offset_s=known.clock_offset_s,
+            known_offset_s=known_offset_s,
         )
         if clock.measured:
             self._offsets_s[received.sender] = clock.offset_s
-            self._nodes[received.sender] = replace(known, clock_offset_s=clock.offset_s)
             if not clock.suspect:
                 self.fresh = True
+            if not clock.suspect and known.state != "up":
                 self._live += self.store.revive_node(received.sender, known, sent_at, message.received_at)
         return clock
 
     def _readings_after(self, mark: Mark, received: FrameReceived, frame: ReadingsFrame, clock: SenderClock) -> None:
         """The way of nearly every row: what is the same for all rows of a frame is found once."""
         sender, received_at = received.sender, received.message.received_at
-        keys = {name: self.store.device_key(sender, name) for name in sorted(frame.device_ids)}
+        names = sorted(frame.device_ids) if len(frame.device_ids) > 1 else frame.device_ids
+        keys = {name: self.store.device_key(sender, name) for name in names}
         boot_key, epoch_key = self.store.boot_key(sender, frame.header.boot_id), mark.epoch_key
         first_seq = max(frame.header.first_seq, mark.mark + 1)
         readings = frame.readings[first_seq - frame.header.first_seq :]
@@ -334,10 +340,11 @@ class IngestTransaction:
                 _LOG.warning("%s/%s begins epoch %s", stream.site, stream.edge_node, stream.epoch)
 
     def _move(self, stream: StreamId, mark: int) -> None:
-        self._marks[stream] = replace(self._marks[stream], mark=mark)
+        before = self._marks[stream]
+        self._marks[stream] = Mark(before.epoch_key, mark, before.is_new)
         self._moved.add(stream)
 
-    def _answer(self, stream: StreamId, header: FrameHeader) -> None:
+    def _answer(self, stream: StreamId, header: FrameHeader | ReadingsHeader) -> None:
         self.answers[stream] = StreamAnswer(self._marks[stream].mark, header.sent_at)
 
     def _dead_row(self, received: FrameReceived, seq: int, code: str, reason: str, text: str) -> None:
@@ -348,6 +355,10 @@ class IngestTransaction:
     def _dead_letter(self, letter: DeadLetter) -> None:
         self._last_dead_letter = self.store.write_dead_letter(letter)
         self.counts.dead_letters += 1
+
+
+def _first_seq(received: FrameReceived) -> int:
+    return received.frame.header.first_seq
 
 
 def _letter(received: FrameReceived, code: str, reason: str, payload: bytes) -> DeadLetter:
