@@ -25,7 +25,7 @@ SEPARATOR_HINT: Final = (
     "set the scanner to transmit FNC1 as GS (ASCII 29, 0x1D; often called 'GS1 separator' or 'transmit function codes')"
 )
 """The scanner setting to look at when separators are lost."""
-_BRACKETED: Final = re.compile(r"\(([0-9]{2,4})\)((?:\\\(|[^(])*)")
+_BRACKETED: Final = re.compile(r" *\(([0-9]{2,4})\)((?:\\\(|[^(])*)")
 
 
 @dataclass(frozen=True)
@@ -104,7 +104,8 @@ def split_bracketed(text: str) -> Split:
         if found is None:
             problem = Problem("bracket", f"{text[position:]!r}: expected (AI) of two to four digits, then its value")
             return Split(tuple(elements), (*problems, problem))
-        element = Element(found[1], found[2].replace("\\(", "("))
+        # The text printed below a symbol has spaces between the elements; no value begins or ends with one.
+        element = Element(found[1], found[2].strip(" ").replace("\\(", "("))
         wrong = check_format(element)
         if wrong is None:
             elements.append(element)

@@ -7,7 +7,7 @@ from inventory.element_string import GS, Split
 from inventory.interpretation import interpret
 from inventory.parsed_scan import Kind, ParsedScan
 from inventory.problem import Problem
-from inventory.separator_check import find_lost_separator
+from inventory.separator_check import find_lost_separator, find_written_separator
 
 
 @dataclass(frozen=True)
@@ -32,6 +32,6 @@ class ScanRequest:
         judged = interpret(found.elements, self.today, complete=self.complete if complete is None else complete)
         errors, warnings = (*found.problems, *judged.errors), judged.warnings
         if raw and not errors and self.separator not in raw.removeprefix(self.separator):
-            lost = find_lost_separator(found.elements, self.today)
+            lost = find_written_separator(found.elements) or find_lost_separator(found.elements, self.today)
             warnings += (lost,) if lost is not None else ()
         return ParsedScan(self.text, kind, errors, warnings, found.elements, **judged.values)

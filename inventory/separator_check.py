@@ -1,5 +1,6 @@
 """A lost FNC1: the code still "parses", with the next elements inside the lot or serial number."""
 
+import re
 from collections.abc import Sequence
 from datetime import date
 from typing import Final
@@ -16,6 +17,18 @@ _SERIAL_MIN: Final = 6
 """A tail of lot or serial number shorter than this is likelier a coincidence (a lot with a 21 in it)."""
 _HEAD_MIN: Final = 3
 """What is left of the swallowing element is at least so long, for the same reason."""
+_WRITTEN_OUT: Final = re.compile(r"<(?:GS|FNC1|F1|0?x?1D)>|\((?:GS|FNC1|F1)\)|%1D", re.IGNORECASE)
+"""How scanners spell the separator for the eye. All of its characters are allowed in a lot, so only this finds it."""
+
+
+def find_written_separator(elements: Sequence[Element]) -> Problem | None:
+    """A warning if a value holds the separator spelt out, such as `<GS>`: the next elements stand in it too."""
+    for element in elements:
+        found = _WRITTEN_OUT.search(element.value)
+        if found is not None and needs_separator(element.ai):
+            text = f"({element.ai}){element.value} holds {found[0]!r} in place of FNC1: {SEPARATOR_HINT}"
+            return Problem("separator_lost", text)
+    return None
 
 
 def find_lost_separator(elements: Sequence[Element], today: date) -> Problem | None:

@@ -10,7 +10,8 @@ import typer
 
 from inventory.element_string import GS
 from inventory.epc import encode_epc
-from inventory.errors import CodeError
+from inventory.errors import CodeError, InventoryError
+from inventory.join import join_scans
 from inventory.parsed_scan import ParsedScan
 from inventory.scan import parse_scan
 from medtap.cli.output import fail, print_json, say
@@ -25,7 +26,13 @@ def scan() -> None:
 
 @app.command()
 def parse(
-    text: Annotated[str | None, typer.Argument(help="The code as delivered; epc:HEX and ndef:HEX for tags.")] = None,
+    texts: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="TEXT...",
+            help="The code as delivered; epc:HEX and ndef:HEX for tags. Several are the symbols of one pack, joined.",
+        ),
+    ] = None,
     from_stdin: Annotated[
         bool, typer.Option("--stdin", help="One code a line in, one JSON object a line out.")
     ] = False,
@@ -36,13 +43,13 @@ def parse(
     separator: Annotated[str, typer.Option(help="What the scanner sends in place of GS (ASCII 29).")] = GS,
 ) -> None:
     """Say what a code means. Exit status 0 if it is valid, 1 if it (or one of many) is not, 2 if asked wrongly."""
-    if (text is None) != from_stdin:
+    if bool(texts) == from_stdin:
         raise typer.BadParameter("expected either a code or --stdin")
     if len(separator) != 1:
         raise typer.BadParameter(f"{separator!r}: expected one character", param_hint="--separator")
     day = _parse_day(today)
-    if text is not None:
-        found = parse_scan(_decode(os.fsencode(text)), day, separator=separator)
+    if texts:
+        found = _read_pack([parse_scan(_decode(os.fsencode(text)), day, separator=separator) for text in texts], day)
         if as_json:
             print_json(found.to_json_dict())
         else:
@@ -75,6 +82,16 @@ def encode(
         print_json({"input": uri, "valid": True, "errors": [], "hex": hexadecimal})
     else:
         say(hexadecimal)
+
+
+def _read_pack(scans: list[ParsedScan], day: date) -> ParsedScan:
+    """One code for itself; several judged together."""
+    if len(scans) == 1:
+        return scans[0]
+    try:
+        return join_scans(scans, day)
+    except InventoryError as error:
+        raise typer.BadParameter(str(error), param_hint="TEXT...") from None
 
 
 def _parse_day(text: str) -> date:

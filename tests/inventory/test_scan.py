@@ -127,6 +127,21 @@ def test_a_lost_separator_that_makes_a_value_too_long_is_refused_with_the_same_h
     assert parsed.lot is None
 
 
+@pytest.mark.parametrize("sign", ["<GS>", "(GS)", "<gs>", "<0x1D>", "<FNC1>", "%1D"])
+def test_a_separator_that_the_scanner_spells_out_is_noticed(sign: str) -> None:
+    parsed = scan(f"]d201{GTIN}10LOT7{sign}21S1")
+    assert parsed.valid, "a lot may hold these characters"
+    assert codes(parsed) == ["separator_lost"]
+    assert sign in parsed.warnings[0].message
+    assert "ASCII 29" in parsed.warnings[0].message
+
+
+def test_the_text_below_a_symbol_is_read_with_its_spaces() -> None:
+    parsed = scan(f"(01) {GTIN} (17) 261231 (10) LOT7")
+    assert (parsed.valid, parsed.gtin, parsed.lot) == (True, GTIN, "LOT7")
+    assert not scan(f"(01){GTIN}(10)LOT 7").valid, "a space inside a lot is a wrong character"
+
+
 @pytest.mark.parametrize("lot", ["L2105", "21A", "ABC17", "2617", "10", "A1099"])
 def test_a_lot_that_happens_to_hold_an_identifier_is_no_lost_separator(lot: str) -> None:
     assert scan(f"01{GTIN}1726123110{lot}").warnings == ()

@@ -36,6 +36,16 @@ def test_a_person_gets_a_table() -> None:
     assert any(name == "warning" for name, _ in lines)
 
 
+def test_several_symbols_of_one_pack_are_judged_together() -> None:
+    found = runner.invoke(app, ["parse", "8935234567895", "]C11726123110LOT7", "--json", "--today", "2026-11-22"])
+    assert found.exit_code == 0
+    pack = json.loads(found.stdout)
+    assert (pack["gtin"], pack["lot"], pack["expiry_date"]) == (GTIN, "LOT7", "2026-12-31")
+    assert pack["warnings"] == []
+    assert runner.invoke(app, ["parse", "8935234567895", "4006381333931"]).exit_code == 1, "of different packs"
+    assert runner.invoke(app, ["parse", "8935234567895", "079201001234"]).exit_code == 2, "a person is no pack"
+
+
 def test_lines_in_give_lines_out_one_for_one() -> None:
     """Python takes GS for the end of a line; a scanner does not."""
     lines = [f"01{GTIN}10A\x1d21B".encode(), b"", b"ABC\r", "thuốc".encode(), b"\xff\xfe", b"epc:30"]
