@@ -17,7 +17,7 @@ from medtap.services.broker import EmbeddedBroker
 from tests.edge.delivery_kit import SENDER, ModelGateway
 
 
-def eventually(condition: Callable[[], object], within_s: float = 20.0) -> None:
+def eventually(condition: Callable[[], object], within_s: float = 60.0) -> None:
     deadline = time.monotonic() + within_s
     while not condition():
         assert time.monotonic() < deadline, "did not happen in time"

@@ -96,7 +96,7 @@ class FakeSession:
         with self._changed:
             return [fault.code for fault in self.faults]
 
-    def wait_for(self, predicate: Callable[[], bool], timeout_s: float = 10.0) -> None:
+    def wait_for(self, predicate: Callable[[], bool], timeout_s: float = 60.0) -> None:
         """Return as soon as `predicate` holds; it is looked at after every call of the driver and every 20 ms.
 
         Raises:
@@ -137,7 +137,7 @@ class FakeSession:
 class RunningDriver:
     """Runs a driver in a thread for the length of a `with` block, and again `retry_s` after its device was lost.
 
-    Leaving the block stops the session, aborts the driver if it does not end in 5 s, and fails the test if the thread
+    Leaving the block stops the session, aborts the driver if it does not end in 20 s, and fails the test if the thread
     goes on or if the driver ended by anything but DeviceLostError.
     """
 
@@ -158,10 +158,10 @@ class RunningDriver:
     ) -> None:
         """Stop it and check how it ended."""
         self._session.stop()
-        self._thread.join(5)
+        self._thread.join(20)
         if self._thread.is_alive():
             self._driver.abort()
-            self._thread.join(5)
+            self._thread.join(20)
         if error is None:
             assert not self._thread.is_alive(), f"the driver goes on after stop and abort; {self._session.describe()}"
             assert self._session.failures == [], self._session.describe()

@@ -29,7 +29,7 @@ class EdgeClient:
         self._client.on_message = self._take
         self._client.connect(host, port)
         self._client.loop_start()
-        assert self._ready.wait(10.0)
+        assert self._ready.wait(60.0)
 
     def _subscribed(
         self, _client: mqtt.Client, _user: object, _mid: int, reasons: list[ReasonCode], _p: object
@@ -44,13 +44,13 @@ class EdgeClient:
 
     def send(self, message: ReceivedMessage, *, retain: bool = False) -> None:
         """Publish with QoS 1 and wait for the broker's PUBACK."""
-        self._client.publish(message.topic, message.payload, qos=1, retain=retain).wait_for_publish(10.0)
+        self._client.publish(message.topic, message.payload, qos=1, retain=retain).wait_for_publish(60.0)
 
     def send_raw(self, topic: str, payload: bytes) -> None:
         """The same for anything."""
-        self._client.publish(topic, payload, qos=1).wait_for_publish(10.0)
+        self._client.publish(topic, payload, qos=1).wait_for_publish(60.0)
 
-    def wait_ack(self, is_it: Callable[[Ack], bool], timeout_s: float = 15.0) -> Ack:
+    def wait_ack(self, is_it: Callable[[Ack], bool], timeout_s: float = 60.0) -> Ack:
         """The first acknowledgement that is it."""
         deadline = time.monotonic() + timeout_s
         with self._news:
@@ -67,7 +67,7 @@ class EdgeClient:
         self._client.loop_stop()
 
 
-def eventually(is_so: Callable[[], bool], timeout_s: float = 15.0) -> None:
+def eventually(is_so: Callable[[], bool], timeout_s: float = 60.0) -> None:
     """Wait until it is so."""
     deadline = time.monotonic() + timeout_s
     while not is_so():

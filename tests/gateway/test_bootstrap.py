@@ -50,7 +50,7 @@ def test_a_started_gateway_answers_over_http_and_acknowledges_over_mqtt(
         assert link.startswith(f"{gateway.http_url}/")
         assert httpx.get(f"{gateway.http_url}/api/v1/health", trust_env=False).status_code == httpx.codes.OK
         assert gateway.ingest is not None
-        assert gateway.ingest.subscriber.wait_connected(10.0)
+        assert gateway.ingest.subscriber.wait_connected(60.0)
         now = datetime.now(UTC)
         edge.send(node.readings(reading(4.5, at=now), at=now))
         ack = edge.wait_ack(lambda ack: ack.stream is Stream.TELEMETRY)
@@ -70,7 +70,7 @@ def test_a_gateway_stopped_and_started_again_knows_its_accounts_and_marks(
     first.start()
     try:
         assert first.ingest is not None
-        assert first.ingest.subscriber.wait_connected(10.0)
+        assert first.ingest.subscriber.wait_connected(60.0)
         edge.send(node.readings(reading(4.5, at=now), at=now))
         edge.wait_ack(lambda ack: ack.mark == 1)
     finally:

@@ -38,7 +38,7 @@ def _write(pool: Pool, *numbers: int, audience: str = "desk") -> None:
 
 
 async def _take(subscription: Subscription, count: int) -> list[int]:
-    return [int((await asyncio.wait_for(anext(subscription), 10.0)).payload["seq"]) for _ in range(count)]
+    return [int((await asyncio.wait_for(anext(subscription), 60.0)).payload["seq"]) for _ in range(count)]
 
 
 def test_a_page_sees_what_happens_from_now_on_and_only_what_concerns_it(feed: LiveFeed, pool: Pool) -> None:

@@ -9,8 +9,7 @@ import pytest
 from psycopg import sql
 
 from gateway.config import StorageConfig
-from gateway.db import engine
-from gateway.db.engine import late_extension_notice, read_engine
+from gateway.db.engine import late_extension_notice
 from gateway.db.migrator import Migration, migrate, read_migrations
 from gateway.db.partitions import make_partitions
 from gateway.db.status import read_status
@@ -96,7 +95,7 @@ def test_a_migration_cut_off_in_the_middle_never_happened(postgres_dsn: str) -> 
 
     thread = threading.Thread(target=run)
     thread.start()
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     with psycopg.connect(postgres_dsn, autocommit=True) as connection:
         # The server is stopped, or the program killed, while the last file runs.
         while not connection.execute(
@@ -109,20 +108,6 @@ def test_a_migration_cut_off_in_the_middle_never_happened(postgres_dsn: str) -> 
         assert len(told) == 1
         assert connection.execute("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'").fetchone() == (0,)
     assert len(migrate(postgres_dsn).applied) == len(read_migrations())
-
-
-def test_a_timescaledb_that_lacks_a_function_is_named_with_the_mend(
-    timescale_server: TimescaleServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    dsn = timescale_server.fresh()
-    monkeypatch.setattr(engine, "NEEDED_FUNCTIONS", (*engine.NEEDED_FUNCTIONS, "chunks_of_tomorrow"))
-    with pytest.raises(
-        MigrationError, match=r"TimescaleDB 2\..* lacks chunks_of_tomorrow: .*ALTER EXTENSION timescaledb UPDATE.*off"
-    ):
-        migrate(dsn)
-    migrate(dsn, timescale=False)
-    with psycopg.connect(dsn) as connection:
-        assert read_engine(connection) == "partitions"
 
 
 def test_a_database_that_gains_the_extension_later_goes_on_and_says_so(timescale_server: TimescaleServer) -> None:

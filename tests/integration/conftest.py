@@ -39,7 +39,7 @@ class Play:
         """First column of the first row."""
         return self.rows(query, *parameters)[0][0]
 
-    def eventually(self, query: str, expected: object, *parameters: object, timeout_s: float = 20.0) -> None:
+    def eventually(self, query: str, expected: object, *parameters: object, timeout_s: float = 60.0) -> None:
         """Wait until the query's first value is the expected one."""
         deadline = time.monotonic() + timeout_s
         found: object = None

@@ -40,7 +40,7 @@ def publish(play: "Play", messages: Mapping[str, Sequence[bytes]]) -> None:
     client.loop_start()
     for topic, payloads in messages.items():
         for payload in payloads:
-            client.publish(topic, payload, qos=1).wait_for_publish(5)
+            client.publish(topic, payload, qos=1).wait_for_publish(60)
     client.disconnect()
     client.loop_stop()
 
@@ -81,7 +81,7 @@ def test_a_scanned_pack_becomes_one_movement_and_stands_in_stock(play: "Play") -
     kind, to_account, lot = play.rows("SELECT kind, to_account_id, lot FROM movement")[0]
     assert (kind, to_account, lot) == ("receive", "place:main-store", pack["lot"])
     on_hand = play.value("SELECT quantity FROM stock_balance WHERE account_id = 'place:main-store'")
-    assert on_hand == play.value("SELECT units_per_pack FROM product WHERE gtin = %s", pack["gtin"])
+    assert on_hand == play.value("SELECT units FROM trade_item WHERE gtin = %s", pack["gtin"])
     assert play.value("SELECT sum(quantity) FROM posting") == 0
 
 
@@ -152,7 +152,7 @@ def test_a_power_on_value_of_a_thermometer_is_reported_and_is_no_reading(play: "
 def test_a_warm_fridge_becomes_one_alarm_and_one_webhook_call_until_a_person_acknowledges(play: "Play") -> None:
     fridge = play.hospital.world["fridges"][0]["fridge_id"]
     play.do("warm", fridge=fridge, celsius=12.0)
-    play.eventually("SELECT count(*) FROM alarm WHERE place_id = %s", 1, fridge, timeout_s=40)
+    play.eventually("SELECT count(*) FROM alarm WHERE place_id = %s", 1, fridge)
     play.eventually("SELECT count(*) FROM page WHERE channel = 'webhook' AND delivered_at IS NOT NULL", 1)
     alarm_id = play.value("SELECT alarm_id::text FROM alarm")
     with play.signed_in("oncall") as person:
@@ -161,7 +161,7 @@ def test_a_warm_fridge_becomes_one_alarm_and_one_webhook_call_until_a_person_ack
         person.post(url, json={"comment": "Đã chuyển vắc xin sang tủ số 2"}).raise_for_status()
     assert play.value("SELECT acknowledged_by FROM alarm") == "oncall"
     play.do("cool", fridge=fridge)
-    play.eventually("SELECT returned_at IS NOT NULL FROM alarm", expected=True, timeout_s=60)
+    play.eventually("SELECT returned_at IS NOT NULL FROM alarm", expected=True)
     assert play.value("SELECT count(*) FROM alarm") == 1
     assert len(play.pager.calls) == 1
     assert len(set(play.pager.keys)) == 1
@@ -177,8 +177,8 @@ def test_a_killed_gateway_restarted_loses_nothing_of_what_happened_meanwhile(pla
     time.sleep(1.5)
     play.hospital.start_gateway()
     serials = [_pack(play, pack)["serial_number"] for pack in range(10, 16)]
-    play.eventually("SELECT count(*) FROM movement WHERE serial_number = ANY(%s)", 6, serials, timeout_s=40)
-    play.eventually(VISITS_OF, 1, _card(play, 4), timeout_s=40)
+    play.eventually("SELECT count(*) FROM movement WHERE serial_number = ANY(%s)", 6, serials)
+    play.eventually(VISITS_OF, 1, _card(play, 4))
 
 
 def test_a_killed_agent_restarted_goes_on_where_its_outbox_stands(play: "Play") -> None:
@@ -186,7 +186,7 @@ def test_a_killed_agent_restarted_goes_on_where_its_outbox_stands(play: "Play") 
     play.hospital.start_agent("pharmacy-1")
     pack = _pack(play, 20)
     play.eventually("SELECT state FROM device WHERE device_id = 'scanner-receiving'", "up")
-    deadline = time.monotonic() + 15
+    deadline = time.monotonic() + 60
     while time.monotonic() < deadline and not play.value(
         "SELECT count(*) FROM movement WHERE serial_number = %s", pack["serial_number"]
     ):
@@ -246,6 +246,8 @@ def test_at_the_end_of_the_day_every_reading_arrived_once_and_the_books_prove_it
     events = sum(node.events_committed for node in play.hospital.nodes())
     assert play.value("SELECT count(*) FROM event") == events
     assert play.value("SELECT coalesce(sum(quantity), 0) FROM posting") == 0
-    replayed = "SELECT account_id, gtin, lot, sum(quantity) FROM posting GROUP BY 1, 2, 3 HAVING sum(quantity) <> 0"
-    projected = "SELECT account_id, gtin, lot, quantity FROM stock_balance WHERE quantity <> 0"
+    replayed = (
+        "SELECT account_id, product_id, lot, sum(quantity) FROM posting GROUP BY 1, 2, 3 HAVING sum(quantity) <> 0"
+    )
+    projected = "SELECT account_id, product_id, lot, quantity FROM stock_balance WHERE quantity <> 0"
     assert sorted(play.rows(replayed)) == sorted(play.rows(projected))

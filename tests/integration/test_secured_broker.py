@@ -67,7 +67,7 @@ def secured(tmp_path: Path) -> Iterator[int]:
     log = (tmp_path / "mosquitto.log").open("wb")
     with log, subprocess.Popen([MOSQUITTO, "-c", tmp_path / "mosquitto.conf"], stdout=log, stderr=log) as process:
         try:
-            assert wait_listening(port, 10.0)
+            assert wait_listening(port, 60.0)
             yield port
         finally:
             process.terminate()
@@ -108,7 +108,7 @@ path = "{scanner}"
     return file
 
 
-def _eventually(condition: Callable[[], bool], within_s: float = 30.0) -> None:
+def _eventually(condition: Callable[[], bool], within_s: float = 60.0) -> None:
     deadline = time.monotonic() + within_s
     while not condition():
         assert time.monotonic() < deadline, "did not happen in time"
@@ -125,7 +125,7 @@ def test_a_scan_reaches_the_database_over_tls_with_passwords(secured: int, tmp_p
     command = [sys.executable, "-m", "medtap", "edge", "run", str(_edge_config(tmp_path, secured, scanner.path))]
     try:
         assert gateway.ingest is not None
-        assert gateway.ingest.subscriber.wait_connected(15.0)
+        assert gateway.ingest.subscriber.wait_connected(60.0)
         with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as agent:
             try:
                 _eventually(lambda: scanner.scan("0108938501230010"))

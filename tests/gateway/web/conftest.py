@@ -130,7 +130,7 @@ class WebWorld:
 
     def browser(self) -> httpx.Client:
         """A browser that nobody is signed in with; problems come as JSON unless asked for as a page."""
-        browser = httpx.Client(base_url=self.address, timeout=20, trust_env=False)
+        browser = httpx.Client(base_url=self.address, timeout=60, trust_env=False)
         self.browsers.append(browser)
         return browser
 
@@ -199,10 +199,10 @@ class WebServer:
         self._server = uvicorn.Server(config)
         self._thread = threading.Thread(target=self._server.run, kwargs={"sockets": [self._socket]})
         self._thread.start()
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while not self._server.started:
             assert self._thread.is_alive(), "the server ended while starting"
-            assert time.monotonic() < deadline, "the server did not start within 20 s"
+            assert time.monotonic() < deadline, "the server did not start in time"
             time.sleep(0.005)
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -212,9 +212,9 @@ class WebServer:
     def stop(self) -> None:
         """End it and wait for it."""
         self._server.should_exit = True
-        self._thread.join(20)
+        self._thread.join(60)
         self._socket.close()
-        assert not self._thread.is_alive(), "the server did not end within 20 s"
+        assert not self._thread.is_alive(), "the server did not end in time"
 
 
 @pytest.fixture(scope="session")
