@@ -24,10 +24,16 @@ class Room:
 
 
 @pytest.fixture(autouse=True)
-def quick_timeouts(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Silence is waited for in each of these tests."""
-    monkeypatch.setattr(driver_module, "ANSWER_TIMEOUT_S", 0.2)
+def patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A transmitter that answers late, for the machine is busy, is no silent one."""
+    monkeypatch.setattr(driver_module, "ANSWER_TIMEOUT_S", 30.0)
     logging.getLogger("pymodbus").setLevel(logging.CRITICAL)
+
+
+@pytest.fixture
+def impatience(patience: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Silence is waited for in these tests."""
+    monkeypatch.setattr(driver_module, "ANSWER_TIMEOUT_S", 0.5)
 
 
 @pytest.fixture
@@ -95,6 +101,7 @@ def test_two_units_of_one_serial_line_are_read_side_by_side(tmp_path: Path, room
     assert seen.losses == other.losses == []
 
 
+@pytest.mark.usefixtures("impatience")
 def test_a_silent_unit_is_asked_twice_then_lost_and_read_when_it_answers_again(tcp: ModbusTransmitter) -> None:
     line = TcpLine("127.0.0.1", tcp.port)
     with (
@@ -154,6 +161,7 @@ def test_a_register_that_does_not_exist_names_the_keys_to_check(tcp: ModbusTrans
     assert seen.observations == []
 
 
+@pytest.mark.usefixtures("impatience")
 def test_a_corrupt_answer_is_no_reading(tcp: ModbusTransmitter) -> None:
     with RunningDriver(driver(TcpLine("127.0.0.1", tcp.port)), FakeSession()) as seen:
         seen.wait_for(lambda: len(celsius(seen)) >= 1)
@@ -165,6 +173,7 @@ def test_a_corrupt_answer_is_no_reading(tcp: ModbusTransmitter) -> None:
     assert set(celsius(seen)) == {4.3}
 
 
+@pytest.mark.usefixtures("impatience")
 def test_a_corrupt_answer_on_a_serial_line_is_no_reading(tmp_path: Path) -> None:
     path = tmp_path / "rs485"
     with ModbusTransmitter([Channel(UNIT, REGISTER, lambda: 4.3)], serial_path=path) as transmitter:

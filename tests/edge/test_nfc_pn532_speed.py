@@ -12,10 +12,14 @@ from pathlib import Path
 
 import pytest
 
+from edge.drivers import nfc_pn532_speed
 from edge.drivers.nfc_pn532_reader import open_pn532
 from edge.drivers.nfc_pn532_speed import recall_to_first_speed
 from firmware_sim.field import Field
 from firmware_sim.pn532 import Pn532
+from tests.pn532_fixture import patient_host
+
+__all__ = ("patient_host",)  # fixtures are found by being here
 
 ACK = bytes.fromhex("0000FF00FF00")
 SET_BAUD_RATE = bytes.fromhex("D410")
@@ -73,6 +77,12 @@ class SpeedMindfulLine:
 def chip(tmp_path: Path) -> Iterator[Pn532]:
     with Pn532(Field(), tmp_path / "pn532") as chip:
         yield chip
+
+
+@pytest.fixture(autouse=True)
+def patient_search(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As `patient_host`, at each speed that is tried."""
+    monkeypatch.setattr(nfc_pn532_speed, "_ANSWER_S", 1.0)
 
 
 @pytest.mark.parametrize("speed", [termios.B115200, termios.B230400, termios.B921600])

@@ -16,9 +16,14 @@ PACK = "]d20108937025101230" + "17270531" + "10LOT4711" + "\x1d" + "21SN0001"
 SECOND_NS = 1_000_000_000
 
 
-def driver(path: Path, terminator: str = "\r") -> SerialScannerDriver:
+def driver(path: Path, terminator: str = "\r", idle_timeout_s: float = 30.0) -> SerialScannerDriver:
+    """By default no pause of a busy machine in the middle of a code is long enough to break the code in two."""
     return SerialScannerDriver(
-        device_id="receiving-scanner", path=path, baud_rate=9600, terminator=terminator, idle_timeout_s=0.1
+        device_id="receiving-scanner",
+        path=path,
+        baud_rate=9600,
+        terminator=terminator,
+        idle_timeout_s=idle_timeout_s,
     )
 
 
@@ -51,7 +56,10 @@ def test_vietnamese_text_arrives_whole_and_other_bytes_lose_nothing(tmp_path: Pa
 
 
 def test_half_a_scan_is_reported_with_its_bytes_and_does_not_soil_the_next(tmp_path: Path) -> None:
-    with SerialScanner(tmp_path / "scanner") as scanner, RunningDriver(driver(scanner.path), FakeSession()) as seen:
+    with (
+        SerialScanner(tmp_path / "scanner", sleep=lambda _: None) as scanner,
+        RunningDriver(driver(scanner.path, idle_timeout_s=1.0), FakeSession()) as seen,
+    ):
         seen.wait_for(lambda: scanner.listening and len(seen.ups) == 1)
         scanner.half_scan(PACK)
         seen.wait_for(lambda: seen.fault_codes() == ["incomplete_scan"])

@@ -29,6 +29,9 @@ from firmware_sim.pn532 import Pn532, crc_a
 from firmware_sim.pn532_frame import ACK_BYTES, ERROR_BYTES, encode
 from firmware_sim.type2_tag import Type2Tag
 from firmware_sim.type4 import IsoDepTag
+from tests.pn532_fixture import patient_host
+
+__all__ = ("patient_host",)  # fixtures are found by being here
 
 NOW = datetime(2026, 11, 22, 1, 0, tzinfo=UTC)
 UID = bytes.fromhex("04a1b2c3d4e5f6")
