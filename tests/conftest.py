@@ -1,9 +1,13 @@
-"""Fixtures that every package's tests share: a real PostgreSQL, a real MQTT broker."""
+"""Fixtures that every package's tests share, how tests are skipped, and which of them run side by side."""
 
 import os
 from collections.abc import Generator, Iterator
+from fnmatch import fnmatch
 
+import hypothesis
 import pytest
+from xdist.remote import Producer
+from xdist.scheduler import LoadFileScheduling
 
 from medtap.services.broker import EmbeddedBroker
 from medtap.services.postgres import EmbeddedPostgres
@@ -15,11 +19,49 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out the long tests unless asked for."""
+    """Leave out the long tests unless asked for; of several processes, none shall begin the longest file last."""
+    if os.environ.get("PYTEST_XDIST_WORKER"):
+        items.sort(key=_place_in_line)
     if not config.getoption("--slow"):
         for item in items:
             if item.get_closest_marker("slow"):
                 item.add_marker(pytest.mark.skip(reason="long run: give --slow"))
+
+
+# Hypothesis's own limit of 0.2 s an example says nothing on a machine that does other things too.
+hypothesis.settings.register_profile(
+    "patient", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow], derandomize="CI" in os.environ
+)
+hypothesis.settings.load_profile("patient")
+
+ONE_AFTER_THE_OTHER = (
+    ("pcscd and its readers", "tests/edge/test_pcsc*.py"),
+    ("pcscd and its readers", "tests/firmware_sim/test_pcscd.py"),
+    ("pcscd and its readers", "tests/firmware_sim/test_vpcd.py"),
+    ("TimescaleDB as WebAssembly", "tests/gateway/test_storage_*.py"),
+)
+"""Files that share a heavy stack, or one that this machine has once: all of a group run in the same process."""
+
+
+class SideBySide(LoadFileScheduling):  # type: ignore[misc]  # pytest-xdist ships no types
+    """Each file in one process, so that its fixtures are made once; a whole group in one."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.partition("::")[0]
+        return next((group for group, pattern in ONE_AFTER_THE_OTHER if fnmatch(file, pattern)), file)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> SideBySide | None:
+    """With `--dist loadfile`: as above."""
+    return SideBySide(config, log) if config.getoption("dist") == "loadfile" else None
+
+
+LONGEST_FIRST = ("tests/simulation/*", "tests/integration/*", "tests/browser/*", "tests/gateway/test_storage_*")
+
+
+def _place_in_line(item: pytest.Item) -> int:
+    return next((at for at, pattern in enumerate(LONGEST_FIRST) if fnmatch(item.nodeid, pattern)), len(LONGEST_FIRST))
 
 
 HARDWARE_STACK_MARKERS = ("pcsc_stack", "hid_stack", "browser", "mosquitto_stack", "timescale_stack")
