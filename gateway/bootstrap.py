@@ -20,6 +20,7 @@ from gateway.config import GatewayConfig
 from gateway.db.migrator import migrate
 from gateway.db.partitions import make_partitions
 from gateway.db.pool import Pool, open_pool
+from gateway.db.reach import start_error
 from gateway.errors import ConfigError, StartError
 from gateway.housekeeping import Housekeeping
 from gateway.ingest.committer import Committer
@@ -62,14 +63,14 @@ class Gateway:
         Raises:
             ConfigError: a trust anchor file or the HTTP address can't be used.
             MigrationError: the database does not fit this program.
-            StartError: the database can't be reached, or the HTTP server did not come up.
+            DatabaseAwayError: the database can't be reached now; a new Gateway may be luckier.
+            StartError: the database can't be used, or the HTTP server did not come up.
         """
         try:
             return self._start()
         except psycopg.Error as error:
             self.stop()
-            reason = " ".join(str(error).split())
-            raise StartError(f"the database can't be used: {reason}; is it running, is 'dsn' right?") from None
+            raise start_error(error) from None
         except BaseException:
             self.stop()
             raise
@@ -105,6 +106,8 @@ class Gateway:
         return first_admin_link
 
     def _start_work(self, config: GatewayConfig, pool: Pool, anchors: TrustAnchors, base_url: str) -> None:
+        if not config.trust_anchor_files:
+            _LOG.warning("no trust_anchor_files: no health card can be verified")
         channels: list[Channel] = [LogChannel()]
         if config.webhook_url:
             channels.append(WebhookChannel(config.webhook_url))
@@ -143,8 +146,6 @@ def _load_anchors(config: GatewayConfig) -> TrustAnchors:
             parts.append(TrustAnchors.from_pem(file.read_bytes()))
         except (OSError, TrustAnchorError) as error:
             raise ConfigError(f"trust_anchor_files: got {str(file)!r}: {error}") from None
-    if not parts:
-        _LOG.warning("no trust_anchor_files: no health card can be verified")
     return TrustAnchors.joined(parts)
 
 

@@ -24,6 +24,10 @@ class StartError(GatewayError):
     """The gateway could not start for a reason outside it. The message names the mend."""
 
 
+class DatabaseAwayError(StartError):
+    """The database can't be used now, and may be a moment later without anyone's doing: try the same again."""
+
+
 class SiteFileError(GatewayError):
     """A site file is wrong: nothing of it was written. The message names the item and the key."""
 

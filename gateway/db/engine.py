@@ -49,12 +49,26 @@ def read_engine(connection: Connection) -> EngineName:
     """What keeps table `reading` of a migrated database.
 
     Raises:
-        MigrationError: there is no such table.
+        MigrationError: there is no such table, or it is not ours.
     """
-    row = connection.execute("SELECT relkind = 'p' FROM pg_class WHERE oid = to_regclass('reading')").fetchone()
-    if row is None:
+    row = connection.execute(
+        "SELECT (SELECT relkind = 'p' FROM pg_class WHERE oid = to_regclass('reading')),"
+        " to_regclass('schema_migration') IS NOT NULL"
+    ).fetchone()
+    plain, migrated = row or (None, False)
+    if plain is None and migrated:
+        raise MigrationError(
+            "table 'reading' is gone, though the migration that makes it has run: someone dropped it; restore the last "
+            "backup (medtap db restore)"
+        )
+    if plain is None:
         raise MigrationError("the database has no table 'reading': run medtap gateway migrate CONFIG")
-    return "partitions" if row[0] else "timescaledb"
+    if not migrated:
+        raise MigrationError(
+            "the database has a table 'reading' and no list of migrations: it is another program's, or the list was "
+            "dropped; let 'dsn' name an empty database, or restore the last backup (medtap db restore)"
+        )
+    return "partitions" if plain else "timescaledb"
 
 
 def prepare_extension(connection: Connection, *, wanted: bool) -> bool:

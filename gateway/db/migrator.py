@@ -12,8 +12,8 @@ import psycopg
 
 from gateway.db.engine import prepare_extension
 from gateway.db.pool import Connection
-from gateway.db.reach import why_unreachable
-from gateway.errors import MigrationError, StartError
+from gateway.db.reach import start_error
+from gateway.errors import MigrationError
 
 DIRECTORY: Final = Path(__file__).parent / "migrations"
 MIGRATION_LOCK_KEY: Final = 7203000
@@ -83,13 +83,26 @@ def migrate(
 
     Raises:
         MigrationError: an applied file was edited, the database is newer than this program, or a statement failed.
-        StartError: the database can't be reached, or was lost on the way; nothing was changed.
+        StartError: the database can't be reached, or was lost on the way; nothing was changed. DatabaseAwayError if the
+            same may do later.
     """
     files = read_migrations() if migrations is None else tuple(migrations)
     try:
         return _migrate(dsn, files, dry_run=dry_run, timescale=timescale)
     except (psycopg.OperationalError, psycopg.ProgrammingError) as error:
-        raise StartError(f"the database can't be used: {why_unreachable(error)}") from None
+        raise start_error(error) from None
+
+
+def misfit(connection: Connection, files: Sequence[Migration] | None = None) -> str:
+    """Why this program and a migrated database don't belong together, with the mend; empty if they do."""
+    files = read_migrations() if files is None else files
+    applied = _applied(connection)
+    try:
+        _check(applied, files)
+    except MigrationError as error:
+        return str(error)
+    pending = [file.name for file in files[len(applied) :]]
+    return f"not yet applied: {', '.join(pending)}; run medtap gateway migrate CONFIG" if pending else ""
 
 
 def _migrate(dsn: str, files: Sequence[Migration], *, dry_run: bool, timescale: bool) -> MigrationReport:
@@ -138,6 +151,7 @@ def _check(applied: Sequence[tuple[str, str]], files: Sequence[Migration]) -> No
 
 
 def _run(connection: Connection, pending: Sequence[Migration], *, timescale: bool) -> None:
+    _refuse_strangers(connection)
     usable = prepare_extension(connection, wanted=timescale)
     connection.execute("SELECT set_config('medtap.timescaledb', %s, true)", ("on" if usable else "off",))
     try:
@@ -161,4 +175,17 @@ def _run(connection: Connection, pending: Sequence[Migration], *, timescale: boo
         connection.execute(
             "INSERT INTO schema_migration VALUES (%s, %s, %s, %s)",
             (migration.number, migration.name, migration.sha256, datetime.now(UTC)),
+        )
+
+
+def _refuse_strangers(connection: Connection) -> None:
+    """A database without our list of migrations must not hold our tables either."""
+    row = connection.execute(
+        "SELECT to_regclass('schema_migration') IS NULL AND to_regclass('server') IS NOT NULL"
+        " AND to_regclass('ingest_mark') IS NOT NULL"
+    ).fetchone()
+    if row is not None and row[0]:
+        raise MigrationError(
+            "the database is half migrated: it holds medtap's tables and no list of migrations (schema_migration): "
+            "restore the last backup (medtap db restore)"
         )

@@ -10,6 +10,7 @@ from psycopg import sql
 
 from gateway.config import StorageConfig
 from gateway.db.engine import EngineName, find_extension, late_extension_notice, read_engine
+from gateway.db.migrator import misfit
 from gateway.db.partitions import Month
 from gateway.db.pool import Connection
 from gateway.db.reach import why_unreachable
@@ -74,6 +75,7 @@ class DatabaseStatus:
     series: Sequence[SeriesStatus]
     policies: Sequence[PolicyStatus]
     notice: str
+    """What someone should do about it; empty: nothing."""
 
 
 def read_status(dsn: str, config: StorageConfig, now: datetime) -> DatabaseStatus:
@@ -111,7 +113,7 @@ def _read(connection: Connection, config: StorageConfig, now: datetime) -> Datab
         rows_in_default_partitions=_in_default(connection) if plain else 0,
         series=series,
         policies=_housekeeping(config, now) if plain else _jobs(connection),
-        notice=late_extension_notice(connection),
+        notice="; ".join(filter(None, (misfit(connection), late_extension_notice(connection)))),
     )
 
 

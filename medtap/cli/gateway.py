@@ -1,13 +1,20 @@
 """`medtap gateway`: the server of one site."""
 
 import logging
+import threading
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
 from medtap.cli.output import fail, print_json, say
 from medtap.cli.stop_signal import stop_on_signals
+
+if TYPE_CHECKING:
+    from gateway.bootstrap import Gateway
+    from gateway.config import GatewayConfig
+
+_DATABASE_AGAIN_S: Final = 1.0
 
 app = typer.Typer(
     no_args_is_help=True, help="The gateway: takes rows in, keeps stock, visits and alarms, serves pages."
@@ -22,8 +29,10 @@ def run(
     config_file: ConfigFile,
     log_level: Annotated[str, typer.Option(help="debug, info, warning or error.")] = "info",
 ) -> None:
-    """Run the gateway until SIGTERM or Ctrl-C. The first start prints a one-time link for the first administrator."""
-    from gateway.bootstrap import Gateway
+    """Run the gateway until SIGTERM or Ctrl-C. The first start prints a one-time link for the first administrator.
+
+    It waits for a database that is away; what only a person can mend ends it with exit code 2.
+    """
     from gateway.config import load
     from gateway.errors import GatewayError
 
@@ -31,10 +40,12 @@ def run(
     logging.getLogger("httpx").setLevel(logging.WARNING)
     stop = stop_on_signals()
     try:
-        gateway = Gateway(load(config_file))
-        link = gateway.start()
+        started = _start(load(config_file), stop)
     except GatewayError as error:
         fail(str(error), 2)
+    if started is None:
+        return
+    gateway, link = started
     try:
         say(f"medtap gateway: {gateway.http_url}")
         if link:
@@ -42,6 +53,28 @@ def run(
         stop.wait()
     finally:
         gateway.stop()
+
+
+def _start(config: "GatewayConfig", stop: threading.Event) -> "tuple[Gateway, str | None] | None":
+    """The running gateway and the first administrator's link; None: told to stop before the database was there.
+
+    Raises:
+        GatewayError: it can't start, and waiting won't help.
+    """
+    from gateway.bootstrap import Gateway
+    from gateway.errors import DatabaseAwayError
+
+    told = ""
+    while not stop.is_set():
+        gateway = Gateway(config)
+        try:
+            return gateway, gateway.start()
+        except DatabaseAwayError as error:
+            if str(error) != told:
+                told = str(error)
+                logging.getLogger(__name__).warning("%s; waiting for it", told)
+        stop.wait(_DATABASE_AGAIN_S)
+    return None
 
 
 @app.command()
