@@ -25,7 +25,7 @@ SEPARATOR_HINT: Final = (
     "set the scanner to transmit FNC1 as GS (ASCII 29, 0x1D; often called 'GS1 separator' or 'transmit function codes')"
 )
 """The scanner setting to look at when separators are lost."""
-_BRACKETED: Final = re.compile(r" *\(([0-9]{2,4})\)((?:\\\(|[^(])*)")
+_BRACKETED: Final = re.compile(r"\(([0-9]{2,4})\)((?:\\\(|[^(])*)")
 
 
 @dataclass(frozen=True)
