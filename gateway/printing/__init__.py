@@ -1,0 +1,1 @@
+"""Printing labels: ZPL to the printers of the site."""
