@@ -35,7 +35,7 @@ def datamatrix(data: str, escape: str, columns: int, rows: int) -> Modules:
 def _datamatrix_data(data: str, escape: str) -> DataMatrixData:
     segments: list[str | DataMatrixCodeword] = []
     for found in re.finditer(f"{re.escape(escape)}(.)|([^{re.escape(escape)}]+)|(.)", data, flags=re.DOTALL):
-        sequence, plain, broken = found.groups()
+        sequence, plain, _ = found.groups()
         if plain is not None:
             segments.append(plain)
         elif sequence == escape:
@@ -43,7 +43,7 @@ def _datamatrix_data(data: str, escape: str) -> DataMatrixData:
         elif sequence == "1":
             segments.append(FNC1)
         else:
-            raise SymbolError(f"escape sequence {escape}{sequence or broken!r} in {data!r}: only {escape}1 is known")
+            raise SymbolError(f"escape sequence {found[0]!r} in {data!r}: only {escape}1 is known")
     return DataMatrixData(*segments, encoding="ascii")
 
 

@@ -216,7 +216,7 @@ def test_this_printer_would_notice_a_label_that_overlaps_or_overflows() -> None:
         "no font file E",
         "unknown command ^JZ",
         "font Z is not defined",
-        "escape sequence _9 in '_9'",
+        "escape sequence '_9' in '_9'",
     ]
 
 
