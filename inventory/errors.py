@@ -6,6 +6,8 @@ InventoryError
 │   └── NdefError        NFC content that is not an NDEF message
 └── LedgerError          a movement that the books cannot take
     ├── InsufficientStockError
+    ├── StockHeldError
+    ├── PackElsewhereError
     └── MovementConflictError
 """
 
@@ -38,6 +40,14 @@ class LedgerError(InventoryError):
 
 class InsufficientStockError(LedgerError):
     """A guarded account would go below zero."""
+
+
+class StockHeldError(LedgerError):
+    """The stock may not be given out: held, or expired. The message says which, since when and by whom."""
+
+
+class PackElsewhereError(LedgerError):
+    """A serialised pack is not where the movement takes it from, or is of another lot. The message says where it is."""
 
 
 class MovementConflictError(LedgerError):

@@ -15,8 +15,9 @@ from inventory.movement import Movement, MovementKind, Posting, postings_of, rev
 
 __all__ = ["Balances", "Movement", "MovementKind", "Posting", "Proof", "postings_of", "reverse", "verify"]
 
-UNGUARDED_ACCOUNTS: Final = frozenset({"supplier", "unexplained"})
-"""Accounts that may be below zero: the world outside gives more than it gets, and so does what nobody can explain."""
+UNGUARDED_ACCOUNTS: Final = frozenset({"supplier", "unexplained", "repacked"})
+"""Accounts that may be below zero: the world outside gives more than it gets, and so does what nobody can explain; what
+is repacked leaves one lot and comes back as another."""
 
 Outcome = Literal["created", "exists"]
 
@@ -25,7 +26,7 @@ class BalanceKey(NamedTuple):
     """What a balance is kept for."""
 
     account_id: str
-    gtin: str
+    product_id: str
     lot: str
 
 
@@ -64,9 +65,9 @@ class Balances:
             self._reversed.add(movement.reverses_movement_id)
         return "created"
 
-    def quantity(self, account_id: str, gtin: str, lot: str) -> int:
+    def quantity(self, account_id: str, product_id: str, lot: str) -> int:
         """Base units on an account; 0 where nothing ever was."""
-        return self._quantities[BalanceKey(account_id, gtin, lot)]
+        return self._quantities[BalanceKey(account_id, product_id, lot)]
 
     def as_dict(self) -> dict[BalanceKey, int]:
         """All balances that are not zero."""
@@ -78,7 +79,7 @@ class Balances:
         there = self._quantities[_key(posting)]
         if there + posting.quantity < 0:
             text = (
-                f"account {posting.account_id!r} has {there} of {posting.gtin} lot {posting.lot!r}, "
+                f"account {posting.account_id!r} has {there} of {posting.product_id} lot {posting.lot!r}, "
                 f"{-posting.quantity} wanted"
             )
             raise InsufficientStockError(text)
@@ -200,4 +201,4 @@ def _is_forbidden(key: BalanceKey, quantity: int, unguarded: frozenset[str]) -> 
 
 
 def _key(posting: Posting) -> BalanceKey:
-    return BalanceKey(posting.account_id, posting.gtin, posting.lot)
+    return BalanceKey(posting.account_id, posting.product_id, posting.lot)

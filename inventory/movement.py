@@ -7,7 +7,26 @@ from uuid import UUID
 
 from inventory.errors import LedgerError
 
-MovementKind = Literal["receive", "issue", "found", "reverse"]
+MovementKind = Literal[
+    "receive",
+    "put_away",
+    "transfer_out",
+    "transfer_in",
+    "issue",
+    "dispense",
+    "return_in",
+    "return_out",
+    "adjust_in",
+    "adjust_out",
+    "waste",
+    "repack_out",
+    "repack_in",
+    "count_in",
+    "count_out",
+    "found",
+    "reverse",
+]
+"""What happened: `found` is stock that turned up where the books had none, `reverse` takes a movement back."""
 QUANTITY_MAX: Final = 2**31 - 1
 """Largest quantity of one movement: a PostgreSQL integer, and beyond any pallet of tablets."""
 
@@ -19,8 +38,8 @@ class Movement:
     movement_id: UUID
     """Made by whoever reports it, before reporting, so that a repeated report is known to be one."""
     kind: MovementKind
-    gtin: str
-    """Fourteen digits."""
+    product_id: str
+    """The hospital's own code of the article."""
     lot: str
     """Empty if the pack names none."""
     quantity: int
@@ -56,7 +75,7 @@ class Posting:
 
     movement_id: UUID
     account_id: str
-    gtin: str
+    product_id: str
     lot: str
     quantity: int
     """Negative where it leaves, positive where it arrives."""
@@ -64,7 +83,7 @@ class Posting:
 
 def postings_of(movement: Movement) -> tuple[Posting, Posting]:
     """Both sides; they sum to zero."""
-    subject = (movement.gtin, movement.lot)
+    subject = (movement.product_id, movement.lot)
     return (
         Posting(movement.movement_id, movement.from_account_id, *subject, -movement.quantity),
         Posting(movement.movement_id, movement.to_account_id, *subject, movement.quantity),
@@ -82,7 +101,7 @@ def reverse(movement: Movement, movement_id: UUID, occurred_at: datetime) -> Mov
     return Movement(
         movement_id=movement_id,
         kind="reverse",
-        gtin=movement.gtin,
+        product_id=movement.product_id,
         lot=movement.lot,
         quantity=movement.quantity,
         from_account_id=movement.to_account_id,

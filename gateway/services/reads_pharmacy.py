@@ -6,6 +6,7 @@ from uuid import UUID
 
 from gateway.services.app_services import DbConnection
 from gateway.services.reads_rows import Row, all_rows
+from inventory.movement import MovementKind
 
 ScanOutcome = Literal["received", "issued", "looked_up", "repeated", "discrepancy", "refused"]
 
@@ -28,6 +29,8 @@ class Scan(Row):
     device_place_name_en: str | None
     movement_id: UUID | None
     gtin: str | None
+    product_id: str | None
+    """Null: the product is not in the catalogue."""
     product_name_vi: str | None
     product_name_en: str | None
     base_unit_vi: str | None
@@ -53,10 +56,12 @@ class Movement(Row):
     """One posted movement of stock."""
 
     movement_id: UUID
-    kind: Literal["receive", "issue", "found", "reverse"]
+    kind: MovementKind
     occurred_at: datetime
     received_at: datetime
-    gtin: str
+    product_id: str
+    gtin: str | None
+    """Of the packs that were moved; null: loose units."""
     product_name_vi: str
     product_name_en: str
     lot: str
@@ -70,7 +75,11 @@ class Movement(Row):
     device_key: int | None
     epoch_key: int | None
     seq: int | None
+    document_id: UUID | None
     person: str | None
+    second_person: str | None
+    reason_code: str | None
+    note: str
 
 
 class StockLine(Row):
@@ -80,7 +89,7 @@ class StockLine(Row):
     place_id: str
     place_name_vi: str
     place_name_en: str
-    gtin: str
+    product_id: str
     product_name_vi: str
     product_name_en: str
     base_unit_vi: str
@@ -111,37 +120,39 @@ class Discrepancy(Row):
 _SCANS: Final = (
     "SELECT s.epoch_key, s.seq, s.occurred_at, s.received_at, s.text, s.kind, s.outcome, s.reason, s.parsed,"
     " s.device_key, dp.name_vi AS device_place_name_vi, dp.name_en AS device_place_name_en, s.movement_id,"
-    " coalesce(m.gtin, s.parsed->>'gtin') AS gtin, pr.name_vi AS product_name_vi, pr.name_en AS product_name_en,"
-    " pr.base_unit_vi, pr.base_unit_en, coalesce(m.lot, s.parsed->>'lot') AS lot,"
+    " coalesce(m.gtin, s.parsed->>'gtin') AS gtin, pr.product_id, pr.name_vi AS product_name_vi,"
+    " pr.name_en AS product_name_en, pr.base_unit_vi, pr.base_unit_en, coalesce(m.lot, s.parsed->>'lot') AS lot,"
     r" coalesce(m.expiry_date, CASE WHEN s.parsed->>'expiry_date' ~ '^\d{4}-\d\d-\d\d$'"
     " THEN (s.parsed->>'expiry_date')::date END) AS expiry_date,"
     " coalesce(m.serial_number, s.parsed->>'serial_number') AS serial_number, m.quantity, m.from_account_id,"
     " fp.name_vi AS from_name_vi, fp.name_en AS from_name_en, m.to_account_id, tp.name_vi AS to_name_vi,"
-    " tp.name_en AS to_name_en, CASE WHEN pr.gtin IS NOT NULL THEN (SELECT coalesce(sum(b.quantity), 0)::bigint"
+    " tp.name_en AS to_name_en, CASE WHEN pr.product_id IS NOT NULL THEN (SELECT coalesce(sum(b.quantity), 0)::bigint"
     " FROM stock_balance b JOIN stock_account ba USING (account_id)"
-    " WHERE b.gtin = pr.gtin AND ba.place_id IS NOT NULL) END AS on_hand, CASE WHEN s.outcome = 'discrepancy' THEN"
-    " (SELECT min(c.code) FROM discrepancy c WHERE c.epoch_key = s.epoch_key AND c.seq = s.seq) END AS case_code"
+    " WHERE b.product_id = pr.product_id AND ba.place_id IS NOT NULL) END AS on_hand,"
+    " CASE WHEN s.outcome = 'discrepancy' THEN (SELECT min(c.code) FROM discrepancy c"
+    " WHERE c.epoch_key = s.epoch_key AND c.seq = s.seq) END AS case_code"
     " FROM (SELECT * FROM scan ORDER BY occurred_at DESC, received_at DESC, seq DESC LIMIT %(limit)s) s"
-    " LEFT JOIN movement m USING (movement_id) LEFT JOIN product pr ON pr.gtin = coalesce(m.gtin, s.parsed->>'gtin')"
+    " LEFT JOIN movement m USING (movement_id) LEFT JOIN trade_item ti ON ti.gtin = s.parsed->>'gtin'"
+    " LEFT JOIN product pr ON pr.product_id = coalesce(m.product_id, ti.product_id)"
     " LEFT JOIN device d ON d.device_key = s.device_key LEFT JOIN place dp ON dp.place_id = d.place_id"
     " LEFT JOIN stock_account fa ON fa.account_id = m.from_account_id LEFT JOIN place fp ON fp.place_id = fa.place_id"
     " LEFT JOIN stock_account ta ON ta.account_id = m.to_account_id LEFT JOIN place tp ON tp.place_id = ta.place_id"
     " ORDER BY s.occurred_at DESC, s.received_at DESC, s.seq DESC"
 )
 _MOVEMENTS: Final = (
-    "SELECT m.movement_id, m.kind, m.occurred_at, m.received_at, m.gtin, pr.name_vi AS product_name_vi,"
+    "SELECT m.movement_id, m.kind, m.occurred_at, m.received_at, m.product_id, m.gtin, pr.name_vi AS product_name_vi,"
     " pr.name_en AS product_name_en, m.lot, m.expiry_date, m.serial_number, m.quantity, m.from_account_id,"
-    " m.to_account_id, m.reverses_movement_id, m.device_key, m.epoch_key, m.seq, m.person"
-    " FROM movement m JOIN product pr USING (gtin)"
+    " m.to_account_id, m.reverses_movement_id, m.device_key, m.epoch_key, m.seq, m.document_id, m.person,"
+    " m.second_person, m.reason_code, m.note FROM movement m JOIN product pr USING (product_id)"
     " WHERE %(before)s::timestamptz IS NULL OR m.occurred_at < %(before)s"
     " ORDER BY m.occurred_at DESC, m.movement_id LIMIT %(limit)s"
 )
 _STOCK: Final = (
-    "SELECT b.account_id, a.place_id, pl.name_vi AS place_name_vi, pl.name_en AS place_name_en, b.gtin,"
+    "SELECT b.account_id, a.place_id, pl.name_vi AS place_name_vi, pl.name_en AS place_name_en, b.product_id,"
     " pr.name_vi AS product_name_vi, pr.name_en AS product_name_en, pr.base_unit_vi, pr.base_unit_en, b.lot,"
-    " b.expiry_date, b.quantity FROM stock_balance b JOIN stock_account a USING (account_id)"
-    " JOIN place pl USING (place_id) JOIN product pr USING (gtin) WHERE b.quantity <> 0"
-    " ORDER BY pl.name_vi, pr.name_vi, b.expiry_date, b.lot LIMIT %(limit)s"
+    " l.expiry_date, b.quantity FROM stock_balance b JOIN stock_account a USING (account_id)"
+    " JOIN place pl USING (place_id) JOIN product pr USING (product_id) JOIN lot l USING (product_id, lot)"
+    " WHERE b.quantity <> 0 ORDER BY pl.name_vi, pr.name_vi, l.expiry_date, b.lot LIMIT %(limit)s"
 )
 
 

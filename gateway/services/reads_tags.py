@@ -50,9 +50,9 @@ _TAGS: Final = (
     " ORDER BY t.appeared_at DESC, t.epc LIMIT %(limit)s"
 )
 _PACKS: Final = (
-    "SELECT pr.gtin, w.serial_number, pr.name_vi AS product_name_vi, pr.name_en AS product_name_en, k.lot,"
+    "SELECT w.gtin, w.serial_number, pr.name_vi AS product_name_vi, pr.name_en AS product_name_en, k.lot,"
     " k.expiry_date FROM unnest(%(gtins)s::text[], %(serials)s::text[]) AS w (gtin, serial_number)"
-    " JOIN product pr ON pr.gtin = w.gtin"
+    " JOIN trade_item ti ON ti.gtin = w.gtin JOIN product pr USING (product_id)"
     " LEFT JOIN pack k ON k.gtin = w.gtin AND k.serial_number = w.serial_number"
 )
 

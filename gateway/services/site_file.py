@@ -8,6 +8,7 @@ import json
 import tomllib
 import uuid
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -19,7 +20,8 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_vali
 from edge.contracts.base import Name
 from gateway.db.pool import Connection
 from gateway.errors import SiteFileError
-from gateway.services.stock_books import place_account
+from gateway.services.site_products import ProductItem, StorageClass, import_product
+from gateway.stock.books import place_account
 
 Text = Annotated[str, StringConstraints(min_length=1, max_length=300, pattern=r"\A[^\x00-\x1f]+\z")]
 PlaceId = Annotated[str, StringConstraints(pattern=r"\A[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\z")]
@@ -40,6 +42,8 @@ class PlaceItem(_Item):
     temperature_low_celsius: float | None = None
     temperature_high_celsius: float | None = None
     alarm_after_s: Annotated[int, Field(ge=0, le=86400)] = 600
+    storage_class: StorageClass | None = None
+    """What it is fit to store; None: what the database has."""
 
     @model_validator(mode="after")
     def _limits_in_order(self) -> "PlaceItem":
@@ -57,18 +61,6 @@ class DeviceItem(_Item):
     device_id: Name
     place_id: PlaceId | None = None
     scan_action: Literal["receive", "issue", "lookup"] = "lookup"
-
-
-class ProductItem(_Item):
-    """A medicinal product's pack."""
-
-    gtin: Annotated[str, StringConstraints(pattern=r"\A[0-9]{14}\z")]
-    name_vi: Text
-    name_en: Text
-    registration_number: Text | None = None
-    base_unit_vi: Text
-    base_unit_en: Text
-    units_per_pack: Annotated[int, Field(ge=1, le=1_000_000)] = 1
 
 
 class PatientItem(_Item):
@@ -135,7 +127,8 @@ def _refuse_doubles(site: SiteFile) -> None:
     keys: tuple[tuple[str, Sequence[object]], ...] = (
         ("places", [item.place_id for item in site.places]),
         ("devices", [(item.site, item.edge_node, item.device_id) for item in site.devices]),
-        ("products", [item.gtin for item in site.products]),
+        ("products", [item.product_id for item in site.products]),
+        ("products (gtin)", [item.gtin for product in site.products for item in product.all_trade_items]),
         ("patients", [str(item.patient_id) for item in site.patients]),
         ("patients (patient_number)", [item.patient_number for item in site.patients]),
         ("cards", [item.card_id for item in site.cards]),
@@ -160,7 +153,8 @@ def import_site(connection: Connection, site: SiteFile) -> dict[str, int]:
         for device in site.devices:
             _import_device(connection, device)
         for product in site.products:
-            _run(connection, "products", product.gtin, _PRODUCT, product.model_dump())
+            with _contradictions_named("products", product.product_id), connection.transaction():
+                import_product(connection, product)
         for patient in site.patients:
             _run(connection, "patients", str(patient.patient_id), _PATIENT, patient.model_dump())
         for card in site.cards:
@@ -170,27 +164,20 @@ def import_site(connection: Connection, site: SiteFile) -> dict[str, int]:
 
 _PLACE = """\
 INSERT INTO place (place_id, parent_place_id, kind, name_vi, name_en, temperature_low_celsius,
-    temperature_high_celsius, alarm_after_s)
+    temperature_high_celsius, alarm_after_s, storage_class)
 VALUES (%(place_id)s, %(parent_place_id)s, %(kind)s, %(name_vi)s, %(name_en)s, %(temperature_low_celsius)s,
-    %(temperature_high_celsius)s, %(alarm_after_s)s)
+    %(temperature_high_celsius)s, %(alarm_after_s)s, %(storage_class)s)
 ON CONFLICT (place_id) DO UPDATE SET parent_place_id = excluded.parent_place_id, kind = excluded.kind,
     name_vi = excluded.name_vi, name_en = excluded.name_en,
     temperature_low_celsius = excluded.temperature_low_celsius,
-    temperature_high_celsius = excluded.temperature_high_celsius, alarm_after_s = excluded.alarm_after_s"""
+    temperature_high_celsius = excluded.temperature_high_celsius, alarm_after_s = excluded.alarm_after_s,
+    storage_class = coalesce(excluded.storage_class, place.storage_class)"""
 
 _DEVICE = """\
 INSERT INTO device (site, edge_node, device_id, place_id, scan_action)
 VALUES (%(site)s, %(edge_node)s, %(device_id)s, %(place_id)s, %(scan_action)s)
 ON CONFLICT (site, edge_node, device_id)
 DO UPDATE SET place_id = excluded.place_id, scan_action = excluded.scan_action"""
-
-_PRODUCT = """\
-INSERT INTO product (gtin, name_vi, name_en, registration_number, base_unit_vi, base_unit_en, units_per_pack)
-VALUES (%(gtin)s, %(name_vi)s, %(name_en)s, %(registration_number)s, %(base_unit_vi)s, %(base_unit_en)s,
-    %(units_per_pack)s)
-ON CONFLICT (gtin) DO UPDATE SET name_vi = excluded.name_vi, name_en = excluded.name_en,
-    registration_number = excluded.registration_number, base_unit_vi = excluded.base_unit_vi,
-    base_unit_en = excluded.base_unit_en, units_per_pack = excluded.units_per_pack"""
 
 _PATIENT = """\
 INSERT INTO patient (patient_id, patient_number, full_name, birth_date, sex, insurance_number, allergy_flag)
@@ -207,9 +194,14 @@ WHERE card.state <> excluded.state"""
 
 
 def _run(connection: Connection, table: str, name: str, statement: str, values: dict[str, Any]) -> None:
+    with _contradictions_named(table, name), connection.transaction():
+        connection.execute(statement.encode(), values)
+
+
+@contextmanager
+def _contradictions_named(table: str, name: str) -> Iterator[None]:
     try:
-        with connection.transaction():
-            connection.execute(statement.encode(), values)
+        yield
     except psycopg.IntegrityError as error:
         detail = error.diag.message_detail or error.diag.message_primary or str(error)
         raise SiteFileError(f"site file: {table}: {name!r} contradicts what is in the database: {detail}") from None

@@ -6,7 +6,7 @@ that isn't understood is refused and touches nothing.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Final, Literal
 from uuid import UUID
@@ -17,10 +17,12 @@ from psycopg.types.json import Jsonb
 from edge.contracts.observations import CodeScanned, NfcTagRead
 from gateway.db.pool import Connection
 from gateway.db.storable import storable
-from gateway.services import stock_books as books
 from gateway.services.live_events import NewLiveEvent
 from gateway.services.occurrence import Occurrence
-from gateway.services.stock_books import Goods, Move, Pack
+from gateway.stock import books, cases, locks
+from gateway.stock.lines import Doing, Goods, Line
+from gateway.stock.packs import Pack, read_packs
+from inventory.ledger import UNGUARDED_ACCOUNTS
 from inventory.parsed_scan import ParsedScan
 from inventory.scan import parse_scan
 
@@ -97,34 +99,41 @@ class Stock:
         refusal = _why_refused(parsed)
         if refusal or parsed.gtin is None:
             return ScanResult("refused", refusal)
-        product = connection.execute("SELECT units_per_pack FROM product WHERE gtin = %s", (parsed.gtin,)).fetchone()
+        item = connection.execute("SELECT product_id, units FROM trade_item WHERE gtin = %s", (parsed.gtin,)).fetchone()
         missing = f"product {parsed.gtin} is not in the catalogue"
         if device.scan_action == "lookup":
-            return ScanResult("looked_up", _why_doubtful(parsed) if product else missing)
+            return ScanResult("looked_up", _why_doubtful(parsed) if item else missing)
         if _why_doubtful(parsed):
             return _case(connection, at, "doubtful_code", _why_doubtful(parsed))
-        if product is None:
+        if item is None:
             return _case(connection, at, "unknown_product", f"{missing}: enter it, then scan again")
         if device.place_id is None:
             reason = f"scanner {at.device_id!r} stands in no place: give it one in the site file, then scan again"
             return _case(connection, at, "device_without_place", reason)
-        goods = Goods(parsed.gtin, parsed.lot or "", parsed.expiry_date, parsed.serial_number, int(product[0]))
+        goods = Goods(item[0], parsed.lot or "", parsed.expiry_date, int(item[1]), parsed.gtin, parsed.serial_number)
         return self._book(connection, at, device, goods)
 
     def _book(self, connection: Connection, at: Occurrence, device: Device, goods: Goods) -> ScanResult:
+        locks.enter_alone(connection)
+        here = books.place_account(connection, device.place_id or "")
         pack = None
-        if goods.serial_number is not None:
-            pack = books.lock_pack(connection, goods.gtin, goods.serial_number)
+        if goods.gtin is not None and goods.serial_number is not None:
+            key = (goods.gtin, goods.serial_number)
+            pack = read_packs(connection, [key]).get(key)
         if pack is not None:
             if goods.lot and goods.lot != pack.lot:
                 reason = (
                     f"serial number {goods.serial_number!r}: the code says lot {goods.lot!r}, the books {pack.lot!r}"
                 )
                 return _case(connection, at, "lot_mismatch", reason)
-            # A scan never blanks what is known.
-            expiry_date = goods.expiry_date or pack.expiry_date
-            goods = Goods(goods.gtin, pack.lot, expiry_date, goods.serial_number, goods.quantity)
-        here = books.place_account(connection, device.place_id or "")
+            # A scan never blanks what is known; of an opened pack it moves what is left.
+            goods = replace(
+                goods,
+                product_id=pack.product_id,
+                lot=pack.lot,
+                expiry_date=goods.expiry_date or pack.expiry_date,
+                quantity=pack.units or goods.quantity,
+            )
         if device.scan_action == "receive":
             return self._receive(connection, at, here, goods, pack)
         return self._issue(connection, at, here, goods, pack)
@@ -140,12 +149,12 @@ class Stock:
             reason = f"expired on {goods.expiry_date:%d/%m/%Y}: not taken into stock; return it to the supplier"
             return _case(connection, at, "expired_pack", reason)
         if pack is not None:
-            move = Move(at.id_for("found"), "found", goods, pack.account_id, here)
+            line = Line(at.id_for("found"), "found", goods, pack.account_id, here)
             reason = f"received here, but the books had it at {pack.account_id!r}: moved from there"
-            return self._moved_with_case(connection, at, [move], "booked_elsewhere", reason)
-        move = Move(at.id_for("receive"), "receive", goods, "supplier", here)
-        _write(connection, at, [move])
-        return ScanResult("received", movement_id=move.movement_id)
+            return self._booked_with_case(connection, at, [line], "booked_elsewhere", reason)
+        line = Line(at.id_for("receive"), "receive", goods, "supplier", here)
+        self._write(connection, at, [line])
+        return ScanResult("received", movement_id=line.movement_id)
 
     def _receive_late(self, connection: Connection, at: Occurrence, goods: Goods, pack: Pack) -> ScanResult:
         """The receipt of a pack whose later life is booked already (its scanner was offline).
@@ -154,14 +163,15 @@ class Stock:
         the unexplained one. The pack itself stays where its later movements left it.
         """
         found = connection.execute(
-            "SELECT movement_id FROM movement WHERE gtin = %s AND serial_number = %s AND kind = 'found'"
+            "SELECT movement_id, quantity FROM movement WHERE gtin = %s AND serial_number = %s AND kind = 'found'"
             " AND from_account_id = 'unexplained'",
             (goods.gtin, goods.serial_number),
         ).fetchone()
-        if found is not None and books.settle_not_in_books(connection, found[0], "received late", at.received_at):
-            move = Move(at.id_for("receive"), "receive", goods, "supplier", "unexplained")
-            books.write_move(connection, at, move)
-            return ScanResult("received", "came late: the pack was already found and moved on", move.movement_id)
+        if found is not None and cases.settle_not_in_books(connection, found[0], "received late", at.received_at):
+            whole = replace(goods, quantity=int(found[1]))
+            line = Line(at.id_for("receive"), "receive", whole, "supplier", "unexplained", moves_pack=False)
+            self._write(connection, at, [line])
+            return ScanResult("received", "came late: the pack was already found and moved on", line.movement_id)
         reason = f"received before its last movement, which left it at {pack.account_id!r}: not booked again"
         return _case(connection, at, "out_of_order", reason)
 
@@ -171,25 +181,41 @@ class Stock:
         if self._expired(at, goods):
             reason = f"expired on {goods.expiry_date:%d/%m/%Y}: must not be issued; set it aside"
             return _case(connection, at, "expired_pack", reason)
-        issue = Move(at.id_for("issue"), "issue", goods, here, "dispensed")
+        issue = Line(at.id_for("issue"), "issue", goods, here, "dispensed")
         if pack is not None and pack.account_id != here:
-            found = Move(at.id_for("found"), "found", goods, pack.account_id, here)
+            found = Line(at.id_for("found"), "found", goods, pack.account_id, here)
             reason = f"issued here, but the books had it at {pack.account_id!r}: moved from there"
-            return self._moved_with_case(connection, at, [found, issue], "booked_elsewhere", reason)
-        if pack is None and (goods.serial_number or books.lock_balance(connection, here, goods) < goods.quantity):
-            found = Move(at.id_for("found"), "found", goods, "unexplained", here)
+            return self._booked_with_case(connection, at, [found, issue], "booked_elsewhere", reason)
+        if pack is None and (goods.serial_number or _on_hand(connection, here, goods) < goods.quantity):
+            found = Line(at.id_for("found"), "found", goods, "unexplained", here)
             reason = "issued here, but the books had none of it here: where did it come from?"
-            return self._moved_with_case(connection, at, [found, issue], "not_in_books", reason)
-        _write(connection, at, [issue])
+            return self._booked_with_case(connection, at, [found, issue], "not_in_books", reason)
+        short = _shortage(connection, at, issue)
+        if short:
+            reason = "issued here, but its lot was already taken from stock here without its serial number"
+            return self._booked_with_case(connection, at, [*short, issue], "not_in_books", reason)
+        self._write(connection, at, [issue])
         return ScanResult("issued", movement_id=issue.movement_id)
 
-    def _moved_with_case(
-        self, connection: Connection, at: Occurrence, moves: Sequence[Move], code: str, reason: str
+    def _booked_with_case(
+        self, connection: Connection, at: Occurrence, lines: Sequence[Line], code: str, reason: str
     ) -> ScanResult:
         """The books follow what happened; the case hangs on the movement that needs explaining, the first."""
-        _write(connection, at, moves)
-        books.open_discrepancy(connection, at, code, reason, moves[0].movement_id)
-        return ScanResult("discrepancy", reason, moves[-1].movement_id)
+        self._write(connection, at, [*_shortage(connection, at, lines[0]), *lines])
+        _open_case(connection, at, code, reason, lines[0].movement_id)
+        return ScanResult("discrepancy", reason, lines[-1].movement_id)
+
+    def _write(self, connection: Connection, at: Occurrence, lines: Sequence[Line]) -> None:
+        doing = Doing(
+            occurred_at=at.occurred_at,
+            received_at=at.received_at,
+            client="edge",
+            device_key=at.device_key,
+            epoch_key=at.epoch_key,
+            seq=at.seq,
+            zone=self._zone,
+        )
+        books.book(connection, doing, lines, guard=False)
 
     def _expired(self, at: Occurrence, goods: Goods) -> bool:
         """The expiry date is the last day of use (GS1 General Specifications, AI 17)."""
@@ -210,13 +236,26 @@ def _why_doubtful(parsed: ParsedScan) -> str:
     return next((problem.message for problem in parsed.warnings if problem.code == "separator_lost"), "")
 
 
-def _write(connection: Connection, at: Occurrence, moves: Sequence[Move]) -> None:
-    for move in moves:
-        books.write_move(connection, at, move)
-        books.place_pack(connection, move)
+def _on_hand(connection: Connection, account_id: str, goods: Goods) -> int:
+    return books.availability(connection, account_id, goods.product_id, goods.lot).on_hand
+
+
+def _shortage(connection: Connection, at: Occurrence, line: Line) -> list[Line]:
+    """What the books lack of the goods where they are taken from: found there, as loose units of the lot."""
+    short = line.goods.quantity - _on_hand(connection, line.from_account_id, line.goods)
+    if short <= 0 or line.from_account_id in UNGUARDED_ACCOUNTS:
+        return []
+    loose = replace(line.goods, quantity=short, gtin=None, serial_number=None)
+    return [Line(at.id_for("shortage"), "found", loose, "unexplained", line.from_account_id)]
 
 
 def _case(connection: Connection, at: Occurrence, code: str, reason: str) -> ScanResult:
     """Nothing can be booked; a person has to look."""
-    books.open_discrepancy(connection, at, code, reason, None)
+    _open_case(connection, at, code, reason, None)
     return ScanResult("discrepancy", reason)
+
+
+def _open_case(connection: Connection, at: Occurrence, code: str, reason: str, movement_id: UUID | None) -> None:
+    cases.open_case(
+        connection, at.occurred_at, code, reason, movement_id=movement_id, epoch_key=at.epoch_key, seq=at.seq
+    )

@@ -16,7 +16,7 @@ _TAP = """SELECT 'desk      ' || outcome || coalesce(', queue number ' || v.queu
 _SCAN = """SELECT 'pharmacy  ' || s.outcome
                   || coalesce(' ' || m.quantity || ' x ' || p.name_en || ', lot ' || m.lot, '')
                   || CASE WHEN s.reason <> '' THEN ': ' || s.reason ELSE '' END
-           FROM scan s LEFT JOIN movement m USING (movement_id) LEFT JOIN product p ON p.gtin = m.gtin
+           FROM scan s LEFT JOIN movement m USING (movement_id) LEFT JOIN product p ON p.product_id = m.product_id
            WHERE s.epoch_key = %(epoch_key)s AND s.seq = %(seq)s"""
 _ALARM = """SELECT 'on call   ALARM ' || %(change)s || ': ' || p.name_en || ' ' || a.condition || ', '
                    || round(a.last_celsius::numeric, 1) || ' degC, limit ' || a.limit_celsius || ' degC'

@@ -65,6 +65,71 @@ def test_a_changed_card_state_is_taken_over_and_what_the_file_does_not_mention_s
     assert database.value("SELECT count(*) FROM patient") == 1
 
 
+TABLETS = "08935234500007"
+CASE = "18935234500004"
+LONG_FORM: dict[str, Any] = {
+    "product_id": "AMOX250",
+    "name_vi": "Amoxicillin 250 mg gói",
+    "name_en": "Amoxicillin 250 mg sachet",
+    "base_unit_vi": "gói",
+    "base_unit_en": "sachet",
+    "active_ingredient": "Amoxicillin",
+    "storage_class": "cool",
+    "registration_numbers": ["VD-1-20", "893110123424"],
+    "trade_items": [
+        {"gtin": CASE, "units": 600, "contains_gtin": TABLETS, "contains_count": 50},
+        {"gtin": TABLETS, "units": 12},
+    ],
+}
+
+
+@pytest.mark.integration
+def test_a_product_has_the_hospitals_code_and_any_number_of_packs(database: Database) -> None:
+    without_gtin = {key: LONG_FORM[key] for key in ("name_vi", "name_en", "base_unit_vi", "base_unit_en")}
+    site = {"products": [LONG_FORM, {**without_gtin, "product_id": "THUOC-NAM-01"}]}
+    for _ in range(2):
+        _take(database, site)
+        items = "SELECT gtin, units, contains_gtin, contains_count FROM trade_item WHERE product_id = 'AMOX250'"
+        assert sorted(database.rows(items)) == [(TABLETS, 12, None, None), (CASE, 600, TABLETS, 50)]
+        assert database.value("SELECT count(*) FROM product_registration WHERE product_id = 'AMOX250'") == 2
+        assert database.value("SELECT storage_class FROM product WHERE product_id = 'AMOX250'") == "cool"
+
+
+@pytest.mark.integration
+def test_what_a_product_does_not_mention_stays_as_it_is(database: Database) -> None:
+    _take(database, {"products": [LONG_FORM]})
+    short = {key: LONG_FORM[key] for key in ("product_id", "name_vi", "name_en", "base_unit_vi", "base_unit_en")}
+    _take(database, {"products": [short]})
+    row = database.rows("SELECT active_ingredient, storage_class FROM product WHERE product_id = 'AMOX250'")
+    assert row == [("Amoxicillin", "cool")]
+
+
+@pytest.mark.integration
+def test_a_gtin_of_another_product_is_refused(database: Database) -> None:
+    _take(database, {"products": [LONG_FORM]})
+    thief = {**LONG_FORM, "product_id": "OTHER"}
+    with pytest.raises(SiteFileError, match="'OTHER': GTIN 18935234500004 is a trade item of product 'AMOX250'"):
+        _take(database, {"products": [thief]})
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"product_id": ""}, r"products\.0: .*needs a product_id or a gtin"),
+        ({"trade_items": [{"gtin": TABLETS, "units": 1}] * 2}, r"a gtin stands twice"),
+        ({"gtin": TABLETS, "units_per_pack": 11}, r"a gtin stands twice"),
+        (
+            {"trade_items": [LONG_FORM["trade_items"][0], {"gtin": TABLETS, "units": 13}]},
+            r"18935234500004 has 600 units, but contains 50 x 13",
+        ),
+        ({"trade_items": [{"gtin": TABLETS, "units": 1, "contains_gtin": CASE}]}, r"belong together"),
+    ],
+)
+def test_packs_that_do_not_add_up_are_refused(change: dict[str, Any], message: str) -> None:
+    with pytest.raises(SiteFileError, match=message):
+        parse_site({"products": [{**LONG_FORM, **change}]})
+
+
 def _spoilt(path: tuple[str | int, ...], value: object) -> dict[str, Any]:
     site = copy.deepcopy(FULL)
     inner: Any = site

@@ -15,7 +15,7 @@ from inventory.ledger import BalanceKey, Balances, verify
 from inventory.movement import QUANTITY_MAX, Movement, MovementKind, postings_of, reverse
 
 AT = datetime(2026, 11, 22, 3, 0, tzinfo=UTC)
-GTIN = "08935234567895"
+PRODUCT = "PARA500"
 ACCOUNTS = ("supplier", "store", "ward", "dispensed", "wasted", "unexplained")
 
 
@@ -28,22 +28,22 @@ def movement(
     lot: str = "LOT7",
     kind: MovementKind = "receive",
 ) -> Movement:
-    return Movement(UUID(int=number), kind, GTIN, lot, quantity, source, target, AT)
+    return Movement(UUID(int=number), kind, PRODUCT, lot, quantity, source, target, AT)
 
 
 def test_a_receipt_moves_stock_from_the_supplier_to_the_store() -> None:
     books = Balances()
     assert books.apply(movement(1, 30)) == "created"
-    assert books.quantity("store", GTIN, "LOT7") == 30
-    assert books.quantity("supplier", GTIN, "LOT7") == -30
-    assert books.quantity("store", GTIN, "OTHER") == 0
+    assert books.quantity("store", PRODUCT, "LOT7") == 30
+    assert books.quantity("supplier", PRODUCT, "LOT7") == -30
+    assert books.quantity("store", PRODUCT, "OTHER") == 0
 
 
 def test_the_same_movement_twice_is_booked_once() -> None:
     books = Balances()
     books.apply(movement(1, 30))
     assert books.apply(movement(1, 30)) == "exists"
-    assert books.quantity("store", GTIN, "LOT7") == 30
+    assert books.quantity("store", PRODUCT, "LOT7") == 30
 
 
 def test_the_same_id_with_other_content_is_refused() -> None:
@@ -51,7 +51,7 @@ def test_the_same_id_with_other_content_is_refused() -> None:
     books.apply(movement(1, 30))
     with pytest.raises(MovementConflictError, match="came again"):
         books.apply(movement(1, 31))
-    assert books.quantity("store", GTIN, "LOT7") == 30
+    assert books.quantity("store", PRODUCT, "LOT7") == 30
 
 
 def test_more_than_there_is_cannot_be_issued_and_nothing_is_booked() -> None:
@@ -119,15 +119,15 @@ def test_the_proof_finds_what_is_wrong_with_kept_rows() -> None:
     first, second = movement(1, 30), movement(2, 10, "store", "ward", kind="issue")
     postings = [posting for one in (first, second) for posting in postings_of(one)]
     projection = {
-        BalanceKey("supplier", GTIN, "LOT7"): -30,
-        BalanceKey("store", GTIN, "LOT7"): 20,
-        BalanceKey("ward", GTIN, "LOT7"): 10,
+        BalanceKey("supplier", PRODUCT, "LOT7"): -30,
+        BalanceKey("store", PRODUCT, "LOT7"): 20,
+        BalanceKey("ward", PRODUCT, "LOT7"): 10,
     }
     good = verify([first, second], projection, postings)
     assert good.ok
     assert (good.movements, good.postings_sum) == (2, 0)
 
-    drifted = verify([first, second], {**projection, BalanceKey("ward", GTIN, "LOT7"): 11}, postings)
+    drifted = verify([first, second], {**projection, BalanceKey("ward", PRODUCT, "LOT7"): 11}, postings)
     assert not drifted.ok
     assert [(one.projected, one.replayed) for one in drifted.projection_differences] == [(11, 10)]
 
@@ -136,7 +136,7 @@ def test_the_proof_finds_what_is_wrong_with_kept_rows() -> None:
     assert "missing" in one_sided.faults[0]
 
     overdrawn = verify([movement(2, 10, "store", "ward", kind="issue")])
-    assert overdrawn.negative_balances == ((BalanceKey("store", GTIN, "LOT7"), -10),)
+    assert overdrawn.negative_balances == ((BalanceKey("store", PRODUCT, "LOT7"), -10),)
 
     assert not verify([first, first]).ok
     assert not verify([reverse(first, UUID(int=3), AT)]).ok
@@ -176,7 +176,7 @@ class LedgerMachine(RuleBasedStateMachine):
         lot=st.sampled_from(["", "A", "B"]),
     )
     def move(self, accounts: list[str], quantity: int, lot: str) -> Movement | MultipleResults[Movement]:
-        one = Movement(self._next_id(), "issue", GTIN, lot, quantity, accounts[0], accounts[1], AT)
+        one = Movement(self._next_id(), "issue", PRODUCT, lot, quantity, accounts[0], accounts[1], AT)
         if not self._model_allows(one):
             with pytest.raises(InsufficientStockError):
                 self.books.apply(one)

@@ -151,7 +151,14 @@ def _seed_stock(connection: psycopg.Connection[Any], now: datetime) -> None:
         ),
     )
     for product in products:
-        connection.execute("INSERT INTO product VALUES (%s, %s, %s, %s, %s, %s, %s)", product)
+        gtin, name_vi, name_en, registration_number, unit_vi, unit_en, units = product
+        connection.execute(
+            "INSERT INTO product (product_id, name_vi, name_en, base_unit_vi, base_unit_en)"
+            " VALUES (%s, %s, %s, %s, %s)",
+            (gtin, name_vi, name_en, unit_vi, unit_en),
+        )
+        connection.execute("INSERT INTO product_registration VALUES (%s, %s)", (gtin, registration_number))
+        connection.execute("INSERT INTO trade_item (gtin, product_id, units) VALUES (%s, %s, %s)", (gtin, gtin, units))
     connection.execute(
         "INSERT INTO stock_account VALUES ('place:main-store', 'main-store'), ('place:fridge-1', 'fridge-1')"
     )
@@ -161,8 +168,12 @@ def _seed_stock(connection: psycopg.Connection[Any], now: datetime) -> None:
         ("place:fridge-1", "08935006500007", "MR0925", 140, date(2026, 10, 31)),
         ("supplier", GTIN, "A24X", -1200, date(2027, 6, 30)),
     )
-    for line in lots:
-        connection.execute("INSERT INTO stock_balance VALUES (%s, %s, %s, %s, %s)", line)
+    for account_id, product_id, lot, quantity, expiry_date in lots:
+        connection.execute(
+            "INSERT INTO lot (product_id, lot, expiry_date) VALUES (%s, %s, %s) ON CONFLICT DO NOTHING",
+            (product_id, lot, expiry_date),
+        )
+        connection.execute("INSERT INTO stock_balance VALUES (%s, %s, %s, %s)", (account_id, product_id, lot, quantity))
     scanner = _device_key(connection, "scanner-receiving")
     outcomes = ("refused", "looked_up", "repeated", "discrepancy", "issued", "received")
     for seq, outcome in enumerate(outcomes, 1):
@@ -196,9 +207,10 @@ def add_scan(connection: psycopg.Connection[Any], scanner: int, seq: int, outcom
         }
         kind, source, target = ways[outcome]
         connection.execute(
-            "INSERT INTO movement (movement_id, kind, occurred_at, received_at, gtin, lot, expiry_date, serial_number,"
-            " quantity, from_account_id, to_account_id) VALUES (%s, %s, %s, %s, %s, 'A24X', %s, %s, 12, %s, %s)",
-            (movement, kind, at, at, GTIN, date(2027, 6, 30), f"P{seq:05d}", source, target),
+            "INSERT INTO movement (movement_id, kind, occurred_at, received_at, product_id, gtin, lot, expiry_date,"
+            " serial_number, quantity, from_account_id, to_account_id, client)"
+            " VALUES (%s, %s, %s, %s, %s, %s, 'A24X', %s, %s, 12, %s, %s, 'edge')",
+            (movement, kind, at, at, GTIN, GTIN, date(2027, 6, 30), f"P{seq:05d}", source, target),
         )
     connection.execute(
         "INSERT INTO scan VALUES (1, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",

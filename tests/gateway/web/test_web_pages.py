@@ -154,7 +154,8 @@ def test_stock_marks_what_has_expired_and_what_expires_soon(world: WORLD, text_o
 
 
 def test_tags_are_shown_with_what_their_epc_says(world: WORLD, text_of: TextOf) -> None:
-    world.execute("INSERT INTO product VALUES ('80614141123458', 'Thuốc A', 'Drug A', NULL, 'viên', 'tablet', 1)")
+    world.execute("INSERT INTO product VALUES ('THUOC-A', 'Thuốc A', 'Drug A', 'viên', 'tablet')")
+    world.execute("INSERT INTO trade_item VALUES ('80614141123458', 'THUOC-A', 1)")
     shown = text_of(_newest(world.signed_in("pharmacist").get("/pharmacy").text, "shelf"))
     assert "Thuốc A 6789 Kệ A1" in shown
     assert "e28011700000020f7c1a2b3c Thẻ của hệ thống khác" in shown

@@ -1,0 +1,111 @@
+"""What the books refuse: unknown goods, more than there is, what is reserved, what is held or expired."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date, datetime
+
+from gateway.db.pool import Connection
+from gateway.stock.lines import GIVING_KINDS, Availability, Doing, Line
+from inventory.errors import InsufficientStockError, LedgerError, StockHeldError
+from inventory.ledger import UNGUARDED_ACCOUNTS, BalanceKey, Movement
+from inventory.lot_state import Hold, holds_on, lot_state
+from inventory.movement import postings_of
+
+
+def refuse_unknown(connection: Connection, lines: Sequence[Line]) -> None:
+    """Products, trade items and accounts must exist.
+
+    Raises:
+        LedgerError: naming the first that doesn't.
+    """
+    goods = [line.goods for line in lines]
+    accounts = sorted({account for line in lines for account in (line.from_account_id, line.to_account_id)})
+    row = connection.execute(
+        "SELECT (SELECT format('product %%L is not in the catalogue: enter it first', g.p)"
+        " FROM unnest(%(products)s::text[]) AS g (p) WHERE NOT EXISTS (SELECT FROM product WHERE product_id = g.p)"
+        " LIMIT 1), (SELECT format('GTIN %%s is no trade item of product %%L: enter it in the catalogue first', g.g,"
+        " g.p) FROM unnest(%(gtins)s::text[], %(products)s::text[]) AS g (g, p) WHERE g.g IS NOT NULL AND NOT EXISTS"
+        " (SELECT FROM trade_item t WHERE t.gtin = g.g AND t.product_id = g.p) LIMIT 1),"
+        " (SELECT format('no stock account %%L: see books.place_account', a.a) FROM unnest(%(accounts)s::text[])"
+        " AS a (a) WHERE NOT EXISTS (SELECT FROM stock_account WHERE account_id = a.a) LIMIT 1)",
+        {"products": [one.product_id for one in goods], "gtins": [one.gtin for one in goods], "accounts": accounts},
+    ).fetchone()
+    for problem in row or ():
+        if problem is not None:
+            raise LedgerError(str(problem))
+
+
+def reserved(connection: Connection, keys: Iterable[BalanceKey], now: datetime | None = None) -> dict[BalanceKey, int]:
+    """Base units in pending reservations that have not expired at `now` (None: by the database's clock)."""
+    wanted = sorted(set(keys))
+    rows = connection.execute(
+        "SELECT r.account_id, r.product_id, r.lot, sum(r.quantity) FROM stock_reservation r"
+        " JOIN unnest(%s::text[], %s::text[], %s::text[]) AS k (a, p, l)"
+        " ON r.account_id = k.a AND r.product_id = k.p AND r.lot = k.l"
+        " WHERE r.state = 'pending' AND r.expires_at > coalesce(%s, now()) GROUP BY 1, 2, 3",
+        (*([key[part] for key in wanted] for part in range(3)), now),
+    )
+    return {BalanceKey(*row[:3]): int(row[3]) for row in rows}
+
+
+def refuse_too_little(
+    movements: Sequence[Movement], balances: Mapping[BalanceKey, int], reserved_there: Mapping[BalanceKey, int]
+) -> None:
+    """Each in turn may take what is free then: a document may bring in what its later lines take.
+
+    Raises:
+        InsufficientStockError: saying what is on hand, reserved and free.
+    """
+    left = dict(balances)
+    for movement in movements:
+        for side in postings_of(movement):
+            key = BalanceKey(side.account_id, side.product_id, side.lot)
+            there = Availability(left[key], reserved_there.get(key, 0))
+            if side.quantity < 0 and key.account_id not in UNGUARDED_ACCOUNTS and there.free + side.quantity < 0:
+                raise InsufficientStockError(
+                    f"account {key.account_id!r}, product {key.product_id}, lot {key.lot!r}: {-side.quantity} wanted,"
+                    f" {max(there.free, 0)} free ({there.on_hand} on hand, {there.reserved} reserved)"
+                )
+            left[key] += side.quantity
+
+
+def refuse_held(connection: Connection, doing: Doing, lines: Sequence[Line]) -> None:
+    """What is held or expired is not given out.
+
+    Raises:
+        StockHeldError: why, since when and by whom.
+    """
+    giving = [line for line in lines if line.kind in GIVING_KINDS]
+    if not giving:
+        return
+    products = sorted({line.goods.product_id for line in giving})
+    holds = open_holds_of(connection, products)
+    dates = _expiry_dates(connection, giving)
+    for line in giving:
+        goods = line.goods
+        pack = (goods.gtin, goods.serial_number) if goods.gtin and goods.serial_number else None
+        state = lot_state(
+            holds_on(holds, goods.product_id, goods.lot, line.from_account_id, pack),
+            min((one for one in (dates.get((goods.product_id, goods.lot)), goods.expiry_date) if one), default=None),
+            doing.today,
+        )
+        if not state.may_be_given_out:
+            raise StockHeldError(f"product {goods.product_id}, lot {goods.lot!r} is not given out: {state.text}")
+
+
+def open_holds_of(connection: Connection, products: Sequence[str]) -> list[Hold]:
+    """Every open hold of these products, whatever its scope; the oldest first."""
+    rows = connection.execute(
+        "SELECT kind, product_id, reason, placed_by, placed_at, lot, account_id, gtin, serial_number, hold_id::text"
+        " FROM stock_hold WHERE released_at IS NULL AND product_id = ANY(%s) ORDER BY placed_at, hold_id",
+        (list(products),),
+    )
+    return [Hold(*row) for row in rows]
+
+
+def _expiry_dates(connection: Connection, lines: Sequence[Line]) -> dict[tuple[str, str], date | None]:
+    rows = connection.execute(
+        "SELECT product_id, lot, expiry_date FROM lot WHERE (product_id, lot) IN"
+        " (SELECT * FROM unnest(%s::text[], %s::text[]))",
+        ([line.goods.product_id for line in lines], [line.goods.lot for line in lines]),
+    )
+    return {(row[0], row[1]): row[2] for row in rows}
