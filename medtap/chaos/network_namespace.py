@@ -8,6 +8,7 @@ import shutil
 import subprocess
 from typing import Final
 
+from medtap.chaos.leftovers import name_of_own
 from medtap.services.errors import ServiceError
 
 _NET: Final = "198.18"
@@ -22,7 +23,7 @@ class NetworkNamespace:
         Raises:
             ServiceError: it is not allowed here.
         """
-        self.name = f"medtap-{os.getpid()}-{number}"
+        self.name = name_of_own(number)
         # An interface's name has at most 15 characters (IFNAMSIZ of Linux's if.h), a process id up to seven.
         self._cable = f"mt{os.getpid()}h{number}"
         inside = f"mt{os.getpid()}n{number}"

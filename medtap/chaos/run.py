@@ -1,22 +1,22 @@
 """A chaos run: a fleet, a schedule of faults, and the account at the end."""
 
-import shutil
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Final
 
 from medtap.chaos.account import Account, settle
 from medtap.chaos.faults import Fault, unavailable
 from medtap.chaos.fleet import Fleet
 from medtap.chaos.injector import Injector
+from medtap.chaos.leftovers import owning
 from medtap.chaos.outbox_files import OutboxStream, read_outbox
 from medtap.chaos.recovery import RecoveryWatch
 from medtap.chaos.schedule import ScheduledFault, make_schedule
 from medtap.chaos.stored_rows import StoredRows, read_database
+from medtap.services.directories import OwnedDirectory
+from medtap.services.errors import ServiceError
 
 SETTLE_TIMEOUT_S: Final = 180.0
 """Longest wait for the backlog at the end: half-open connections alone take two keepalives of 20 to 45 s."""
@@ -43,6 +43,7 @@ class ChaosReport:
     recovery_s: Mapping[Fault, float | None]
     """None: some agent did not recover in time."""
     skipped: Mapping[Fault, str]
+    """Faults that can't be done here, each with the reason and the mend; they count 0 in `faults`."""
     dead_messages: int
     dead_rows: int
 
@@ -61,7 +62,6 @@ class ChaosReport:
             "undeclared_lost": self.account.undeclared_lost,
             "faults": dict(self.faults),
             "recovery_s": dict(self.recovery_s),
-            "skipped": dict(self.skipped),
         }
 
 
@@ -69,15 +69,23 @@ def run_chaos(options: ChaosOptions, *, stop: threading.Event, say: Callable[[st
     """Run it. Call from the main thread; `stop` ends the faults early, `say` gets a line for each thing that happens.
 
     Raises:
-        ServiceError: the fleet did not come up, or did not come back.
+        ServiceError: none of the faults can be done here; the fleet did not come up, or did not come back.
     """
+    with owning():
+        return _run_owned(options, stop=stop, say=say)
+
+
+def _run_owned(options: ChaosOptions, *, stop: threading.Event, say: Callable[[str], None]) -> ChaosReport:
     skipped = unavailable(options.faults)
     faults = [fault for fault in options.faults if fault not in skipped]
+    if not faults:
+        raise ServiceError(f"nothing to do: {'; '.join(f'{fault}: {reason}' for fault, reason in skipped.items())}")
     names = [f"node-{number}" for number in range(1, options.nodes + 1)]
     schedule = make_schedule(options.seed, options.seconds, faults, names)
     for one in schedule:
         say(str(one))
-    directory = Path(tempfile.mkdtemp(prefix="medtap-chaos-"))
+    owned = OwnedDirectory("medtap-chaos-")
+    directory = owned.path
     fleet = Fleet(directory, names, seed=options.seed, seconds=options.seconds, faults=faults, say=say)
     try:
         fleet.start()
@@ -88,8 +96,8 @@ def run_chaos(options: ChaosOptions, *, stop: threading.Event, say: Callable[[st
         account, stored = run.count()
     finally:
         fleet.close()
-        shutil.rmtree(directory, ignore_errors=True)
-    counts = {fault: run.injector.counts().get(fault, 0) for fault in faults}
+        owned.remove()
+    counts = {fault: run.injector.counts().get(fault, 0) for fault in options.faults}
     recovery_s = {fault: run.recovery.worst_s(fault) for fault, count in counts.items() if count}
     return ChaosReport(account, counts, recovery_s, skipped, stored.dead_messages, stored.dead_rows)
 

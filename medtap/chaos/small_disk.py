@@ -4,6 +4,7 @@ import subprocess
 from pathlib import Path
 from typing import Final
 
+from medtap.chaos.leftovers import name_of_own
 from medtap.services.errors import ServiceError
 
 _BLOCK: Final = b"\0" * 4096
@@ -21,7 +22,7 @@ class SmallDisk:
         directory.mkdir(parents=True)
         self._directory = directory
         self._ballast = directory / "ballast"
-        self._run("mount", "-t", "tmpfs", "-o", f"size={size_mb}m", "medtap-chaos", str(directory))
+        self._run("mount", "-t", "tmpfs", "-o", f"size={size_mb}m", name_of_own(), str(directory))
 
     def fill(self) -> None:
         """Take every free byte."""

@@ -44,6 +44,8 @@ def run(
         report = run_chaos(options, stop=stop_on_signals(), say=tell)
     except ServiceError as error:
         fail(str(error), 2)
+    for fault, reason in report.skipped.items():
+        sys.stderr.write(f"skipped: {fault}: {reason}\n")
     figures = report.to_json_dict()
     if as_json:
         print_json(figures)

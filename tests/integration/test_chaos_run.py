@@ -16,7 +16,7 @@ import pytest
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
 
-KEYS = {"generated", "stored", "duplicates", "declared_gaps", "undeclared_lost", "faults", "recovery_s", "skipped"}
+KEYS = {"generated", "stored", "duplicates", "declared_gaps", "undeclared_lost", "faults", "recovery_s"}
 
 
 @pytest.fixture
