@@ -219,6 +219,8 @@ class DeviceRun:
             raise SessionEndedError from error
         finally:
             with self._lock:
+                # How long the disk took says nothing about the device: its time begins anew.
+                self._alive_until_s = max(self._alive_until_s, time.monotonic() + self._driver.watchdog_s)
                 del self._recording[me]
 
     def _refuse(self, observation: Event | Telemetry, error: Exception) -> None:

@@ -67,6 +67,11 @@ class Presence:
             gone.append(self._tags.pop(tag.key))
         return tuple(gone)
 
+    def excuse(self, held_up_ns: int, now_ns: int) -> None:
+        """Leave out of every silence that nobody listened for the last `held_up_ns`: reports may be waiting."""
+        for key, tag in self._tags.items():
+            self._tags[key] = replace(tag, quiet_since_ns=min(tag.quiet_since_ns + held_up_ns, now_ns))
+
     def resume(self, now_ns: int) -> "Presence":
         """A copy for after a time without a reader: every tag has its full time again."""
         resumed = Presence(self._absent_after_ns)

@@ -32,6 +32,7 @@ PING_S: Final = 2.0
 """We ask the reader so often: a reader without power sends nothing, not even the end of its connection."""
 
 _TICK_S = 0.1
+_TICK_NS = 100_000_000
 _ALL_ROSPECS = 0
 """ROSpecID 0 stands for all (LLRP 1.0.1, 10.1.2)."""
 _EPC_BYTES_MAX = 62
@@ -158,11 +159,15 @@ class LlrpDriver:
 
     async def _watch(self, reader: Reader, presence: Presence, session: DeviceSession) -> None:
         lost = 0
+        due_ns = session.stamp().monotonic_ns
         while not session.stopping:
             if not reader.client.connected:
                 raise LLRPConnectionError("connection lost")
             session.alive()
             now = session.stamp()
+            if now.monotonic_ns > due_ns:  # a slow disk or a busy node held the loop up, and what the reader said waits
+                presence.excuse(now.monotonic_ns - due_ns, now.monotonic_ns)
+            due_ns = now.monotonic_ns + _TICK_NS
             for gone in presence.expire(now.monotonic_ns):
                 session.emit(self._disappeared(gone, now))
             if reader.client.dropped_reports > lost:

@@ -266,7 +266,9 @@ def test_a_bus_that_never_answers_is_noticed_abandoned_and_read_again_when_it_an
     os.mkfifo(fifo)
     hung = Ds18b20Driver(device_id="fridge-1", base_dir=tmp_path, sensor_id=FRIDGE, interval_s=0.02, watchdog_s=0.1)
     rows = Rows()
-    policy = SupervisorPolicy(restart_delay_min_s=0.01, restart_delay_max_s=0.02)
+    policy = SupervisorPolicy(
+        restart_delay_min_s=0.01, restart_delay_max_s=0.02, abandoned_runs_max=1000, abandoned_runs_of_a_device_max=1000
+    )
     supervisor = Supervisor([hung], rows, SystemClock(), policy=policy, seed=1)
     supervisor.start()
     waiting = FakeSession()
@@ -275,15 +277,17 @@ def test_a_bus_that_never_answers_is_noticed_abandoned_and_read_again_when_it_an
         assert supervisor.states()["fridge-1"].reason.startswith("no sign of life for 0.1 s")
         # The bus answers again: the abandoned threads get their answer, and what they say is not heard.
         fifo.rename(folder / "old")
-        fifo.write_text(f"{scratchpad(4.5).hex(' ')} : crc={scratchpad(4.5)[8]:02x} YES\n")
-        # A run that had just opened the hung file is not abandoned yet: give the watchdog several times its time.
-        waiting.wait(0.6)
+        fresh = folder / "fresh"
+        fresh.write_text(f"{scratchpad(4.5).hex(' ')} : crc={scratchpad(4.5)[8]:02x} YES\n")
+        fresh.rename(fifo)
+        hung.watchdog_s = 60.0  # a run that reads is not to be taken for a hung one on a busy machine
+        # The device is up by a new run, so every run that hangs in the old file was given up before.
+        waiting.wait_for(lambda: rows.states() == ["down", "up"])
         with (folder / "old").open("w") as old:
             old.write(f"{scratchpad(77.0).hex(' ')} : crc={scratchpad(77.0)[8]:02x} YES\n")
-        waiting.wait_for(lambda: rows.states() == ["down", "up"])
         waiting.wait_for(lambda: any(isinstance(row, TemperatureMeasured) for row in rows.all))
         waiting.wait_for(lambda: sum(thread.name == "device fridge-1" for thread in threading.enumerate()) == 1)
         assert supervisor.failure == ""
     finally:
-        assert supervisor.stop() == ()
+        assert supervisor.stop(60) == ()
     assert {row.temperature_celsius for row in rows.all if isinstance(row, TemperatureMeasured)} == {4.5}

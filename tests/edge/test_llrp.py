@@ -23,9 +23,16 @@ SGTIN_198 = bytes.fromhex("3674257bf7194e5f8a3972eb3c8d58b1c60c18400000000000ab"
 
 
 @pytest.fixture(autouse=True)
-def quick_timeouts(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Silence is waited for in some of these tests."""
+def patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A reader that answers late, for the machine is busy, does not hang."""
     monkeypatch.setattr(driver_module, "PING_S", 0.2)
+    monkeypatch.setattr(driver_module, "ANSWER_TIMEOUT_S", 30.0)
+    monkeypatch.setattr(driver_module, "CONNECT_TIMEOUT_S", 30.0)
+
+
+@pytest.fixture
+def impatience(patience: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Silence is waited for in these tests."""
     monkeypatch.setattr(driver_module, "ANSWER_TIMEOUT_S", 1.0)
     monkeypatch.setattr(driver_module, "CONNECT_TIMEOUT_S", 1.0)
 
@@ -118,6 +125,7 @@ def test_a_reader_without_power_is_lost_and_read_again_when_it_is_back(reader: L
         seen.wait_for(lambda: (SECOND.hex(), 1) in appeared(seen))
 
 
+@pytest.mark.usefixtures("impatience")
 def test_a_reader_that_hangs_is_noticed_though_its_connection_stands(reader: LlrpReader) -> None:
     with RunningDriver(driver(reader), FakeSession()) as seen:
         seen.wait_for(lambda: len(seen.ups) == 1)
@@ -216,7 +224,7 @@ class SlowDisk(FakeSession):
 
     def emit(self, observation: Event | Telemetry) -> None:
         self.waiting.set()
-        self.go_on.wait(10)
+        self.go_on.wait(60)
         super().emit(observation)
 
 
@@ -233,6 +241,20 @@ def test_reports_that_came_too_fast_are_declared_lost(reader: LlrpReader, monkey
         assert seen.losses == []
     fault = next(fault for fault in seen.faults if fault.code == "reports_lost")
     assert fault.detail.endswith(" tag reports came faster than they could be taken in")
+
+
+def test_a_tag_that_lay_still_while_the_disk_was_slow_did_not_leave() -> None:
+    session, counts = SlowDisk(), Counts()
+    with LlrpReader(round_s=0.02, counts=counts) as reader, RunningDriver(driver(reader), session) as seen:
+        reader.put(FIRST)
+        seen.wait_for(session.waiting.is_set)
+        threading.Event().wait(1.5)  # three times as long as a tag may be silent
+        session.go_on.set()
+        reports = counts.as_dict()["tag_reports"]
+        seen.wait_for(lambda: counts.as_dict()["tag_reports"] > reports + 10)
+        reader.take(FIRST)
+        seen.wait_for(lambda: disappeared(seen) != [])
+    assert [type(each) for each in seen.observations] == [TagAppeared, TagDisappeared]
 
 
 def test_abort_ends_a_run_from_another_thread(reader: LlrpReader) -> None:

@@ -66,6 +66,17 @@ def test_tags_present_when_the_reader_was_cut_off_have_the_full_time_again_when_
     assert [tag.key for tag in presence.tags] == [A, B], "the presence before the cut is untouched"
 
 
+def test_time_in_which_nobody_listened_is_no_silence() -> None:
+    presence = Presence(ns(5000))
+    presence.report(A, at(0))
+    presence.report(B, at(8900))
+    presence.excuse(ns(8000), ns(9000))
+    assert presence.expire(ns(12_999)) == ()
+    assert [gone.key for gone in presence.expire(ns(13_000))] == [A]
+    assert presence.expire(ns(13_999)) == (), "what was said in the meantime is not put into the future"
+    assert [gone.key for gone in presence.expire(ns(14_000))] == [B]
+
+
 def test_a_reader_that_counts_nothing_still_saw_the_tag_once() -> None:
     presence = Presence(ns(5000))
     presence.report(A, at(0), seen_count=0)
