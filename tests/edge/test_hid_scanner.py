@@ -228,7 +228,7 @@ def agent(library: Path, directory: Path) -> Iterator[Agent]:
 
 
 def wait_until_heard(scanner: HidScanner) -> None:
-    deadline_s = time.monotonic() + 10
+    deadline_s = time.monotonic() + 60
     while not scanner.listening:
         assert time.monotonic() < deadline_s, "no driver opened the device"
         time.sleep(0.01)

@@ -64,7 +64,7 @@ def _lines_until(process: subprocess.Popen[str], last: str) -> list[str]:
 
 
 def _wait_for_driver(scanner: HidScanner) -> None:
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while not scanner.listening:
         assert time.monotonic() < deadline, "no driver opened the device"
         time.sleep(0.01)
