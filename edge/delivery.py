@@ -22,8 +22,8 @@ from edge.contracts.frame import FrameHeader, encode_frame
 from edge.contracts.node_state import NODE_STATE, Birth, Death, DeviceDeclared, Hello, StreamState
 from edge.contracts.streams import Stream
 from edge.contracts.topics import Sender
+from edge.outbox_marks import StreamMarks
 from edge.outbox_rows import StoredRows
-from edge.outbox_tables import StreamMarks
 from edge.send_window import InFlight, SendWindow, WindowLimits
 
 SENT_KEPT: Final = 256

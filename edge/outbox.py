@@ -8,7 +8,6 @@ import logging
 import threading
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import timedelta
 from pathlib import Path
 from typing import Final, TypeVar
 
@@ -17,10 +16,11 @@ from edge.contracts.node_state import StreamState
 from edge.contracts.observations import Event, Telemetry, stream_of
 from edge.contracts.streams import Stream
 from edge.outbox_connection import OutboxError
+from edge.outbox_marks import StreamMarks
 from edge.outbox_rows import ROWS_BYTES_MAX, RowTooLargeError, StoredRows, encode_row
 from edge.outbox_space import OutboxSpace
-from edge.outbox_store import Opener, OutboxStore, to_ms
-from edge.outbox_tables import OutboxTables, StreamMarks
+from edge.outbox_store import Opener, OutboxStore
+from edge.outbox_tables import OutboxTables
 from edge.outbox_view import OutboxView, view
 
 __all__ = ["Outbox", "OutboxError", "RowTooLargeError", "StoredRows", "StreamMarks"]
@@ -67,7 +67,7 @@ class Outbox:
         self._clock = clock
         self._group_rows = telemetry_group_rows
         self._group_age_ns = int(telemetry_group_age_s * 1e9)
-        self._keep = timedelta(days=keep_acknowledged_days)
+        self._keep_ms = int(keep_acknowledged_days * 86_400_000)
         self._lock = threading.RLock()
         self._group: list[bytes] = []
         self._group_opened_ns = 0
@@ -245,6 +245,8 @@ class Outbox:
             marks = self._store.marks[stream]
             if epoch == marks.epoch and mark <= marks.offered_seq:
                 generation = server_generation or marks.server_generation
+                if mark < marks.acknowledged_seq:
+                    self._store.went_back_to[stream] = min(self._store.went_back_to.get(stream, mark), mark)
                 self._store.marks[stream] = replace(marks, acknowledged_seq=mark, server_generation=generation)
                 self._store.marks_unsaved = True
 
@@ -263,16 +265,18 @@ class Outbox:
     # --- keeping house -------------------------------------------------------------------------------------------
 
     def housekeep(self) -> None:
-        """Write marks that changed, and delete acknowledged rows that were kept long enough (some at a time).
+        """Write marks that changed, and delete rows that were acknowledged long enough ago (some at a time).
+
+        Long enough is counted in time that an agent ran, so that no jump of the wall clock deletes anything.
 
         Raises:
             OutboxError: the disk refuses; nothing is lost by it.
         """
         with self._lock:
-            if self._store.marks_unsaved:
+            if self._store.save_due:
                 self._durably(self._store.save_marks)
             for stream in Stream:
-                self._durably(lambda which=stream: self._prune(which))  # type: ignore[misc]
+                self._durably(lambda which=stream: self._store.prune(which, self._keep_ms, PRUNE_ROWS_MAX))  # type: ignore[misc]
             self._durably(self._store.measure)
             self._store.space.look_at_disk()
 
@@ -291,13 +295,6 @@ class Outbox:
             finally:
                 self._closed = True
                 self._store.tables.close()
-
-    def _prune(self, stream: Stream) -> None:
-        cutoff_ms = to_ms(self._clock.stamp().occurred_at - self._keep)
-        acknowledged_seq = self._store.marks[stream].acknowledged_seq
-        last = self._store.tables.prunable(stream, acknowledged_seq, cutoff_ms, PRUNE_ROWS_MAX)
-        if last:
-            self._store.delete_through(stream, last)
 
     # --- helpers -------------------------------------------------------------------------------------------------
 

@@ -2,7 +2,6 @@
 
 import logging
 import os
-import secrets
 import sqlite3
 from contextlib import closing
 from datetime import datetime
@@ -11,11 +10,14 @@ from typing import Final
 
 from edge.contracts.streams import Stream
 from edge.outbox_connection import Connect, OutboxDamagedError, OutboxError, SqlConnection, connect, decide
-from edge.outbox_rescue import BeyondRescueError, rescue
+from edge.outbox_marks import new_epoch
+from edge.outbox_numbers import read_numbers
+from edge.outbox_rescue import rescue
+from edge.outbox_tables import OutboxTables
 
-__all__ = ["OutboxDamagedError", "OutboxError", "damaged_siblings", "decide", "new_epoch", "open_file", "set_aside"]
+__all__ = ["OutboxDamagedError", "OutboxError", "damaged_siblings", "decide", "open_file", "set_aside", "upgrade"]
 
-SCHEMA_VERSION: Final = 1
+SCHEMA_VERSION: Final = 2
 """`PRAGMA user_version` of the file."""
 
 APPLICATION_ID: Final = 0x6D656474
@@ -30,7 +32,9 @@ _TABLES: Final = """
 CREATE TABLE outbox_file (
     only_row INTEGER PRIMARY KEY CHECK (only_row = 1),
     created_at_ms INTEGER NOT NULL,                    -- wall clock, milliseconds since 1970
-    damage_reported TEXT NOT NULL DEFAULT ''           -- newest damaged file beside this one that was told of
+    damage_reported TEXT NOT NULL DEFAULT '',          -- newest damaged file beside this one that was told of
+    running_ms INTEGER NOT NULL DEFAULT 0,             -- for how long agents have run on this file
+    sha256 BLOB NOT NULL DEFAULT x''                   -- over the columns before it
 ) STRICT;
 
 CREATE TABLE stream (
@@ -41,7 +45,8 @@ CREATE TABLE stream (
     in_contact INTEGER NOT NULL DEFAULT 0,             -- 1: rows were offered since the file was opened
     acknowledged_seq INTEGER NOT NULL DEFAULT 0,       -- the gateway's mark, written lazily: an old one costs a resend
     server_generation TEXT NOT NULL DEFAULT '',        -- the database that gave the mark
-    row_count INTEGER NOT NULL DEFAULT 0               -- observations ever committed, declared gaps not counted
+    row_count INTEGER NOT NULL DEFAULT 0,              -- observations ever committed, declared gaps not counted
+    sha256 BLOB NOT NULL DEFAULT x''                   -- over the columns before it
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE outbox_row (
@@ -55,6 +60,24 @@ CREATE TABLE outbox_row (
     PRIMARY KEY (stream, seq)
 ) STRICT, WITHOUT ROWID;
 """
+
+_AGES: Final = """
+CREATE TABLE acknowledged_at (
+    stream TEXT NOT NULL REFERENCES stream (stream),
+    seq INTEGER NOT NULL,                              -- up to here all was acknowledged ...
+    running_ms INTEGER NOT NULL,                       -- ... when agents had run for so long (outbox_file.running_ms)
+    sha256 BLOB NOT NULL,
+    PRIMARY KEY (stream, seq)
+) STRICT, WITHOUT ROWID;
+"""
+
+_UPGRADE_1: Final = (
+    "ALTER TABLE outbox_file ADD COLUMN running_ms INTEGER NOT NULL DEFAULT 0",
+    "ALTER TABLE outbox_file ADD COLUMN sha256 BLOB NOT NULL DEFAULT x''",
+    "ALTER TABLE stream ADD COLUMN sha256 BLOB NOT NULL DEFAULT x''",
+    _AGES,
+)
+"""What version 2 has more than version 1."""
 
 
 def open_file(path: Path, now: datetime, connect: Connect = connect) -> SqlConnection:
@@ -160,10 +183,8 @@ def _replace(path: Path, now: datetime, connect: Connect) -> None:
         with closing(_connected(path, connect)) as damaged, closing(_connected(new, connect)) as target:
             _configure(target)
             damaged.execute("PRAGMA locking_mode=EXCLUSIVE").fetchall()
-            rows = rescue(damaged, target, aside.name)
-        _LOG.critical("%d rows of the damaged outbox were rescued; it stands aside as %s", rows, aside)
-    except BeyondRescueError as error:
-        _LOG.critical("the damaged outbox is beyond rescue (%s); it stands aside as %s", error, aside)
+            told = rescue(damaged, target, aside.name, read_numbers(path))
+        _LOG.critical("the damaged outbox stands aside as %s: %s", aside, told)
     except sqlite3.Error as error:
         raise decide(error, path) from error
     _move_aside(path, aside)
@@ -224,7 +245,7 @@ def _pragma(connection: SqlConnection, name: str) -> int:
 
 def _make_tables(connection: SqlConnection, now: datetime) -> None:
     connection.execute("BEGIN IMMEDIATE")
-    for statement in _TABLES.split(";\n"):
+    for statement in (_TABLES + _AGES).split(";\n"):
         if statement.strip():
             connection.execute(statement)
     connection.execute(
@@ -232,14 +253,31 @@ def _make_tables(connection: SqlConnection, now: datetime) -> None:
     )
     for stream in Stream:
         connection.execute("INSERT INTO stream (stream, epoch) VALUES (?, ?)", (stream.value, new_epoch()))
+    seal_all(connection)
     connection.execute(f"PRAGMA application_id={APPLICATION_ID}")
     connection.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
     connection.execute("COMMIT")
 
 
-def new_epoch() -> str:
-    """A random 64-bit epoch, as sixteen hexadecimal digits."""
-    return secrets.token_hex(8)
+def seal_all(connection: SqlConnection) -> None:
+    """Seal the marks as they stand; inside a transaction."""
+    tables = OutboxTables(connection)
+    tables.save(tables.load())
+    tables.save_file(tables.load_file())
+
+
+def upgrade(connection: SqlConnection) -> None:
+    """Bring a file of version 1 to this version, as a whole or not at all. Its marks are taken as they stand.
+
+    Raises:
+        sqlite3.Error: not done.
+    """
+    connection.execute("BEGIN IMMEDIATE")
+    for statement in _UPGRADE_1:
+        connection.execute(statement)
+    seal_all(connection)
+    connection.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
+    connection.execute("COMMIT")
 
 
 def _check(connection: SqlConnection, path: Path) -> None:
@@ -255,7 +293,9 @@ def _check(connection: SqlConnection, path: Path) -> None:
             f"outbox {str(path)!r}: application_id {application_id:#x}, expected {APPLICATION_ID:#x}: "
             "this is another program's database; choose another state_dir"
         )
-    if version != SCHEMA_VERSION:
+    if version == 1:
+        upgrade(connection)
+    elif version != SCHEMA_VERSION:
         raise OutboxError(
             f"outbox {str(path)!r}: schema version {version}, expected {SCHEMA_VERSION}: "
             "install the medtap that wrote it, or a newer one"
@@ -267,21 +307,24 @@ def _check(connection: SqlConnection, path: Path) -> None:
 
 
 def _check_tables(connection: SqlConnection, path: Path) -> None:
+    tables = OutboxTables(connection)
     try:
-        streams = dict(connection.execute("SELECT stream, last_seq FROM stream").fetchall())
-        highest = dict(
-            connection.execute("SELECT stream, max(seq + span - 1) FROM outbox_row GROUP BY stream").fetchall()
-        )
+        marks = tables.load()
         files = connection.execute("SELECT count(*) FROM outbox_file").fetchone()[0]
+        whole = set(marks) == set(Stream) and files == 1
+        unsealed = tables.unsealed() if whole else ["every stream"]
+        highest = connection.execute("SELECT stream, max(seq) FROM outbox_row GROUP BY stream").fetchall()
     except sqlite3.OperationalError as error:
         if error.sqlite_errorcode != sqlite3.SQLITE_ERROR:
             raise
         # A table or column is away: the file is ours, but not whole.
         raise OutboxDamagedError(f"outbox {str(path)!r} is damaged: {error}") from error
-    if set(streams) != {stream.value for stream in Stream} or files != 1:
-        raise OutboxDamagedError(f"outbox {str(path)!r} is damaged: streams {sorted(streams)!r}, {files} file rows")
-    for stream, seq in highest.items():
-        if seq > streams[stream]:
-            raise OutboxDamagedError(
-                f"outbox {str(path)!r} is damaged: {stream} row {seq} stands beyond the last, {streams[stream]}"
-            )
+    except ValueError as error:
+        raise OutboxDamagedError(f"outbox {str(path)!r} is damaged: {error}") from error
+    if unsealed:
+        raise OutboxDamagedError(
+            f"outbox {str(path)!r} is damaged: marks of {' and '.join(unsealed)} do not match their checksum"
+        )
+    for stream, seq in highest:
+        if seq > marks[Stream(stream)].last_seq:
+            raise OutboxDamagedError(f"outbox {str(path)!r} is damaged: {stream} row {seq} stands beyond the last")

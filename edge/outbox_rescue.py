@@ -1,99 +1,160 @@
 """Rescue: every whole row of a damaged outbox file into a new one, under the same epochs and numbers.
 
 What is damaged costs the rows that stood there and no others: the numbers that are missing are declared a gap when they
-are to be sent. Each row is believed by its SHA-256 alone, so nothing that the damage made up is carried over.
+are to be sent. Each row is believed by its SHA-256 alone, and so are the marks: where theirs does not match they are
+made anew from the rows and from the witness (`outbox_numbers`), so that nothing is let go of and no number is given
+twice. Nothing that the damage made up is carried over.
 """
 
 import re
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 from edge.contracts.streams import Stream
 from edge.outbox_connection import SqlConnection
-from edge.outbox_rows import seal
+from edge.outbox_marks import FileMarks, StreamMarks, seal_file, seal_stream
+from edge.outbox_numbers import Numbers
+from edge.outbox_rows import seal, span_of
+from edge.outbox_tables import OutboxTables
 
 PROBES_MAX: Final = 20_000
 """Failed reads after which no more rows are looked for between damaged pages (some seconds)."""
 
 _EPOCH: Final = re.compile(r"[0-9a-f]{16}")
 _ROW: Final = "SELECT seq, span, boot_id, body, sha256, committed_at_ms FROM outbox_row"
-_NUMBERS: Final = ("last_seq", "offered_seq", "in_contact", "acknowledged_seq", "row_count")
-_NOTE: Final = re.compile(r"rescued (\d+) rows from (.+)")
+_MARKS: Final = (
+    "SELECT epoch, last_seq, offered_seq, in_contact, acknowledged_seq, server_generation, row_count, sha256"
+    " FROM stream WHERE stream = ?"
+)
+
+BEYOND_RESCUE: Final = (
+    "rows in it that were not yet acknowledged are lost unless recovered from there; this is a new file with new epochs"
+)
 
 
-class BeyondRescueError(Exception):
-    """Not even the epochs and marks can be read."""
-
-
-def note(rows: int, damaged_name: str) -> str:
+def note(damaged_name: str, told: str) -> str:
     """What a new file says of the damaged one until an event has told of it."""
-    return f"rescued {rows} rows from {damaged_name}"
+    return f"{damaged_name}: {told}"
 
 
-def rescued_rows(text: str, damaged_name: str) -> int | None:
-    """How many rows of that file were rescued, from a `note` about it; None if the text is no such note."""
-    found = _NOTE.fullmatch(text)
-    return int(found[1]) if found is not None and found[2] == damaged_name else None
+def noted(text: str, damaged_name: str) -> str:
+    """What a `note` about that file tells; if the text is no such note, the file was beyond rescue."""
+    return text.removeprefix(f"{damaged_name}: ") if text.startswith(f"{damaged_name}: ") else BEYOND_RESCUE
 
 
-def rescue(damaged: SqlConnection, new: SqlConnection, damaged_name: str) -> int:
-    """Copy what is whole into a file with empty tables, in one transaction; return the number of rows.
+def rescue(damaged: SqlConnection, new: SqlConnection, damaged_name: str, numbers: Mapping[Stream, Numbers]) -> str:
+    """Copy what is whole into a file with empty tables, in one transaction; return what to tell of it.
 
     Raises:
-        BeyondRescueError: the new file is to begin with new epochs.
         sqlite3.Error: the new file can't be written.
     """
-    marks = _read_marks(damaged)
-    rows = 0
-    new.execute("BEGIN IMMEDIATE")
-    for stream, mark in marks.items():
-        whole = seen = 0
-        for row in _readable(damaged, stream):
-            seen += 1
-            if _is_whole(stream, mark["epoch"], row):
-                seq, span = row[0], row[1]
-                new.execute("INSERT OR IGNORE INTO outbox_row VALUES (?, ?, ?, ?, ?, ?, ?)", (stream.value, *row))
-                mark["last_seq"] = max(mark["last_seq"], seq + span - 1)
-                whole += 1
-        if seen and not whole:
-            new.execute("ROLLBACK")
-            raise BeyondRescueError(f"{stream}: not one of {seen} rows is of epoch {mark['epoch']}")
-        rows += whole
-        columns = ", ".join(f"{name} = ?" for name in mark)
-        new.execute(f"UPDATE stream SET {columns} WHERE stream = ?", (*mark.values(), stream.value))  # noqa: S608 - ours
-    new.execute("UPDATE outbox_file SET damage_reported = ?", (note(rows, damaged_name),))
-    new.execute("COMMIT")
+    tables = OutboxTables(new)
+    told: list[str] = []
+    rows, lost = 0, 0
+    with tables.transaction():
+        for stream in Stream:
+            marks, is_sealed = _find_marks(damaged, stream, numbers.get(stream))
+            if marks is None:
+                told.append(f"{stream.value} begins a new epoch: its marks can't be known, nor its rows be believed")
+                lost += 1
+                continue
+            if not is_sealed:
+                told.append(f"the marks of {stream.value} did not match their checksum and were made anew")
+            rows += _copy(damaged, tables, new, stream, marks)
+        if lost == len(Stream):
+            return BEYOND_RESCUE
+        _copy_file_marks(damaged, tables)
+        first = f"{rows} rows of it were rescued; what is missing is declared a gap at its place"
+        told.insert(0, first)
+        tables.save_file(replace(tables.load_file(), damage_reported=note(damaged_name, "; ".join(told))))
+    return "; ".join(told)
+
+
+def _copy(damaged: SqlConnection, tables: OutboxTables, new: SqlConnection, stream: Stream, marks: StreamMarks) -> int:
+    rows, last = 0, marks.last_seq
+    for seq, boot_id, body, sha256, committed_at_ms in _whole_rows(damaged, stream, marks.epoch):
+        span = span_of(body)
+        row = (stream.value, seq, span, boot_id, body, sha256, committed_at_ms)
+        new.execute("INSERT OR IGNORE INTO outbox_row VALUES (?, ?, ?, ?, ?, ?, ?)", row)
+        last = max(last, seq + span - 1)
+        rows += 1
+    tables.save({stream: replace(marks, last_seq=last, offered_seq=max(marks.offered_seq, marks.acknowledged_seq))})
     return rows
 
 
-def _read_marks(damaged: SqlConnection) -> dict[Stream, dict[str, Any]]:
-    names = ("epoch", *_NUMBERS, "server_generation")
+def _copy_file_marks(damaged: SqlConnection, tables: OutboxTables) -> None:
+    """How long agents ran and when rows were acknowledged; without it rows are kept for longer."""
+    query = "SELECT created_at_ms, damage_reported, running_ms, sha256 FROM outbox_file"
     try:
-        rows = damaged.execute(f"SELECT stream, {', '.join(names)} FROM stream").fetchall()  # noqa: S608 - constants
-    except sqlite3.Error as error:
-        raise BeyondRescueError(f"the streams can't be read: {error}") from error
-    marks = {stream: dict(zip(names, values, strict=True)) for stream, *values in rows}
-    if set(marks) != {stream.value for stream in Stream}:
-        raise BeyondRescueError(f"streams {sorted(map(str, marks))}")
-    for stream, mark in marks.items():
-        numbers = [mark[name] for name in _NUMBERS]
-        texts = isinstance(mark["epoch"], str) and isinstance(mark["server_generation"], str)
-        whole = texts and all(isinstance(number, int) for number in numbers) and min(numbers) >= 0
-        if not whole or not _EPOCH.fullmatch(mark["epoch"]) or mark["acknowledged_seq"] > mark["offered_seq"]:
-            raise BeyondRescueError(f"{stream}: marks {mark!r}")
-    return {Stream(stream): mark for stream, mark in marks.items()}
+        *values, sha256 = damaged.execute(query).fetchone()
+        if sha256 != seal_file(FileMarks(*values)):
+            return
+        ages = damaged.execute("SELECT stream, seq, running_ms FROM acknowledged_at").fetchall()
+    except (sqlite3.Error, TypeError, ValueError):
+        return
+    tables.save_file(FileMarks(values[0], "", values[2]))
+    # Each note has a seal of its own, and is looked at when it is used.
+    for stream, seq, running_ms in ages:
+        if stream in set(Stream):
+            tables.ages.note(Stream(stream), seq, running_ms)
 
 
-def _is_whole(stream: Stream, epoch: str, row: tuple[Any, ...]) -> bool:
-    seq, span, boot_id, body, sha256, committed_at_ms = row
-    return (
-        all(isinstance(number, int) for number in (seq, span, committed_at_ms))
-        and span > 0
-        and isinstance(boot_id, str)
-        and isinstance(body, bytes)
-        and sha256 == seal(stream, epoch, seq, boot_id, body)
-    )
+def _find_marks(damaged: SqlConnection, stream: Stream, witness: Numbers | None) -> tuple[StreamMarks | None, bool]:
+    """The marks, and whether they stand sealed in the file; None if the stream has to begin anew."""
+    claimed, is_sealed = _claimed(damaged, stream)
+    if claimed is not None and is_sealed:
+        if witness is not None and witness.epoch == claimed.epoch and witness.last_seq > claimed.last_seq:
+            claimed = replace(claimed, last_seq=witness.last_seq, offered_seq=witness.last_seq)
+        return claimed, True
+    epochs = [] if witness is None else [witness.epoch]
+    if claimed is not None and _EPOCH.fullmatch(str(claimed.epoch)):
+        epochs.append(claimed.epoch)
+    return _made_anew(damaged, stream, witness, epochs), False
+
+
+def _made_anew(
+    damaged: SqlConnection, stream: Stream, witness: Numbers | None, epochs: list[str]
+) -> StreamMarks | None:
+    """Marks that let go of nothing: all may have been sent, and only what is not there was acknowledged."""
+    for epoch in epochs:
+        first, last, count = 0, 0, 0
+        for seq, _, body, *_ in _whole_rows(damaged, stream, epoch):
+            first, last, count = min(first or seq, seq), max(last, seq + span_of(body) - 1), count + 1
+        seen = witness if witness is not None and witness.epoch == epoch else None
+        if not count and seen is None:
+            continue
+        acknowledged = max(first - 1, 0)
+        if seen is not None:
+            last, count, acknowledged = max(last, seen.last_seq), seen.row_count, seen.acknowledged_seq
+        return StreamMarks(
+            epoch=epoch,
+            last_seq=last,
+            offered_seq=last,
+            in_contact=0,
+            acknowledged_seq=min(acknowledged, last),
+            server_generation="",
+            row_count=count,
+        )
+    return None
+
+
+def _claimed(damaged: SqlConnection, stream: Stream) -> tuple[StreamMarks | None, bool]:
+    try:
+        *values, sha256 = damaged.execute(_MARKS, (stream.value,)).fetchone()
+    except (sqlite3.Error, TypeError):
+        return None, False
+    marks = StreamMarks(*values)
+    return marks, sha256 == seal_stream(stream, marks)
+
+
+def _whole_rows(damaged: SqlConnection, stream: Stream, epoch: str) -> Iterator[tuple[int, str, bytes, bytes, int]]:
+    """Number, boot, body, checksum and time of each row that is as it was written."""
+    for seq, _, boot_id, body, sha256, committed_at_ms in _readable(damaged, stream):
+        texts = isinstance(boot_id, str) and isinstance(body, bytes)
+        if texts and isinstance(seq, int) and sha256 == seal(stream, epoch, seq, boot_id, body):
+            yield seq, boot_id, body, sha256, committed_at_ms if isinstance(committed_at_ms, int) else 0
 
 
 def _readable(damaged: SqlConnection, stream: Stream) -> Iterator[tuple[Any, ...]]:

@@ -48,8 +48,8 @@ class DamagedRows:
     reason: str
 
 
-RawRow = tuple[int, int, str, bytes, bytes]
-"""seq, span, boot_id, body, sha256."""
+RawRow = tuple[int, str, bytes, bytes]
+"""seq, boot_id, body, sha256."""
 
 
 def encode_row(observation: Event | Telemetry | GapDeclared) -> bytes:
@@ -92,6 +92,12 @@ def seal(stream: Stream, epoch: str, seq: int, boot_id: str, body: bytes) -> byt
     return hashlib.sha256(b"%s|%s|%d|%s|%s" % (stream.encode(), epoch.encode(), seq, boot_id.encode(), body)).digest()
 
 
+def span_of(body: bytes) -> int:
+    """Numbers that a whole row stands for: its body is sealed, the column `span` is not."""
+    gap = as_gap(body)
+    return 1 if gap is None else gap.row_count
+
+
 def collect(
     rows: Iterable[RawRow], stream: Stream, epoch: str, *, after_seq: int, through_seq: int, bytes_max: int
 ) -> StoredRows | DamagedRows | None:
@@ -101,7 +107,7 @@ def collect(
     """
     bodies: list[bytes] = []
     expected, boot, size = after_seq + 1, "", 0
-    for seq, span, boot_id, body, sha256 in rows:
+    for seq, boot_id, body, sha256 in rows:
         if seq < expected:
             # Covered by the declared gap before it (a gap declared anew after a second restore may overlap).
             continue
@@ -109,7 +115,7 @@ def collect(
         if seq > expected:
             damage, last = ROWS_MISSING, seq - 1
         elif sha256 != seal(stream, epoch, seq, boot_id, body):
-            damage, last = "a row in the outbox file does not match its checksum", seq + span - 1
+            damage, last = "a row in the outbox file does not match its checksum", seq
         if damage:
             if bodies:
                 break
@@ -119,7 +125,7 @@ def collect(
             break
         boot = boot_id
         bodies.append(body)
-        expected = seq + span
+        expected = seq + span_of(body)
     if not bodies:
         missing = expected <= through_seq
         return DamagedRows(expected, through_seq, ROWS_MISSING) if missing else None

@@ -46,6 +46,11 @@ class OutboxSpace:
         """How much to free at once."""
         return min(max(self._cap_bytes // 50, ROOM_BYTES_MIN), ROOM_BYTES_MAX)
 
+    @property
+    def is_near_its_cap(self) -> bool:
+        """True if little is missing."""
+        return self.used_bytes > self._cap_bytes - 2 * self.room_bytes
+
     def wanted(self, bytes_more: int) -> int:
         """What may be in use, at most, for `bytes_more` to fit and some more after it."""
         return max(self._cap_bytes - bytes_more - self.room_bytes, 0)

@@ -15,9 +15,12 @@ from typing import Final, TypeVar
 from edge.clock import Clock
 from edge.contracts.observations import DeviceFaulted
 from edge.contracts.streams import Stream
+from edge.outbox_ages import RunningTime
 from edge.outbox_connection import OutboxDamagedError, OutboxFullError, SqlConnection, decide
 from edge.outbox_file import damaged_siblings, open_file, set_aside
-from edge.outbox_rescue import rescued_rows
+from edge.outbox_marks import StreamMarks
+from edge.outbox_numbers import go_on_after, read_numbers, write_numbers
+from edge.outbox_rescue import noted
 from edge.outbox_rows import (
     ROWS_BYTES_MAX,
     ROWS_MISSING,
@@ -29,7 +32,7 @@ from edge.outbox_rows import (
     times_of,
 )
 from edge.outbox_space import ROW_OVERHEAD_BYTES, OutboxSpace
-from edge.outbox_tables import OutboxTables, StreamMarks
+from edge.outbox_tables import OutboxTables
 
 GAPS_REMEMBERED: Final = 50
 
@@ -73,6 +76,8 @@ class OutboxStore:
         self.space = space
         self.marks: dict[Stream, StreamMarks] = {}
         self.marks_unsaved = False
+        self.went_back_to: dict[Stream, int] = {}
+        """Lowest mark since the last `prune`, where one went back."""
         self.offering = dict.fromkeys(Stream, False)
         self.gaps: deque[Gap] = deque(maxlen=GAPS_REMEMBERED)
         """The newest declared gaps: those in the file and those of this run."""
@@ -152,7 +157,9 @@ class OutboxStore:
             seq = self.durably(lambda: self._commit(stream, bodies))
         except OutboxFullError:
             seq = self._append_on_a_full_disk(stream, bodies, bytes_more)
-        self.space.used_bytes += bytes_more
+        self.space.used_bytes += bytes_more  # an estimate, good enough while nothing depends on it
+        if self.space.is_near_its_cap:
+            self.durably(self.measure)
         return seq
 
     def read(self, stream: Stream, after_seq: int, bytes_max: int = ROWS_BYTES_MAX) -> StoredRows | None:
@@ -174,10 +181,16 @@ class OutboxStore:
                 self._declare(stream, found)
         raise OutboxDamagedError(f"outbox {str(self._path)!r} is damaged: {stream} {found}, again")
 
+    @property
+    def save_due(self) -> bool:
+        """True if marks have changed, or the running time was last written long ago."""
+        return self.marks_unsaved or self._running.save_due
+
     def save_marks(self) -> None:
-        """Write the marks as they are."""
+        """Write the marks as they are, and for how long this file has been worked on."""
         with self.tables.transaction():
             self.tables.save(self.marks)
+            self._save_running_time()
         self.marks_unsaved = False
 
     def delete_through(self, stream: Stream, last_seq: int) -> None:
@@ -186,6 +199,31 @@ class OutboxStore:
             self.tables.delete_through(stream, last_seq)
             # In the same transaction: a row that is gone is never above the mark that the file knows.
             self.tables.save(self.marks)
+
+    def prune(self, stream: Stream, keep_ms: int, rows_max: int) -> None:
+        """Delete rows that were acknowledged so long ago, in time that an agent ran; at most so many."""
+        ages, acknowledged_seq = self.tables.ages, self.marks[stream].acknowledged_seq
+        running_ms = self._running.ms
+        went_back_to = min(self.went_back_to.pop(stream, acknowledged_seq), acknowledged_seq)
+        if ages.reaches_above(stream, went_back_to):
+            with self.tables.transaction():
+                ages.forget_above(stream, went_back_to)
+        if ages.note_due(stream, acknowledged_seq, running_ms, keep_ms):
+            with self.tables.transaction():
+                ages.note(stream, acknowledged_seq, running_ms)
+                self._save_running_time()
+        through = min(ages.acknowledged_by(stream, running_ms - keep_ms), acknowledged_seq)
+        last = self.tables.prunable(stream, through, rows_max)
+        if last:
+            with self.tables.transaction():
+                self.tables.delete_through(stream, last)
+                self.tables.save(self.marks)
+                ages.forget_below(stream, through)
+                self._save_running_time()
+
+    def _save_running_time(self) -> None:
+        self.tables.save_file(replace(self.tables.load_file(), running_ms=self._running.ms))
+        self._running.saved()
 
     def renumber(self, stream: Stream, reason: str) -> None:
         """See `Outbox.begin_epoch`."""
@@ -206,6 +244,7 @@ class OutboxStore:
         with self.tables.transaction():
             marks = self._insert(stream, self.marks[stream], bodies)
         self.marks[stream] = marks
+        write_numbers(self._path, self.marks)
         return marks.last_seq
 
     def _insert(self, stream: Stream, marks: StreamMarks, bodies: Sequence[bytes]) -> StreamMarks:
@@ -287,26 +326,43 @@ class OutboxStore:
         """Begin with the open file. A damaged one beside it that nobody was told of is this one's first event."""
         try:
             self.marks = self.tables.load()
+            self._running = RunningTime(self.tables.load_file().running_ms, self._clock)
             self._expect_copies()
             self.measure()
             self.gaps.extend(Gap(*gap) for gap in self.tables.gaps(GAPS_REMEMBERED))
-            aside = damaged_siblings(self._path)
-            reported = self.tables.damage_reported()
-            if not aside or aside[-1] == reported:
-                return
-            rows = rescued_rows(reported, aside[-1])
-            detail = f"the outbox file was damaged and stands aside as {aside[-1]}; " + (
-                "rows in it that were not yet acknowledged are lost unless recovered from there; this is a new"
-                " file with new epochs"
-                if rows is None
-                else f"{rows} rows of it were rescued; what is missing is declared a gap at its place"
-            )
-            with self.tables.transaction():
-                marks = self._insert(Stream.EVENTS, self.marks[Stream.EVENTS], [self._report(detail)])
-                self.tables.set_damage_reported(aside[-1])
-            self.marks[Stream.EVENTS] = marks
+            self._tell_of_damage()
+            self._ask_the_witness()
         except sqlite3.Error as error:
             raise decide(error, self._path) from error
+
+    def _tell_of_damage(self) -> None:
+        aside, file = damaged_siblings(self._path), self.tables.load_file()
+        if not aside or aside[-1] == file.damage_reported:
+            return
+        detail = (
+            f"the outbox file was damaged and stands aside as {aside[-1]}; {noted(file.damage_reported, aside[-1])}"
+        )
+        with self.tables.transaction():
+            marks = self._insert(Stream.EVENTS, self.marks[Stream.EVENTS], [self._report(detail)])
+            self.tables.save_file(replace(file, damage_reported=aside[-1]))
+        self.marks[Stream.EVENTS] = marks
+
+    def _ask_the_witness(self) -> None:
+        """If more numbers were given than the file knows, it lost its newest rows: none of them is given twice.
+
+        The gateway may have them; what it does not have is declared a gap when it is to be sent.
+        """
+        marks, lost = go_on_after(read_numbers(self._path), self.marks)
+        if lost:
+            detail = (
+                f"the outbox file has lost its newest rows ({lost}): its write-ahead log was damaged, or an"
+                " older copy took its place; what the gateway does not have of them is declared a gap"
+            )
+            with self.tables.transaction():
+                self.tables.save(marks)
+                marks[Stream.EVENTS] = self._insert(Stream.EVENTS, marks[Stream.EVENTS], [self._report(detail)])
+            self.marks = marks
+        write_numbers(self._path, self.marks)
 
     def _expect_copies(self) -> None:
         """If rows were offered in the last run, this may be a copy whose original went on and sent what stands here.

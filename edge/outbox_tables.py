@@ -6,31 +6,13 @@ from dataclasses import astuple, dataclass, replace
 from typing import Any, Final
 
 from edge.contracts.streams import Stream
+from edge.outbox_ages import OutboxAges
 from edge.outbox_connection import SqlConnection
-from edge.outbox_file import new_epoch
+from edge.outbox_marks import FileMarks, StreamMarks, new_epoch, seal_file, seal_stream
 from edge.outbox_rows import DamagedRows, StoredRows, as_gap, collect, encode_row, seal
 from edge.outbox_space import ROW_OVERHEAD_BYTES
 
 _PUT: Final = "INSERT INTO outbox_row VALUES (?, ?, ?, ?, ?, ?, ?)"
-
-
-@dataclass(frozen=True)
-class StreamMarks:
-    """Where one stream stands."""
-
-    epoch: str
-    last_seq: int
-    """Highest number given; 0 if none."""
-    offered_seq: int
-    """Highest number that this file, or one it is a copy of, may have sent. A mark above it speaks of other rows."""
-    in_contact: int
-    """1 if rows were offered since the file was opened, else 0."""
-    acknowledged_seq: int
-    """The gateway's mark: everything up to it is committed there."""
-    server_generation: str
-    """Identity of the database that gave the mark; empty before the first."""
-    row_count: int
-    """Observations ever committed to this file, declared gaps not counted."""
 
 
 @dataclass(frozen=True)
@@ -51,11 +33,12 @@ class KeptRow:
 
 
 class OutboxTables:
-    """The three tables, over the one connection. Not locked: the outbox is."""
+    """The four tables, over the one connection. Not locked: the outbox is."""
 
     def __init__(self, connection: SqlConnection) -> None:
         """Use an open, checked connection."""
         self._connection = connection
+        self.ages = OutboxAges(connection)
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -85,8 +68,27 @@ class OutboxTables:
         """Write marks."""
         self._connection.executemany(
             "UPDATE stream SET epoch = ?, last_seq = ?, offered_seq = ?, in_contact = ?, acknowledged_seq = ?,"
-            " server_generation = ?, row_count = ? WHERE stream = ?",
-            [(*astuple(one), stream.value) for stream, one in marks.items()],
+            " server_generation = ?, row_count = ?, sha256 = ? WHERE stream = ?",
+            [(*astuple(one), seal_stream(stream, one), stream.value) for stream, one in marks.items()],
+        )
+
+    def unsealed(self) -> list[str]:
+        """What of the marks does not match its checksum: streams by name, and "file"."""
+        marks = self.load()
+        seals = self._query("SELECT stream, sha256 FROM stream")
+        found = [stream for stream, sha256 in seals if sha256 != seal_stream(Stream(stream), marks[Stream(stream)])]
+        sha256 = self._query("SELECT sha256 FROM outbox_file")[0][0]
+        return found if sha256 == seal_file(self.load_file()) else [*found, "file"]
+
+    def load_file(self) -> FileMarks:
+        """What the file says of itself."""
+        return FileMarks(*self._query("SELECT created_at_ms, damage_reported, running_ms FROM outbox_file")[0])
+
+    def save_file(self, marks: FileMarks) -> None:
+        """Write what the file says of itself."""
+        self._connection.execute(
+            "UPDATE outbox_file SET created_at_ms = ?, damage_reported = ?, running_ms = ?, sha256 = ?",
+            (*astuple(marks), seal_file(marks)),
         )
 
     def insert(
@@ -117,7 +119,7 @@ class OutboxTables:
         """Rows for one frame, or the damage that comes first, or None if there are none."""
         with closing(
             self._connection.execute(
-                "SELECT seq, span, boot_id, body, sha256 FROM outbox_row"
+                "SELECT seq, boot_id, body, sha256 FROM outbox_row"
                 " WHERE stream = ? AND seq > ? AND seq <= ? ORDER BY seq",
                 (stream.value, after_seq, through_seq),
             )
@@ -233,6 +235,7 @@ class OutboxTables:
             self._put(stream, epoch, seq, body, boot_id=boot_id, now_ms=committed_at_ms, span=span)
             seq += span
         changed = replace(marks, epoch=epoch, last_seq=seq - 1, offered_seq=0, in_contact=0, acknowledged_seq=0)
+        self.ages.forget_above(stream, 0)
         self.save({stream: changed})
         return changed
 
@@ -244,7 +247,7 @@ class OutboxTables:
         after = self._query(
             "SELECT min(committed_at_ms) FROM outbox_row WHERE stream = ? AND seq > ?", stream.value, last_seq
         )[0][0]
-        return before or self._query("SELECT created_at_ms FROM outbox_file")[0][0], after
+        return before or self.load_file().created_at_ms, after
 
     def put_gap(
         self, stream: Stream, epoch: str, damaged: DamagedRows, *, boot_id: str, body: bytes, now_ms: int
@@ -257,35 +260,16 @@ class OutboxTables:
         span = damaged.last_seq - damaged.first_seq + 1
         self._put(stream, epoch, damaged.first_seq, body, boot_id=boot_id, now_ms=now_ms, span=span)
 
-    def prunable(self, stream: Stream, acknowledged_seq: int, cutoff_ms: int, rows_max: int) -> int:
-        """Last number of the acknowledged rows committed before the cutoff; 0 if there is none.
-
-        Only from the oldest on and up to the first row to keep, so that what is kept has no hole even where the
-        wall clock jumped.
-        """
+    def prunable(self, stream: Stream, through_seq: int, rows_max: int) -> int:
+        """Last number of the oldest rows up to `through_seq`, at most so many rows; 0 if there is none."""
         oldest = self._query(
-            "SELECT seq + span - 1, committed_at_ms FROM outbox_row WHERE stream = ? ORDER BY seq LIMIT ?",
-            stream.value,
-            rows_max,
+            "SELECT seq + span - 1 FROM outbox_row WHERE stream = ? ORDER BY seq LIMIT ?", stream.value, rows_max
         )
-        last = 0
-        for end, committed_at_ms in oldest:
-            if end > acknowledged_seq or committed_at_ms >= cutoff_ms:
-                break
-            last = end
-        return last
+        return max((end for (end,) in oldest if end <= through_seq), default=0)
 
     def delete_through(self, stream: Stream, last_seq: int) -> None:
         """Delete rows up to and with this number."""
         self._connection.execute("DELETE FROM outbox_row WHERE stream = ? AND seq <= ?", (stream.value, last_seq))
-
-    def damage_reported(self) -> str:
-        """Name of the newest damaged file that an event has told of; empty if none has."""
-        return str(self._query("SELECT damage_reported FROM outbox_file")[0][0])
-
-    def set_damage_reported(self, name: str) -> None:
-        """Note that an event in the same transaction tells of this damaged file."""
-        self._connection.execute("UPDATE outbox_file SET damage_reported = ?", (name,))
 
     def _put(
         self, stream: Stream, epoch: str, seq: int, body: bytes, *, boot_id: str, now_ms: int, span: int = 1

@@ -15,8 +15,9 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict
 
 from edge.contracts.streams import Stream
-from edge.outbox_file import APPLICATION_ID, SCHEMA_VERSION, damaged_siblings
-from edge.outbox_tables import OutboxTables, StreamMarks
+from edge.outbox_file import APPLICATION_ID, SCHEMA_VERSION, damaged_siblings, upgrade
+from edge.outbox_marks import StreamMarks
+from edge.outbox_tables import OutboxTables
 
 GAPS_SHOWN = 50
 
@@ -135,7 +136,9 @@ def look(path: Path) -> OutboxView:
             found = tuple(
                 connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("application_id", "user_version")
             )
-            if found != (APPLICATION_ID, SCHEMA_VERSION):
+            if found == (APPLICATION_ID, 1):
+                upgrade(connection)
+            elif found != (APPLICATION_ID, SCHEMA_VERSION):
                 raise ValueError(f"{str(path)!r}: application_id and version {found}: not an outbox of this medtap")
             tables = OutboxTables(connection)
             seen = view(copy, tables, tables.load(), tables.gaps(GAPS_SHOWN))

@@ -192,7 +192,8 @@ class DeliveryWorld:
         for stream in Stream:
             at_gateway = set(self.gateway.arrived(stream))
             self.gone[stream] |= {word for word in self.owed[stream][lengths[stream] :] if word not in at_gateway}
-        for ending in ("", "-wal"):
+        # A restored image of the card: what stood beside the file is as old as the file.
+        for ending in ("", "-wal", ".numbers"):
             (self.directory / f"outbox.sqlite3{ending}").unlink(missing_ok=True)
         copy.rename(self.directory / "outbox.sqlite3")
         self.file_copy = None

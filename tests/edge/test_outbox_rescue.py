@@ -12,6 +12,7 @@ from edge.contracts.observations import OBSERVATION, DeviceFaulted, GapDeclared,
 from edge.contracts.streams import Stream
 from edge.outbox import Outbox
 from edge.outbox_file import damaged_siblings
+from edge.outbox_numbers import numbers_file
 from tests.edge.delivery_kit import SetClock, meaning, reading, scan
 
 EVENTS, TELEMETRY = Stream.EVENTS, Stream.TELEMETRY
@@ -136,6 +137,7 @@ def test_a_file_whose_tree_is_gone_declares_every_row_and_goes_on(path: Path, cl
 
 def test_a_file_whose_marks_are_gone_is_beyond_rescue_and_a_new_epoch_begins(path: Path, clock: SetClock) -> None:
     wreck(path, root_of(path, "stream"))
+    numbers_file(path).unlink()
     box = Outbox(path, clock, node_name="pharmacy-1")
     (aside,) = damaged_siblings(path)
     assert box.last_seq(EVENTS) == 1

@@ -15,7 +15,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from edge.contracts.ack import Ack
 from edge.contracts.streams import Stream
 from edge.delivery import Delivery, Outgoing
-from edge.outbox_tables import OutboxTables, StreamMarks
+from edge.outbox_marks import StreamMarks
+from edge.outbox_tables import OutboxTables
 from edge.send_window import SendWindow
 from tests.edge.delivery_kit import ModelGateway
 from tests.edge.delivery_world import DeliveryWorld
