@@ -43,12 +43,17 @@ ONE_AFTER_THE_OTHER = (
 """Files that share a heavy stack, or one that this machine has once: all of a group run in the same process."""
 
 
+def group_of(nodeid: str) -> str:
+    """What a test shares its process with: its file, or the files of its group."""
+    file = nodeid.partition("::")[0]
+    return next((group for group, pattern in ONE_AFTER_THE_OTHER if fnmatch(file, pattern)), file)
+
+
 class SideBySide(LoadFileScheduling):  # type: ignore[misc]  # pytest-xdist ships no types
     """Each file in one process, so that its fixtures are made once; a whole group in one."""
 
     def _split_scope(self, nodeid: str) -> str:
-        file = nodeid.partition("::")[0]
-        return next((group for group, pattern in ONE_AFTER_THE_OTHER if fnmatch(file, pattern)), file)
+        return group_of(nodeid)
 
 
 @pytest.hookimpl(optionalhook=True)
