@@ -5,14 +5,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 from tests.conftest import LONGEST_FIRST, ONE_AFTER_THE_OTHER, group_of
 
 ROOT = Path(__file__).parents[1]
 SKIPPED = """
-import pytest
-
 @pytest.mark.pcsc_stack
 def test_reader():
     pytest.skip("there is no reader")
