@@ -1,6 +1,8 @@
 """The services that start by themselves."""
 
+import shutil
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import psycopg
@@ -32,15 +34,25 @@ def test_a_killed_database_comes_back_with_what_was_committed(own_postgres: Embe
         assert connection.execute("SELECT a FROM t").fetchone() == (1,)
 
 
-def test_a_stopped_database_leaves_nothing_behind() -> None:
-    before = set(Path(tempfile.gettempdir()).glob("medtap-pg-*"))
+@pytest.fixture
+def place(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A directory for temporary files of this test alone; PostgreSQL's user must be able to pass through it."""
+    directory = Path(tempfile.mkdtemp(prefix="mt-"))
+    directory.chmod(0o755)
+    monkeypatch.setattr(tempfile, "tempdir", str(directory))
+    yield directory
+    shutil.rmtree(directory)
+
+
+def test_a_stopped_database_leaves_nothing_behind(place: Path) -> None:
     server = EmbeddedPostgres(durable=False)
     server.start()
+    assert len(list(place.iterdir())) == 1
     port = server.port
     server.stop()
     server.stop()
     assert not is_listening(port)
-    assert set(Path(tempfile.gettempdir()).glob("medtap-pg-*")) <= before
+    assert list(place.iterdir()) == []
 
 
 def test_a_killed_broker_can_be_started_again_on_its_port(own_broker: EmbeddedBroker) -> None:
