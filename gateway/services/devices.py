@@ -1,6 +1,5 @@
 """Edge nodes and devices: who is there, and in what state."""
 
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -26,49 +25,6 @@ class NodeKnown:
 
 DEATH_SETTLES: Final = timedelta(seconds=5)
 """A broker may deliver the last frames of a connection after its death: only one sent later than this is a new life."""
-
-
-def touch_nodes(connection: Connection, heard: Mapping[Sender, datetime]) -> dict[Sender, NodeKnown]:
-    """Note when each was heard; one never heard of before is entered. Locks their rows, in the order of their names."""
-    senders = sorted(heard, key=lambda each: (each.site, each.edge_node))
-    if not senders:
-        return {}
-    rows = connection.execute(
-        "INSERT INTO edge_node (site, edge_node, last_heard_at)"
-        " SELECT * FROM unnest(%s::text[], %s::text[], %s::timestamptz[])"
-        " ON CONFLICT (site, edge_node)"
-        " DO UPDATE SET last_heard_at = greatest(edge_node.last_heard_at, excluded.last_heard_at)"
-        " RETURNING site, edge_node, state, boot_id, clock_offset_s, state_changed_at",
-        (*_names(senders), [heard[sender] for sender in senders]),
-    )
-    return {Sender(site, edge_node): NodeKnown(*known) for site, edge_node, *known in rows}
-
-
-def note_clock_offsets(connection: Connection, offsets_s: Mapping[Sender, float]) -> None:
-    """Keep how far each node's clock is off, in seconds (positive: ahead of ours)."""
-    if offsets_s:
-        connection.execute(
-            "UPDATE edge_node SET clock_offset_s = told.offset_s"
-            " FROM unnest(%s::text[], %s::text[], %s::float8[]) AS told (site, edge_node, offset_s)"
-            " WHERE edge_node.site = told.site AND edge_node.edge_node = told.edge_node",
-            (*_names(offsets_s), list(offsets_s.values())),
-        )
-
-
-def note_lags(connection: Connection, lags_s: Mapping[Sender, float]) -> None:
-    """Keep how far behind each node's newest committed row is, in seconds."""
-    if lags_s:
-        connection.execute(
-            "UPDATE edge_node SET ingest_lag_s = told.lag_s, ingest_lag_at = now()"
-            " FROM unnest(%s::text[], %s::text[], %s::float8[]) AS told (site, edge_node, lag_s)"
-            " WHERE edge_node.site = told.site AND edge_node.edge_node = told.edge_node",
-            (*_names(lags_s), list(lags_s.values())),
-        )
-
-
-def _names(senders: Iterable[Sender]) -> tuple[list[str], list[str]]:
-    names = [(sender.site, sender.edge_node) for sender in senders]
-    return [site for site, _ in names], [edge_node for _, edge_node in names]
 
 
 def revive_node(

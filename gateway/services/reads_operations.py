@@ -18,6 +18,10 @@ class EdgeNode(Row):
     last_heard_at: datetime | None
     clock_offset_s: float | None
     """Device clock minus gateway clock, in seconds."""
+    ingest_lag_s: float | None
+    """Age of the newest row of the last frame when that was taken in, in seconds: grows while a backlog is sent."""
+    ingest_lag_at: datetime | None
+    """When that was."""
 
 
 class Device(Row):
@@ -95,8 +99,8 @@ def edge_nodes(connection: DbConnection) -> list[EdgeNode]:
     return all_rows(
         connection,
         EdgeNode,
-        "SELECT site, edge_node, state, software_version, first_seen_at, last_heard_at, clock_offset_s FROM edge_node"
-        " ORDER BY (state <> 'down'), site, edge_node",
+        "SELECT site, edge_node, state, software_version, first_seen_at, last_heard_at, clock_offset_s, ingest_lag_s,"
+        " ingest_lag_at FROM edge_node ORDER BY (state <> 'down'), site, edge_node",
         {},
     )
 

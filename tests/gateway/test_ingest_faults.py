@@ -18,6 +18,7 @@ from gateway.errors import is_environment_fault
 from gateway.ingest.committer import Committed, Committer
 from gateway.ingest.decoder import Decoded, decode
 from gateway.ingest.worker import IngestWorker
+from gateway.services import reads_operations
 from medtap.services.broker import EmbeddedBroker
 from tests.gateway.edge_client import EdgeClient, eventually
 from tests.gateway.ingest_kit import NOW, Database, Node, encoded, reading
@@ -173,3 +174,19 @@ def test_each_nodes_lag_and_skew_are_kept(database: Database) -> None:
     assert database.rows("SELECT ingest_lag_s, clock_offset_s FROM edge_node") == [(0.0, 0.0)]
     database.take(node.readings(reading(4.2, at=NOW - timedelta(hours=2))))
     assert database.rows("SELECT ingest_lag_s, clock_offset_s FROM edge_node") == [(7200.0, 0.0)]
+
+
+def test_a_nodes_lag_is_kept_when_its_frame_is_a_duplicate(database: Database) -> None:
+    node = Node()
+    frame = node.readings(reading(4.2, at=NOW - timedelta(hours=2)))
+    database.take(frame)
+    database.take(frame)
+    assert database.rows("SELECT ingest_lag_s, ingest_lag_at IS NULL FROM edge_node") == [(7200.0, False)]
+
+
+def test_lag_and_skew_are_in_what_the_api_says_of_edge_nodes(database: Database) -> None:
+    database.take(Node().readings(reading(4.2, at=NOW - timedelta(hours=2))))
+    with database.pool.connection() as connection:
+        (told,) = reads_operations.edge_nodes(connection)
+    assert (told.ingest_lag_s, told.clock_offset_s) == (7200.0, 0.0)
+    assert told.ingest_lag_at is not None
