@@ -14,6 +14,7 @@ from gateway.bootstrap import Gateway
 from gateway.config import GatewayConfig, HttpConfig, MqttConfig
 from gateway.errors import ConfigError, StartError
 from medtap.services.broker import EmbeddedBroker
+from medtap.services.ports import ReservedPort
 from tests.gateway.edge_client import EdgeClient
 from tests.gateway.ingest_kit import Node, reading
 
@@ -86,9 +87,8 @@ def test_a_gateway_stopped_and_started_again_knows_its_accounts_and_marks(
 
 
 def test_a_database_that_is_not_there_is_named_with_the_mend(broker: EmbeddedBroker) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
-    gateway = Gateway(_config(f"postgresql://medtap@127.0.0.1:{port}/medtap", broker))
+    nobody = ReservedPort()
+    gateway = Gateway(_config(f"postgresql://medtap@127.0.0.1:{nobody.number}/medtap", broker))
     with pytest.raises(StartError, match=r"the database can't be used.*; start the server, or correct host and port"):
         gateway.start()
 
