@@ -194,3 +194,8 @@ def matches(kind: ImportKind, names: Sequence[str]) -> int:
     """How many of these are names of columns: which row of a sheet is the header, which sign parts the fields."""
     known = names_of(kind)
     return sum(heading(name) in known for name in names)
+
+
+def heading_of(kind: ImportKind, key: str) -> str:
+    """A column's name for people, where the file's own is not at hand."""
+    return next((column.name_vi for column in COLUMNS[kind] if column.key == key), key)

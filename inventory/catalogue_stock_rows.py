@@ -27,6 +27,7 @@ PLACE_KINDS: Final = choice_words(
         "desk": ("bàn", "quầy", "counter"),
     }
 )
+LEVELS: Final = ("reorder_point", "min_units", "max_units")
 _PLACE_ID: Final = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 
 
@@ -58,7 +59,7 @@ class PlaceItem:
 
 @dataclass(frozen=True)
 class LevelItem:
-    """How much of a product a place should have, in base units. None: no such level."""
+    """How much of a product a place should have, in base units. None: nothing is said, so what is known stays."""
 
     row: int
     place_id: str
@@ -66,6 +67,8 @@ class LevelItem:
     reorder_point: int | None
     min_units: int | None
     max_units: int | None
+    cleared: frozenset[str] = frozenset()
+    """Levels that the file says there are none of."""
 
 
 @dataclass(frozen=True)
@@ -128,14 +131,15 @@ def read_levels(table: Sequence[TableRow]) -> Checked[LevelItem]:
     def read_row(row: Row) -> LevelItem | None:
         place_id = row.read("place_id", read_place_id, required=True)
         product_id = row.identifier("product_id", PRODUCT_ID_LENGTH_MAX)
-        reorder, low, high = (row.read(key, _units) for key in ("reorder_point", "min_units", "max_units"))
+        reorder, low, high = (row.read(key, _units) for key in LEVELS)
         if low is not None and high is not None and high < low:
             row.problem("max_units", "max_below_min", other=str(low))
         if reorder is not None and high is not None and reorder > high:
             row.problem("reorder_point", "reorder_above_max", other=str(high))
         if place_id is None or product_id is None:
             return None
-        return LevelItem(row.number, place_id, product_id, reorder, low, high)
+        cleared = frozenset(key for key in LEVELS if row.says_none(key))
+        return LevelItem(row.number, place_id, product_id, reorder, low, high, cleared)
 
     opened = open_table("levels", table)
     return _read_all(opened.rows, opened.findings, read_row, lambda item: (item.place_id, item.product_id))

@@ -13,6 +13,11 @@ def folded(text: str) -> str:
     return " ".join(unicodedata.normalize("NFC", bare).replace("đ", "d").split())
 
 
+def search_text(*parts: str) -> str:
+    """All that a thing is found by, folded; each part between bars, so that no hit spans two of them."""
+    return "|".join(["", *dict.fromkeys(filter(None, map(folded, parts))), ""])
+
+
 def like_pattern(word: str) -> str:
     """The pattern of SQL's LIKE that finds `word` anywhere, with its own signs taken literally."""
     escaped = folded(word).replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")

@@ -1,0 +1,226 @@
+"""A catalogue file into a real database: all of it or nothing, twice the same, and never against the stock."""
+
+import io
+import uuid
+from dataclasses import dataclass
+from datetime import date
+from typing import Any, Literal
+
+import openpyxl
+import pytest
+
+from gateway.stock.books import Doing, Goods, Line, book, place_account
+from gateway.stock.catalogue_import import ImportRequest, import_catalogue
+from gateway.stock.import_report import ImportReport
+from inventory.catalogue_columns import ImportKind
+from inventory.table_cell import Cell
+from tests.gateway.ingest_kit import NOW, Database
+
+BOX, CASE, OTHER = "8935006512344", "18935006512341", "8936000000017"
+PRODUCTS = (
+    ("product_id", "name_vi", "base_unit_vi", "active_ingredient", "registration_numbers", "box_gtin", "box_units"),
+    ("PARA500", "Paracetamol 500 mg", "viên", "Paracetamol", "893100493025 (VD-4878-14)", BOX, 100),
+    ("MOR10", "Morphin 10 mg/1 ml", "ống", "Morphin", "VD-24315-16", None, None),
+)
+
+
+@dataclass(frozen=True)
+class Desk:
+    """Someone who imports files."""
+
+    database: Database
+
+    def bring(self, kind: ImportKind, *rows: tuple[Cell, ...], dry_run: bool = False) -> ImportReport:
+        """Import a workbook with these rows."""
+        workbook = openpyxl.Workbook()
+        sheet: Any = workbook.active
+        for row in rows:
+            sheet.append(row)
+        out = io.BytesIO()
+        workbook.save(out)
+        return self.bring_bytes(kind, out.getvalue(), dry_run=dry_run)
+
+    def bring_bytes(self, kind: ImportKind, data: bytes, *, dry_run: bool = False) -> ImportReport:
+        """Import this file."""
+        request = ImportRequest(kind, data, "C:\\danh-mục.xlsx", "lan", NOW, "cli", dry_run)
+        with self.database.pool.connection() as connection:
+            return import_catalogue(connection, request)
+
+    def stock(self, product_id: str, quantity: int, lot: str = "L1") -> None:
+        """Receive some into the first place."""
+        with self.database.pool.connection() as connection:
+            place = self.database.value("SELECT min(place_id) FROM place")
+            goods = Goods(product_id, lot, date(2028, 1, 31), quantity)
+            line = Line(uuid.uuid4(), "receive", goods, "supplier", place_account(connection, place))
+            book(connection, Doing(NOW, NOW, "cli", "lan", scan_text=product_id), [line])
+
+
+@pytest.fixture
+def desk(database: Database) -> Desk:
+    return Desk(database)
+
+
+def counts(report: ImportReport) -> tuple[int, int, int, int]:
+    return report.new, report.changed, report.same, report.problems
+
+
+def codes(report: ImportReport, severity: Literal["problem", "hint"] = "problem") -> list[tuple[int, str]]:
+    return [(each.row, each.code) for each in report.findings if each.severity == severity]
+
+
+def test_products_are_entered_with_packs_and_numbers_and_a_second_time_nothing_changes(desk: Desk) -> None:
+    report = desk.bring("products", *PRODUCTS)
+    assert (counts(report), report.written) == ((2, 0, 0, 0), True)
+    rows = desk.database.rows
+    assert rows("SELECT name_vi, active_ingredient FROM product WHERE product_id = 'PARA500'") == [
+        ("Paracetamol 500 mg", "Paracetamol")
+    ]
+    assert rows("SELECT gtin, units FROM trade_item WHERE product_id = 'PARA500'") == [("0" + BOX, 100)]
+    assert rows("SELECT registration_number FROM product_registration WHERE product_id = 'PARA500' ORDER BY 1") == [
+        ("893100493025",),
+        ("VD-4878-14",),
+    ]
+    assert counts(desk.bring("products", *PRODUCTS)) == (0, 0, 2, 0)
+
+
+def test_a_dry_run_says_what_would_change_from_what_to_what_and_writes_nothing(desk: Desk) -> None:
+    desk.bring("products", *PRODUCTS)
+    changed = (
+        ("product_id", "name_vi", "box_gtin", "box_units", "unit_cost_vnd", "retired"),
+        ("PARA500", "Paracetamol 500", BOX, 50, 850.5, "có"),
+        ("NEW", None, None, None, None, None),
+    )
+    report = desk.bring("products", *changed, dry_run=True)
+    assert (counts(report), report.written) == ((0, 1, 0, 2), False)
+    assert [(c.field, c.old, c.new) for c in report.outcomes[0].changes] == [
+        ("name_vi", "Paracetamol 500 mg", "Paracetamol 500"),
+        ("unit_cost_vnd", "", "850.5"),
+        ("retired", "no", "yes"),
+        ("GTIN 0" + BOX, "100", "50"),
+    ]
+    assert codes(report) == [(3, "required_new"), (3, "required_new")]
+    assert counts(desk.bring("products", *PRODUCTS)) == (0, 0, 2, 0)
+    good = desk.bring("products", *changed[:2], dry_run=True)
+    assert (counts(good), good.written) == ((0, 1, 0, 0), False)
+    assert desk.bring("products", *changed[:2]).written
+    assert desk.database.value("SELECT retired_at FROM product WHERE product_id = 'PARA500'") == NOW
+    assert counts(desk.bring("products", *changed[:2])) == (0, 0, 1, 0)
+
+
+def test_one_wrong_row_keeps_the_whole_file_out(desk: Desk) -> None:
+    before = desk.database.value("SELECT count(*) FROM product")
+    report = desk.bring("products", *PRODUCTS, ("X", "x", "viên", "", "", "8935006512340", 10))
+    assert codes(report) == [(4, "gtin_check_digit")]
+    assert not report.written
+    assert desk.database.value("SELECT count(*) FROM product") == before
+
+
+def test_an_empty_cell_and_a_missing_column_blank_nothing(desk: Desk) -> None:
+    desk.bring("products", *PRODUCTS)
+    report = desk.bring("products", ("product_id", "active_ingredient"), ("PARA500", None), ("MOR10", None))
+    assert counts(report) == (0, 0, 2, 0)
+    assert counts(desk.bring("products", ("product_id", "active_ingredient"), ("MOR10", "-"))) == (0, 1, 0, 0)
+    assert desk.database.rows("SELECT active_ingredient, name_vi FROM product WHERE product_id = 'MOR10'") == [
+        ("", "Morphin 10 mg/1 ml")
+    ]
+
+
+def test_a_gtin_of_another_product_is_refused(desk: Desk) -> None:
+    desk.bring("products", *PRODUCTS)
+    report = desk.bring("products", ("product_id", "box_gtin", "box_units"), ("MOR10", "0" + BOX, 10))
+    assert codes(report) == [(2, "gtin_of_other_product")]
+    assert report.findings[0].values == {"product": "PARA500"}
+
+
+def test_base_unit_and_pack_size_stay_while_there_is_stock(desk: Desk) -> None:
+    desk.bring("products", *PRODUCTS)
+    change = (("product_id", "base_unit_vi", "box_gtin", "box_units"), ("PARA500", "vỉ", BOX, 10))
+    desk.stock("PARA500", 100)
+    report = desk.bring("products", *change)
+    assert codes(report) == [(2, "base_unit_with_stock"), (2, "pack_size_with_stock")]
+    assert [each.values["old"] for each in report.findings] == ["viên", "100"]
+    spelling = desk.bring("products", ("product_id", "base_unit_vi", "retired"), ("PARA500", "Viên", "x"))
+    assert (codes(spelling), codes(spelling, "hint"), spelling.written) == ([], [(2, "retired_with_stock")], True)
+    assert counts(desk.bring("products", change[0], ("MOR10", "hộp", CASE, 10))) == (0, 1, 0, 0)
+
+
+def test_who_imported_which_file_when_and_what_it_changed_stays_in_the_audit(desk: Desk) -> None:
+    report = desk.bring("products", *PRODUCTS)
+    desk.bring("products", *PRODUCTS, dry_run=True)
+    [(at, username, kind, detail)] = desk.database.rows(
+        "SELECT at, username, object, detail FROM audit WHERE action = 'catalogue_import'"
+    )
+    assert (at, username, kind) == (NOW, "lan", "products")
+    assert (detail["file"], detail["sha256"]) == ("danh-mục.xlsx", report.file_sha256)
+    assert [one["key"] for one in detail["changes"]] == ["PARA500", "MOR10"]
+
+
+def test_lots_need_their_product_and_a_later_expiry_is_told(desk: Desk) -> None:
+    desk.bring("products", *PRODUCTS)
+    head = ("product_id", "lot", "expiry_date", "production_date")
+    report = desk.bring("lots", head, ("PARA500", "A1", "06/2028", "01/05/2026"), ("NONE", "A1", "06/2028", None))
+    assert codes(report) == [(3, "unknown_product")]
+    assert counts(desk.bring("lots", head, ("PARA500", "A1", "06/2028", "01/05/2026"))) == (1, 0, 0, 0)
+    assert counts(desk.bring("lots", head[:3], ("PARA500", "A1", "30/06/2028"))) == (0, 0, 1, 0)
+    later = desk.bring("lots", head[:3], ("PARA500", "A1", "31/07/2028"))
+    assert (counts(later), codes(later, "hint")) == ((0, 1, 0, 0), [(2, "expiry_later")])
+    assert desk.database.rows("SELECT expiry_date, production_date FROM lot WHERE lot = 'A1'") == [
+        (date(2028, 7, 31), date(2026, 5, 1))
+    ]
+    assert codes(desk.bring("lots", head[:3], ("PARA500", "A1", "30/04/2026"))) == [(2, "expiry_before_production")]
+
+
+def test_places_are_entered_in_any_order_and_a_circle_is_refused(desk: Desk) -> None:
+    head = ("place_id", "parent_place_id", "kind", "name_vi", "storage_class")
+    rows = (
+        ("ke-1", "kho-2", "kệ", "Kệ 1", "mát"),
+        ("kho-2", "bv", "kho", "Kho 2", None),
+        ("bv", None, "site", "BV", None),
+    )
+    assert counts(desk.bring("places", head, *rows)) == (3, 0, 0, 0)
+    assert counts(desk.bring("places", head, *rows)) == (0, 0, 3, 0)
+    assert desk.database.rows("SELECT parent_place_id, storage_class FROM place WHERE place_id = 'ke-1'") == [
+        ("kho-2", "cool")
+    ]
+    assert desk.database.value("SELECT count(*) FROM stock_account WHERE place_id = 'ke-1'") == 1
+    circle = desk.bring("places", head, ("bv", "ke-1", "site", "Bệnh viện", None))
+    assert codes(circle) == [(2, "parent_circle")]
+    assert circle.findings[0].values == {"circle": "bv → ke-1 → kho-2 → bv"}
+    assert codes(desk.bring("places", head, ("x", "nowhere", "kho", "X", None))) == [(2, "unknown_place")]
+    moved = desk.bring("places", head, ("ke-1", "-", "kệ", "Kệ 1", "-"))
+    assert [(c.field, c.old, c.new) for c in moved.outcomes[0].changes] == [
+        ("parent_place_id", "kho-2", ""),
+        ("storage_class", "cool", ""),
+    ]
+
+
+def test_levels_are_merged_with_what_is_known(desk: Desk) -> None:
+    desk.bring("products", *PRODUCTS)
+    desk.bring("places", ("place_id", "kind", "name_vi"), ("kho-2", "kho", "Kho 2"))
+    head = ("place_id", "product_id", "reorder_point", "min_units", "max_units")
+    assert counts(desk.bring("levels", head, ("kho-2", "PARA500", 200, 100, 1000))) == (1, 0, 0, 0)
+    assert codes(desk.bring("levels", head, ("kho-2", "PARA500", None, None, 50))) == [(2, "max_below_min")]
+    assert counts(desk.bring("levels", head, ("kho-2", "PARA500", None, "-", 500))) == (0, 1, 0, 0)
+    assert desk.database.rows("SELECT reorder_point, min_units, max_units FROM stock_level_rule") == [(200, None, 500)]
+    assert codes(desk.bring("levels", head, ("kho-9", "NONE", 1, 1, 1))) == [
+        (2, "unknown_place"),
+        (2, "unknown_product"),
+    ]
+
+
+def test_a_file_that_is_no_table_is_told_and_not_raised(desk: Desk) -> None:
+    report = desk.bring_bytes("products", b"%PDF-1.7")
+    assert (codes(report), report.ok, report.rows) == ([(0, "not_a_table")], False, 0)
+
+
+def test_a_whole_hospitals_catalogue_is_entered_set_by_set(desk: Desk) -> None:
+    products = [("product_id", "name_vi", "base_unit_vi", "registration_numbers")]
+    products += [(f"P{n:04}", f"Thuốc số {n}", "viên", f"VD-{n}-26") for n in range(1500)]
+    data = "\n".join(";".join(row) for row in products).encode()
+    assert counts(desk.bring_bytes("products", data)) == (1500, 0, 0, 0)
+    assert counts(desk.bring_bytes("products", data)) == (0, 0, 1500, 0)
+    lots = "product_id;lot;expiry_date\n" + "".join(
+        f"P{n % 1500:04};L{n // 1500:02};{n % 27 + 1:02}/05/2028\n" for n in range(12_000)
+    )
+    assert counts(desk.bring_bytes("lots", lots.encode())) == (12_000, 0, 0, 0)
+    assert counts(desk.bring_bytes("lots", lots.encode())) == (0, 0, 12_000, 0)
