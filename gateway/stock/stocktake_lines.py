@@ -1,0 +1,170 @@
+"""The lines of a stocktake with their counts, each compared with what the books have at its instant."""
+
+import uuid
+from collections import defaultdict
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final, NamedTuple
+
+from gateway.db.pool import Connection
+from gateway.stock.count_scope import CountNotFoundError
+from inventory.stocktake import Count, LineVerdict, Rules, judge_line
+
+CORRECTING_KINDS: Final = ("adjust_in", "adjust_out", "count_in", "count_out", "found", "reverse")
+"""Movements that change what the books say without anything being carried."""
+
+
+class LineKey(NamedTuple):
+    """One lot in one place."""
+
+    account_id: str
+    product_id: str
+    lot: str
+
+
+@dataclass(frozen=True)
+class JudgedLine:
+    """What is known of one line."""
+
+    key: LineKey
+    frozen_quantity: int
+    is_controlled: bool
+    was_expected: bool
+    counts: tuple[Count, ...]
+    """In the order they were made."""
+    packs: tuple[tuple[str, str], ...] | None
+    """Of the last count, if all of it was scanned."""
+    verdict: LineVerdict
+    verified_variance: int | None
+    booked_variance: int | None
+    corrected_since: bool
+    """After the last count the books were corrected by other means: its difference may be booked already."""
+
+
+def read_rules(connection: Connection, stocktake_id: uuid.UUID) -> Rules:
+    """By which its counts are judged.
+
+    Raises:
+        CountNotFoundError: no such stocktake.
+    """
+    row = connection.execute(
+        "SELECT tolerance_units, tolerance_permille, counts_max, recount_by_another FROM stocktake"
+        " WHERE stocktake_id = %s",
+        (stocktake_id,),
+    ).fetchone()
+    if row is None:
+        raise CountNotFoundError(f"no stocktake {stocktake_id}")
+    return Rules(*row)
+
+
+def verdict_of(line: JudgedLine, rules: Rules) -> LineVerdict:
+    """By other rules than it was read with."""
+    return judge_line(line.counts, rules, is_controlled=line.is_controlled)
+
+
+@dataclass(frozen=True)
+class _Counted:
+    count: Count
+    packs: tuple[tuple[str, str], ...] | None
+    corrected_since: bool
+
+
+_LINES: Final = (
+    "SELECT account_id, product_id, lot, frozen_quantity, is_controlled, was_expected, verified_variance,"
+    " booked_variance FROM stocktake_line WHERE stocktake_id = %s"
+    ' ORDER BY account_id COLLATE "C", product_id COLLATE "C", lot COLLATE "C"'
+)
+_COUNTS: Final = (
+    # What the books have at the instant of a count: today's balance without what occurred after it, which is
+    # `inventory.stocktake.expected_at`. So a movement that is delivered late still counts where it belongs.
+    "SELECT c.account_id, c.product_id, c.lot, c.quantity, c.counted_by, c.counted_at,"
+    " coalesce(b.quantity, 0) - later.moved AS expected, c.packs, later.corrected"
+    " FROM stocktake_count c LEFT JOIN stock_balance b USING (account_id, product_id, lot)"
+    " CROSS JOIN LATERAL (SELECT coalesce(sum(CASE WHEN m.to_account_id = c.account_id THEN m.quantity"
+    " ELSE -m.quantity END), 0)::bigint AS moved, coalesce(bool_or(m.kind = ANY(%(correcting)s)"
+    " AND m.document_id IS DISTINCT FROM c.stocktake_id), false) AS corrected"
+    " FROM movement m WHERE m.product_id = c.product_id AND m.lot = c.lot AND m.occurred_at > c.counted_at"
+    " AND c.account_id IN (m.from_account_id, m.to_account_id)) AS later"
+    " WHERE c.stocktake_id = %(id)s ORDER BY c.attempt"
+)
+
+
+def judged_lines(connection: Connection, stocktake_id: uuid.UUID) -> list[JudgedLine]:
+    """All lines as they are now, by place, product and lot.
+
+    Raises:
+        CountNotFoundError: no such stocktake.
+    """
+    rules = read_rules(connection, stocktake_id)
+    counted: dict[LineKey, list[_Counted]] = defaultdict(list)
+    for row in connection.execute(_COUNTS, {"id": stocktake_id, "correcting": list(CORRECTING_KINDS)}):
+        packs = None if row[7] is None else tuple((str(gtin), str(serial)) for gtin, serial in row[7])
+        counted[LineKey(*row[:3])].append(_Counted(Count(int(row[3]), row[4], row[5], int(row[6])), packs, row[8]))
+    lines = []
+    for row in connection.execute(_LINES, (stocktake_id,)):
+        key = LineKey(*row[:3])
+        made = counted.get(key, [])
+        counts = tuple(one.count for one in made)
+        lines.append(
+            JudgedLine(
+                key=key,
+                frozen_quantity=int(row[3]),
+                is_controlled=row[4],
+                was_expected=row[5],
+                counts=counts,
+                packs=made[-1].packs if made else None,
+                verdict=judge_line(counts, rules, is_controlled=row[4]),
+                verified_variance=row[6],
+                booked_variance=row[7],
+                corrected_since=bool(made) and made[-1].corrected_since,
+            )
+        )
+    return lines
+
+
+@dataclass(frozen=True)
+class StocktakeHead:
+    """A stocktake without its lines."""
+
+    stocktake_id: uuid.UUID
+    number: str
+    state: str
+    frozen_at: datetime
+    started_by: str
+    submitted_by: str | None
+    verified_by: str | None
+    posted_by: str | None
+    posted_at: datetime | None
+    note: str
+    accounts: tuple[str, ...]
+    lines: int
+
+
+_HEADS: Final = (
+    "SELECT s.stocktake_id, s.number, s.state, s.frozen_at, s.started_by, s.submitted_by, s.verified_by, s.posted_by,"
+    " s.posted_at, s.note, ARRAY(SELECT account_id FROM stocktake_place p WHERE p.stocktake_id = s.stocktake_id"
+    " ORDER BY 1), (SELECT count(*) FROM stocktake_line l WHERE l.stocktake_id = s.stocktake_id) FROM stocktake s"
+)
+
+
+def head(connection: Connection, stocktake_id: uuid.UUID) -> StocktakeHead:
+    """One stocktake.
+
+    Raises:
+        CountNotFoundError: no such stocktake.
+    """
+    row = connection.execute(f"{_HEADS} WHERE s.stocktake_id = %s", (stocktake_id,)).fetchone()
+    if row is None:
+        raise CountNotFoundError(f"no stocktake {stocktake_id}")
+    return _head(row)
+
+
+def heads(connection: Connection, limit: int) -> list[StocktakeHead]:
+    """The latest first."""
+    rows = connection.execute(f"{_HEADS} ORDER BY s.frozen_at DESC, s.number DESC LIMIT %s", (limit,))
+    return [_head(row) for row in rows]
+
+
+def _head(row: tuple[Any, ...]) -> StocktakeHead:
+    values = dict(zip(StocktakeHead.__dataclass_fields__, row, strict=True))
+    return StocktakeHead(**{**values, "accounts": tuple(values["accounts"])})
