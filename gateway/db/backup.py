@@ -11,20 +11,21 @@ import os
 import subprocess
 import tempfile
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, Final
 
 import psycopg
 
 from gateway.db.migrator import MIGRATION_LOCK_KEY
-from gateway.db.pool import Connection
+from gateway.db.pool import Connection, takes_copy
 from gateway.db.postgres_tools import PostgresTools, environment, find_tools
 from gateway.db.reach import why_unreachable
 from gateway.errors import BackupError
 
 GATEWAYS_GONE_WITHIN_S: Final = 10.0
 """A killed gateway's sessions live on until the server notices."""
+_ROWS_AN_INSERT: Final = 1000
 _CHUNK_BYTES: Final = 1 << 20
 _TRANSACTION_TIMEOUT_SINCE: Final = 17
 _TRANSACTION_TIMEOUT: Final = b"SET transaction_timeout = 0;\n"
@@ -62,6 +63,7 @@ class _Found:
     server_major: int
     tables: frozenset[str]
     timescale: bool
+    takes_copy: bool
 
 
 def back_up(dsn: str, file: Path) -> BackupReport:
@@ -80,7 +82,7 @@ def back_up(dsn: str, file: Path) -> BackupReport:
     tools = find_tools(found.server_major)
     unfinished = file.with_name(f".{file.name}.unfinished")
     try:
-        _dump(tools, dsn, unfinished)
+        _dump(tools, dsn, unfinished, found)
         size = unfinished.stat().st_size
         with unfinished.open("rb") as written:
             os.fsync(written.fileno())
@@ -113,8 +115,10 @@ def restore(dsn: str, file: Path) -> RestoreReport:
         _check_target(found)
         _wait_for_gateways(connection)
     tools = find_tools(found.server_major)
-    _check_archive(tools, file)
-    _load(tools, dsn, file, found)
+    needs_timescale = _check_archive(tools, file)
+    if needs_timescale and not found.timescale:
+        _check_available(dsn)
+    _load(tools, dsn, file, replace(found, timescale=needs_timescale))
     with _connect(dsn) as connection:
         generation, migration = _identity(connection)
     duration_s = round(time.monotonic() - began, 3)
@@ -143,7 +147,11 @@ def _look(connection: Connection) -> _Found:
     timescale = connection.execute("SELECT FROM pg_extension WHERE extname = 'timescaledb'").fetchone() is not None
     version = connection.info.server_version
     return _Found(
-        f"{version // 10000}.{version % 10000}", version // 10000, frozenset(row[0] for row in tables), timescale
+        f"{version // 10000}.{version % 10000}",
+        version // 10000,
+        frozenset(row[0] for row in tables),
+        timescale,
+        takes_copy(connection),
     )
 
 
@@ -187,8 +195,20 @@ def _wait_for_gateways(connection: Connection) -> None:
         time.sleep(0.1)
 
 
-def _dump(tools: PostgresTools, dsn: str, file: Path) -> None:
+def _check_available(dsn: str) -> None:
+    with _connect(dsn) as connection:
+        row = connection.execute("SELECT FROM pg_available_extensions WHERE name = 'timescaledb'").fetchone()
+    if row is None:
+        raise BackupError(
+            "the backup is of a database with TimescaleDB, which this server does not have: install the version that "
+            "the backup was made with (shared_preload_libraries too), then restore again"
+        )
+
+
+def _dump(tools: PostgresTools, dsn: str, file: Path, found: _Found) -> None:
     command = tools.command("pg_dump", "--format=custom", "--no-owner", "--no-privileges", "--file", str(file))
+    if not found.takes_copy:  # nor would the server that it is restored to
+        command.append(f"--rows-per-insert={_ROWS_AN_INSERT}")
     done = subprocess.run(  # noqa: S603 - PostgreSQL's own program, arguments composed above
         [*command, "--no-password"], env=environment(dsn), capture_output=True, text=True, check=False
     )
@@ -196,7 +216,8 @@ def _dump(tools: PostgresTools, dsn: str, file: Path) -> None:
         raise BackupError(f"pg_dump failed: {_last_words(done.stderr)}; nothing was written to {file.parent}")
 
 
-def _check_archive(tools: PostgresTools, file: Path) -> None:
+def _check_archive(tools: PostgresTools, file: Path) -> bool:
+    """True if it was made of a database with TimescaleDB."""
     done = subprocess.run(  # noqa: S603 - PostgreSQL's own program, arguments composed here
         tools.command("pg_restore", "--list", str(file)), capture_output=True, text=True, check=False
     )
@@ -207,6 +228,7 @@ def _check_archive(tools: PostgresTools, file: Path) -> None:
         )
     if " TABLE public server " not in done.stdout:
         raise BackupError(f"{str(file)!r} is a backup of some other program's database: it has no table 'server'")
+    return " EXTENSION - timescaledb" in done.stdout
 
 
 def _load(tools: PostgresTools, dsn: str, file: Path, found: _Found) -> None:
@@ -270,7 +292,7 @@ def _first_words(found: _Found) -> str:
     if found.tables:
         words += ["DROP SCHEMA public CASCADE;", "CREATE SCHEMA public;"]
     if found.timescale:
-        words.append("SELECT timescaledb_pre_restore();")
+        words += ["CREATE EXTENSION IF NOT EXISTS timescaledb;", "SELECT timescaledb_pre_restore();"]
     return "\n".join(words) + "\n"
 
 

@@ -34,12 +34,16 @@ def abilities(connection: Connection) -> Abilities:
     return known or _ask(connection) or Abilities(takes_copy=False, marks_dirty=False)
 
 
+def takes_copy(connection: Connection) -> bool:
+    """False for PostgreSQL compiled to WebAssembly."""
+    row = connection.execute("SELECT version()").fetchone()
+    return row is not None and "Emscripten" not in str(row[0])
+
+
 def _ask(connection: Connection) -> Abilities | None:
     """None as long as there are no tables."""
-    row = connection.execute(
-        "SELECT version(), relkind = 'p' FROM pg_class WHERE oid = to_regclass('reading')"
-    ).fetchone()
-    return None if row is None else Abilities("Emscripten" not in str(row[0]), bool(row[1]))
+    row = connection.execute("SELECT relkind = 'p' FROM pg_class WHERE oid = to_regclass('reading')").fetchone()
+    return None if row is None else Abilities(takes_copy(connection), bool(row[0]))
 
 
 def _teach() -> Callable[[Connection], None]:

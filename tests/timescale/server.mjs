@@ -57,6 +57,8 @@ let db = await create();
 const clear = async () => {
   await db.exec("ROLLBACK");
   await db.exec("DISCARD ALL");
+  // It was started with search_path = pg_catalog, and that is what DISCARD goes back to.
+  await db.exec(`SET search_path TO "$user", public`);
 };
 
 const server = createServer((socket) => {
