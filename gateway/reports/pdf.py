@@ -1,0 +1,267 @@
+"""Lays a document out as PDF with reportlab (BSD) and Roboto (Apache-2.0, package font-roboto; a subset is embedded).
+
+Equal documents give equal bytes: reportlab's clock and random identifiers are off, the dates in the metadata are those
+of the letterhead. Letters outside Roboto print as an empty box.
+"""
+
+import io
+import re
+import time
+from collections.abc import Sequence
+from importlib.resources import files
+from typing import Any, Final
+from xml.sax.saxutils import escape
+
+from reportlab.lib import colors
+from reportlab.lib.enums import TA_CENTER, TA_LEFT, TA_RIGHT
+from reportlab.lib.pagesizes import A4, landscape
+from reportlab.lib.styles import ParagraphStyle
+from reportlab.lib.units import mm
+from reportlab.pdfbase import pdfmetrics
+from reportlab.pdfbase.ttfonts import TTFont
+from reportlab.pdfgen.canvas import Canvas
+from reportlab.platypus import Flowable, KeepTogether, LongTable, SimpleDocTemplate, Spacer
+from reportlab.platypus import Paragraph as Flow
+
+from gateway.reports import wording
+from gateway.reports.document import Align, Column, Document, Facts, Paragraph, Signatures, Table
+
+_REGULAR, _BOLD, _ITALIC = "Roboto", "Roboto-Bold", "Roboto-Italic"
+_FILES: Final = {_REGULAR: "Roboto-Regular.ttf", _BOLD: "Roboto-Bold.ttf", _ITALIC: "Roboto-Italic.ttf"}
+_MARGIN: Final = 15 * mm
+_FOOTER: Final = 9 * mm
+_FRAME_PADDING: Final = 6.0
+"""Points that reportlab's frame keeps free on each side."""
+_CELL_POINTS: Final = 8.5
+_PADDING: Final = 2.0
+_TEXT_POINTS: Final = 10.0
+_TITLE_POINTS: Final = 14.0
+_LEADING: Final = 1.25
+_ALIGNMENT: Final = {"left": TA_LEFT, "center": TA_CENTER, "right": TA_RIGHT}
+_CONTROL: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\ufffe\uffff\ud800-\udfff]")
+_MOTTO: Final = ("CỘNG HÒA XÃ HỘI CHỦ NGHĨA VIỆT NAM", "Độc lập - Tự do - Hạnh phúc")
+_DOTS: Final = "." * 40
+_ROOM_TO_SIGN: Final = 18 * mm
+
+
+def render(document: Document) -> bytes:
+    """The PDF file."""
+    _register_fonts()
+    size = landscape(A4) if document.landscape else A4
+    width = size[0] - 2 * (_MARGIN + _FRAME_PADDING)
+    out = io.BytesIO()
+    template = SimpleDocTemplate(
+        out,
+        pagesize=size,
+        leftMargin=_MARGIN,
+        rightMargin=_MARGIN,
+        topMargin=_MARGIN,
+        bottomMargin=_MARGIN,
+        title=_clean(" ".join(part for part in (document.title, document.number) if part)),
+        author=_clean(document.letterhead.hospital),
+        subject=_clean(document.subtitle),
+        creator="medtap",
+        lang="vi",
+        invariant=1,
+        pageCompression=1,
+    )
+    story: list[Flowable] = [*_head(document, width)]
+    for part in document.parts:
+        story += _part(part, width)
+    template.build(story, canvasmaker=_canvas_of(document))
+    return out.getvalue()
+
+
+def _register_fonts() -> None:
+    """Once a process; reportlab keeps fonts in a registry of its own."""
+    for name, file in _FILES.items():
+        if name not in pdfmetrics.getRegisteredFontNames():
+            pdfmetrics.registerFont(TTFont(name, str(files("font_roboto").joinpath("files", file))))
+
+
+def _canvas_of(document: Document) -> type[Canvas]:
+    """A canvas that writes `page x of y` when it knows y, and the letterhead's time into the metadata."""
+
+    class FooterCanvas(Canvas):  # type: ignore[misc]  # reportlab ships no types
+        def __init__(self, *args: Any, **more: Any) -> None:  # noqa: ANN401 - reportlab's own
+            super().__init__(*args, **more)
+            self._pages: list[dict[str, Any]] = []
+            _set_time(self, document)
+
+        def showPage(self) -> None:  # noqa: N802 - reportlab's name
+            self._pages.append(dict(self.__dict__))
+            self._startPage()
+
+        def save(self) -> None:
+            for page, state in enumerate(self._pages, 1):
+                self.__dict__.update(state)
+                _draw_footer(self, document, page, len(self._pages))
+                super().showPage()
+            super().save()
+
+    return FooterCanvas
+
+
+def _set_time(canvas: Any, document: Document) -> None:  # noqa: ANN401
+    stamp = canvas._doc._timeStamp  # noqa: SLF001 - the only way to a date of one's own in the metadata
+    stamp.t = document.letterhead.printed_at.timestamp()
+    stamp.lt = tuple(time.gmtime(stamp.t))
+    stamp.YMDhms = stamp.lt[:6]
+    stamp.tzname, stamp.dhh, stamp.dmm = "UTC", 0, 0
+
+
+def _draw_footer(canvas: Any, document: Document, page: int, pages: int) -> None:  # noqa: ANN401
+    head = document.letterhead
+    canvas.setFont(_REGULAR, 7.5)
+    left = f"In lúc {wording.moment(head.printed_at)}, người in: {head.printed_by}"
+    canvas.drawString(_MARGIN, _FOOTER, _clean(left))
+    middle = " ".join(part for part in (document.title, document.number) if part)
+    canvas.drawCentredString(canvas._pagesize[0] / 2, _FOOTER, _clean(middle) if page > 1 else "")  # noqa: SLF001
+    canvas.drawRightString(canvas._pagesize[0] - _MARGIN, _FOOTER, f"Trang {page}/{pages}")  # noqa: SLF001
+
+
+def _head(document: Document, width: float) -> list[Flowable]:
+    head = document.letterhead
+    left = [_text(line, align="center") for line in (head.authority,) if line]
+    left += [_text(head.hospital, strong=True, align="center"), _text(head.department, align="center")]
+    right: list[Flowable] = []
+    if document.motto:
+        right = [_text(_MOTTO[0], strong=True, align="center"), _text(_MOTTO[1], strong=True, align="center")]
+    if document.form:
+        right.append(_text(document.form, align="center", italic=True))
+    if document.number:
+        right.append(_text(f"Số: {document.number}", align="center"))
+    grid = LongTable([[left, right]], colWidths=[width * 0.45, width * 0.55])
+    grid.setStyle([("VALIGN", (0, 0), (-1, -1), "TOP")])
+    found: list[Flowable] = [
+        grid,
+        Spacer(0, 4 * mm),
+        _text(document.title, points=_TITLE_POINTS, strong=True, align="center"),
+    ]
+    if document.subtitle:
+        found.append(_text(document.subtitle, align="center", italic=True))
+    return [*found, Spacer(0, 4 * mm)]
+
+
+def _part(part: Facts | Table | Paragraph | Signatures, width: float) -> list[Flowable]:
+    match part:
+        case Facts():
+            return [_facts(part, width), Spacer(0, 2 * mm)]
+        case Table():
+            return [_table(part, width), Spacer(0, 3 * mm)]
+        case Paragraph():
+            return [_text(part.text, strong=part.strong), Spacer(0, 1.5 * mm)]
+        case Signatures():
+            return [KeepTogether([Spacer(0, 3 * mm), _signatures(part, width)])]
+
+
+def _facts(facts: Facts, width: float) -> Flowable:
+    cells = [_text(f"{label}: {value or _DOTS}") for label, value in facts.lines]
+    cells += [_text("")] * (-len(cells) % facts.columns)
+    rows = [cells[start : start + facts.columns] for start in range(0, len(cells), facts.columns)]
+    grid = LongTable(rows, colWidths=[width / facts.columns] * facts.columns)
+    grid.setStyle(
+        [
+            ("LEFTPADDING", (0, 0), (-1, -1), 0),
+            ("TOPPADDING", (0, 0), (-1, -1), 0.5),
+            ("BOTTOMPADDING", (0, 0), (-1, -1), 0.5),
+            ("VALIGN", (0, 0), (-1, -1), "TOP"),
+        ]
+    )
+    return grid
+
+
+def _table(table: Table, width: float) -> Flowable:
+    heading, style = _heading(table.columns)
+    total = sum(column.width_mm for column in table.columns)
+    widths = [width * column.width_mm / total for column in table.columns]
+    rows = [
+        [
+            _cell(text, column.align, each, strong=row.strong)
+            for text, column, each in zip(row.cells, table.columns, widths, strict=True)
+        ]
+        for row in table.rows
+    ]
+    grid = LongTable([*heading, *rows], colWidths=widths, repeatRows=len(heading))
+    style += [
+        ("GRID", (0, 0), (-1, -1), 0.4, colors.black),
+        ("VALIGN", (0, 0), (-1, -1), "MIDDLE"),
+        ("BACKGROUND", (0, 0), (-1, len(heading) - 1), colors.whitesmoke),
+        ("LEFTPADDING", (0, 0), (-1, -1), _PADDING),
+        ("RIGHTPADDING", (0, 0), (-1, -1), _PADDING),
+        ("TOPPADDING", (0, 0), (-1, -1), 1.5),
+        ("BOTTOMPADDING", (0, 0), (-1, -1), 2.5),
+        ("FONT", (0, 0), (-1, -1), _REGULAR, _CELL_POINTS, _CELL_POINTS * _LEADING),
+    ]
+    for place, column in enumerate(table.columns):
+        style.append(("ALIGN", (place, 0), (place, -1), column.align.upper()))
+    for place, row in enumerate(table.rows, len(heading)):
+        if row.strong:
+            style.append(("FONT", (0, place), (-1, place), _BOLD, _CELL_POINTS, _CELL_POINTS * _LEADING))
+    grid.setStyle(style)
+    return grid
+
+
+def _cell(text: str, align: Align, width: float, *, strong: bool) -> Flowable | str:
+    """A text that fits in a line stays a text: quicker than a paragraph, and books have thousands of lines."""
+    font = _BOLD if strong else _REGULAR
+    line = " ".join(_clean(text).split())
+    if pdfmetrics.stringWidth(line, font, _CELL_POINTS) <= width - 2 * _PADDING:
+        return line
+    return _text(line, points=_CELL_POINTS, strong=strong, align=align)
+
+
+def _heading(columns: Sequence[Column]) -> tuple[list[list[Flowable]], list[tuple[Any, ...]]]:
+    """One row of titles, or two where columns have a common title."""
+    titles = [_title(column.title) for column in columns]
+    if not any(column.group for column in columns):
+        return [titles], []
+    upper: list[Flowable] = []
+    style: list[tuple[Any, ...]] = []
+    for place, column in enumerate(columns):
+        if not column.group:
+            upper.append(titles[place])
+            titles[place] = _title("")
+            style.append(("SPAN", (place, 0), (place, 1)))
+        elif place and columns[place - 1].group == column.group:
+            upper.append(_title(""))
+        else:
+            last = place
+            while last + 1 < len(columns) and columns[last + 1].group == column.group:
+                last += 1
+            upper.append(_title(column.group))
+            style.append(("SPAN", (place, 0), (last, 0)))
+    return [upper, titles], style
+
+
+def _signatures(part: Signatures, width: float) -> Flowable:
+    each = width / len(part.signers)
+    blank = [_text("")] * (len(part.signers) - 1)
+    rows: list[list[Flowable]] = []
+    if part.place_and_day:
+        rows.append([*blank, _text(part.place_and_day, align="center", italic=True)])
+    rows.append([_text(signer.title, strong=True, align="center") for signer in part.signers])
+    rows.append([_text("(Ký, ghi rõ họ tên)", align="center", italic=True, points=8) for _ in part.signers])
+    rows.append([Spacer(0, _ROOM_TO_SIGN) for _ in part.signers])
+    rows.append([_text(signer.name, align="center") for signer in part.signers])
+    return LongTable(rows, colWidths=[each] * len(part.signers))
+
+
+def _title(text: str) -> Flowable:
+    return _text(text, points=_CELL_POINTS, strong=True, align="center")
+
+
+def _text(
+    text: str, *, points: float = _TEXT_POINTS, strong: bool = False, align: Align = "left", italic: bool = False
+) -> Flowable:
+    font = _BOLD if strong else _ITALIC if italic else _REGULAR
+    name = f"{font}-{points}-{align}"
+    style = ParagraphStyle(
+        name, fontName=font, fontSize=points, leading=points * _LEADING, alignment=_ALIGNMENT[align], splitLongWords=1
+    )
+    return Flow(escape(_clean(text)), style)
+
+
+def _clean(text: str) -> str:
+    """Without control characters and half surrogates, which no font has and XML forbids."""
+    return _CONTROL.sub(" ", text)
