@@ -30,8 +30,9 @@ max_payload_size = 262144
 max_inflight_count = 200
 dynamic_filters = true
 """
-TINY_SEGMENT_BYTES: Final = 8192
-"""Two of these are kept for each topic: less than what the window of one stream may have in flight."""
+TINY_SEGMENT_BYTES: Final = 1024
+"""Two of these are kept for each topic (rumqttd takes no less): two frames of readings, where the window of a stream
+sends up to eight ahead. With 8192 nothing was ever dropped."""
 ROOMY_SEGMENT_BYTES: Final = 104857600
 
 
