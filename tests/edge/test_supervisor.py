@@ -1,6 +1,5 @@
 """What happens to a node's devices when one of them fails, hangs, lies, or when the disk is full."""
 
-import random
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -8,7 +7,6 @@ from contextlib import contextmanager, suppress
 
 import pytest
 
-from edge.backoff import Backoff
 from edge.clock import Stamp, SystemClock
 from edge.contracts.observations import (
     CodeScanned,
@@ -18,7 +16,6 @@ from edge.contracts.observations import (
     Telemetry,
     TemperatureMeasured,
 )
-from edge.device_run import DeviceRun
 from edge.drivers.driver import DeviceLostError, DeviceMisconfiguredError, DeviceSession, Driver, SessionEndedError
 from edge.fault_thinning import FaultThinning
 from edge.supervisor import DeviceStatus, Supervisor, SupervisorPolicy
@@ -386,35 +383,6 @@ def test_a_slow_disk_is_not_a_hung_device_but_a_hanging_disk_ends_the_agent() ->
         recorder.gate.set()
 
 
-def test_a_device_gets_its_whole_time_again_when_a_slow_disk_has_kept_what_it_said() -> None:
-    recorder = MemoryRecorder()
-    recorder.gate.clear()
-    kept, release = threading.Event(), threading.Event()
-
-    def busy_with_its_device(_driver: ScriptedDriver, session: DeviceSession) -> None:
-        session.up()
-        kept.set()
-        release.wait(PATIENT_S)
-
-    driver = ScriptedDriver("desk-1", busy_with_its_device, watchdog_s=0.05)
-    run = DeviceRun(
-        driver=driver,
-        recorder=recorder,
-        clock=SystemClock(),
-        thinning=FaultThinning(),
-        stopping=threading.Event(),
-        changed=lambda: None,
-    )
-    run.start()
-    until(lambda: run.recording_since_s is not None and run.silent_at_s < time.monotonic())
-    released_s = time.monotonic()
-    recorder.gate.set()
-    until(kept.is_set)
-    assert run.silent_at_s >= released_s + driver.watchdog_s
-    release.set()
-    assert run.join(PATIENT_S)
-
-
 def test_repeats_of_one_fault_are_thinned_out_over_restarts_of_the_device() -> None:
     recorder = MemoryRecorder()
 
@@ -510,18 +478,6 @@ def test_stopping_ends_every_thread_and_names_the_device_that_would_not_end() ->
 def test_a_supervisor_without_devices_starts_and_stops() -> None:
     with supervised(MemoryRecorder()) as supervisor:
         assert supervisor.states() == {}
-
-
-def test_delays_double_up_to_their_limit_with_the_same_jitter_for_the_same_seed() -> None:
-    first = Backoff(0.5, 30.0, random.Random(7))  # noqa: S311 - jitter
-    second = Backoff(0.5, 30.0, random.Random(7))  # noqa: S311 - jitter
-    delays = [first.next_delay_s() for _ in range(9)]
-    assert delays == [second.next_delay_s() for _ in range(9)]
-    for delay_s, full_s in zip(delays, (0.5, 1, 2, 4, 8, 16, 30, 30, 30), strict=True):
-        assert 0.75 * full_s <= delay_s <= full_s
-    assert len({round(delay_s / full_s, 6) for delay_s, full_s in zip(delays, (0.5, 1, 2, 4), strict=False)}) == 4
-    first.reset()
-    assert first.next_delay_s() <= 0.5
 
 
 def test_faults_of_different_codes_are_thinned_out_apart() -> None:
