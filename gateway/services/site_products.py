@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_vali
 
 from gateway.db.pool import Connection
 from gateway.errors import SiteFileError
+from inventory.folding import search_text
 
 StorageClass = Literal["room", "cool", "refrigerator", "freezer", "ultra_cold"]
 ControlClass = Literal["none", "narcotic", "psychotropic", "precursor", "toxic"]
@@ -137,6 +138,7 @@ def import_product(connection: Connection, product: ProductItem) -> None:
         connection.execute(
             "INSERT INTO product_registration VALUES (%s, %s) ON CONFLICT DO NOTHING", (product.product_id, number)
         )
+    _note_search_text(connection, product.product_id)
 
 
 def _import_trade_item(connection: Connection, product_id: str, item: TradeItem) -> None:
@@ -151,3 +153,17 @@ def _import_trade_item(connection: Connection, product_id: str, item: TradeItem)
         raise SiteFileError(
             f"site file: products: {product_id!r}: GTIN {item.gtin} is a trade item of product {owner!r}: name it there"
         )
+
+
+def _note_search_text(connection: Connection, product_id: str) -> None:
+    row = connection.execute(
+        "SELECT product_id, name_vi, name_en, active_ingredient, (SELECT string_agg(gtin, ' ' ORDER BY gtin)"
+        " FROM trade_item t WHERE t.product_id = p.product_id), (SELECT string_agg(registration_number, ' '"
+        " ORDER BY registration_number) FROM product_registration r WHERE r.product_id = p.product_id)"
+        " FROM product p WHERE product_id = %s",
+        (product_id,),
+    ).fetchone()
+    connection.execute(
+        "UPDATE product SET search_text = %s WHERE product_id = %s",
+        (search_text(*(part for part in row or () if part)), product_id),
+    )

@@ -20,7 +20,9 @@ from gateway.db.storable import storable
 from gateway.services.live_events import NewLiveEvent
 from gateway.services.occurrence import Occurrence
 from gateway.stock import books, cases, locks
+from gateway.stock.holds import state_of
 from gateway.stock.lines import Doing, Goods, Line
+from gateway.stock.operators import operator_at
 from gateway.stock.packs import Pack, read_packs
 from inventory.ledger import UNGUARDED_ACCOUNTS
 from inventory.parsed_scan import ParsedScan
@@ -47,6 +49,15 @@ class ScanResult:
     outcome: Outcome
     reason: str = ""
     movement_id: UUID | None = None
+
+
+@dataclass(frozen=True)
+class _Problem:
+    """What a case is to say, and of which movement."""
+
+    code: str
+    reason: str
+    movement_id: UUID
 
 
 class Stock:
@@ -182,20 +193,29 @@ class Stock:
             reason = f"expired on {goods.expiry_date:%d/%m/%Y}: must not be issued; set it aside"
             return _case(connection, at, "expired_pack", reason)
         issue = Line(at.id_for("issue"), "issue", goods, here, "dispensed")
-        if pack is not None and pack.account_id != here:
-            found = Line(at.id_for("found"), "found", goods, pack.account_id, here)
-            reason = f"issued here, but the books had it at {pack.account_id!r}: moved from there"
-            return self._booked_with_case(connection, at, [found, issue], "booked_elsewhere", reason)
-        if pack is None and (goods.serial_number or _on_hand(connection, here, goods) < goods.quantity):
-            found = Line(at.id_for("found"), "found", goods, "unexplained", here)
-            reason = "issued here, but the books had none of it here: where did it come from?"
-            return self._booked_with_case(connection, at, [found, issue], "not_in_books", reason)
-        short = _shortage(connection, at, issue)
-        if short:
-            reason = "issued here, but its lot was already taken from stock here without its serial number"
-            return self._booked_with_case(connection, at, [*short, issue], "not_in_books", reason)
-        self._write(connection, at, [issue])
+        lines, problems = _with_what_is_missing(connection, at, issue, pack)
+        self._write(connection, at, lines)
+        problems += self._why_not_to_be_issued(connection, at, issue)
+        for problem in problems:
+            _open_case(connection, at, problem.code, problem.reason, problem.movement_id)
+        if problems:
+            return ScanResult("discrepancy", "; ".join(problem.reason for problem in problems), issue.movement_id)
         return ScanResult("issued", movement_id=issue.movement_id)
+
+    def _why_not_to_be_issued(self, connection: Connection, at: Occurrence, issue: Line) -> list[_Problem]:
+        """It was issued all the same; but held, expired, or promised to somebody else."""
+        goods, here = issue.goods, issue.from_account_id
+        problems = []
+        pack = (goods.gtin, goods.serial_number) if goods.gtin and goods.serial_number else None
+        state = state_of(connection, goods.product_id, goods.lot, here, self._today(at), pack=pack)
+        if not state.may_be_given_out:
+            reason = f"issued, but it must not be given out: {state.text}"
+            problems.append(_Problem("held_stock_issued", reason, issue.movement_id))
+        left = books.availability(connection, here, goods.product_id, goods.lot, now=at.received_at)
+        if left.free < 0:
+            reason = f"issued, but promised: {left.reserved} base units are reserved and {left.on_hand} are left"
+            problems.append(_Problem("reserved_stock_issued", reason, issue.movement_id))
+        return problems
 
     def _booked_with_case(
         self, connection: Connection, at: Occurrence, lines: Sequence[Line], code: str, reason: str
@@ -210,6 +230,7 @@ class Stock:
             occurred_at=at.occurred_at,
             received_at=at.received_at,
             client="edge",
+            person=operator_at(connection, at.device_key, at.occurred_at),
             device_key=at.device_key,
             epoch_key=at.epoch_key,
             seq=at.seq,
@@ -247,6 +268,25 @@ def _shortage(connection: Connection, at: Occurrence, line: Line) -> list[Line]:
         return []
     loose = replace(line.goods, quantity=short, gtin=None, serial_number=None)
     return [Line(at.id_for("shortage"), "found", loose, "unexplained", line.from_account_id)]
+
+
+def _with_what_is_missing(
+    connection: Connection, at: Occurrence, issue: Line, pack: Pack | None
+) -> tuple[list[Line], list[_Problem]]:
+    """The issue, behind what makes it possible where the books have too little here, and why that needs explaining."""
+    goods, here = issue.goods, issue.from_account_id
+    if pack is not None and pack.account_id != here:
+        found = Line(at.id_for("found"), "found", goods, pack.account_id, here)
+        reason = f"issued here, but the books had it at {pack.account_id!r}: moved from there"
+        problem = _Problem("booked_elsewhere", reason, found.movement_id)
+        return [*_shortage(connection, at, found), found, issue], [problem]
+    if pack is None and (goods.serial_number or _on_hand(connection, here, goods) < goods.quantity):
+        found = Line(at.id_for("found"), "found", goods, "unexplained", here)
+        reason = "issued here, but the books had none of it here: where did it come from?"
+        return [found, issue], [_Problem("not_in_books", reason, found.movement_id)]
+    short = _shortage(connection, at, issue)
+    reason = "issued here, but its lot was already taken from stock here without its serial number"
+    return [*short, issue], [_Problem("not_in_books", reason, line.movement_id) for line in short]
 
 
 def _case(connection: Connection, at: Occurrence, code: str, reason: str) -> ScanResult:

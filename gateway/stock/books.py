@@ -7,7 +7,7 @@ ever changed or deleted; a balance is a projection of postings, moved in the sam
 
 import uuid
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import date, datetime
 from typing import Literal
 
@@ -77,19 +77,28 @@ def availability(
     return Availability(int(row[0]) if row else 0, guards.reserved(connection, [key], now).get(key, 0))
 
 
-def book(connection: Connection, doing: Doing, lines: Sequence[Line], *, guard: bool = True) -> Outcome:
+def book(
+    connection: Connection,
+    doing: Doing,
+    lines: Sequence[Line],
+    *,
+    guard: bool = True,
+    settles: Collection[uuid.UUID] = (),
+) -> Outcome:
     """Write the lines, all or none, in the caller's transaction; a repetition writes nothing (`exists`).
 
     Nothing takes more than there is, guarded or not. With `guard` neither what is reserved is taken nor what is held
-    or expired given out. Without it the books follow what physically happened (an edge node's scan).
+    or expired given out. Without it the books follow what physically happened (an edge node's scan). What the
+    reservations in `settles` hold is free for these lines (see `reservations.post`).
 
     Raises:
-        LedgerError: no movement that the books can take.
+        LedgerError: no movement that the books can take, or one that nobody answers for.
         InsufficientStockError: too little there; says how much is on hand, reserved and free.
         StockHeldError: it may not be given out; says why, since when and by whom.
         PackElsewhereError: a serialised pack is not where it is taken from.
         MovementConflictError: a movement of this id is booked with other content.
     """
+    guards.refuse_untraceable(doing)
     movements = [movement_of(line, doing.occurred_at) for line in lines]
     if not lines or len({line.movement_id for line in lines}) < len(lines):
         raise LedgerError(f"{len(lines)} lines: expected at least one, each with an id of its own")
@@ -103,11 +112,11 @@ def book(connection: Connection, doing: Doing, lines: Sequence[Line], *, guard: 
         balances = locks.lock_balances(connection, keys)
         if _are_booked(connection, doing, lines):
             return "exists"
-        taken = guards.reserved(connection, keys, doing.received_at) if guard else {}
+        moved = _packs_after(read_packs(connection, packs), lines, doing)
+        taken = guards.reserved(connection, keys, doing.received_at, besides=settles) if guard else {}
         guards.refuse_too_little(movements, balances, taken)
         if guard:
             guards.refuse_held(connection, doing, lines)
-        moved = _packs_after(read_packs(connection, packs), lines, doing)
         _insert(connection, doing, lines)
         _move_balances(connection, movements)
         write_packs(connection, moved)

@@ -1,6 +1,7 @@
 """What the books refuse: unknown goods, more than there is, what is reserved, what is held or expired."""
 
-from collections.abc import Iterable, Mapping, Sequence
+import uuid
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date, datetime
 
 from gateway.db.pool import Connection
@@ -34,15 +35,25 @@ def refuse_unknown(connection: Connection, lines: Sequence[Line]) -> None:
             raise LedgerError(str(problem))
 
 
-def reserved(connection: Connection, keys: Iterable[BalanceKey], now: datetime | None = None) -> dict[BalanceKey, int]:
-    """Base units in pending reservations that have not expired at `now` (None: by the database's clock)."""
+def reserved(
+    connection: Connection,
+    keys: Iterable[BalanceKey],
+    now: datetime | None = None,
+    *,
+    besides: Collection[uuid.UUID] = (),
+) -> dict[BalanceKey, int]:
+    """Base units in pending reservations, without those of `besides`, that have not expired at `now`.
+
+    `now` None: by the database's clock.
+    """
     wanted = sorted(set(keys))
     rows = connection.execute(
         "SELECT r.account_id, r.product_id, r.lot, sum(r.quantity) FROM stock_reservation r"
         " JOIN unnest(%s::text[], %s::text[], %s::text[]) AS k (a, p, l)"
         " ON r.account_id = k.a AND r.product_id = k.p AND r.lot = k.l"
-        " WHERE r.state = 'pending' AND r.expires_at > coalesce(%s, now()) GROUP BY 1, 2, 3",
-        (*([key[part] for key in wanted] for part in range(3)), now),
+        " WHERE r.state = 'pending' AND r.expires_at > coalesce(%s, now())"
+        " AND NOT r.reservation_id = ANY(%s) GROUP BY 1, 2, 3",
+        (*([key[part] for key in wanted] for part in range(3)), now, list(besides)),
     )
     return {BalanceKey(*row[:3]): int(row[3]) for row in rows}
 
@@ -61,11 +72,35 @@ def refuse_too_little(
             key = BalanceKey(side.account_id, side.product_id, side.lot)
             there = Availability(left[key], reserved_there.get(key, 0))
             if side.quantity < 0 and key.account_id not in UNGUARDED_ACCOUNTS and there.free + side.quantity < 0:
-                raise InsufficientStockError(
-                    f"account {key.account_id!r}, product {key.product_id}, lot {key.lot!r}: {-side.quantity} wanted,"
-                    f" {max(there.free, 0)} free ({there.on_hand} on hand, {there.reserved} reserved)"
-                )
+                raise InsufficientStockError(too_little(key, -side.quantity, there))
             left[key] += side.quantity
+
+
+def too_little(key: BalanceKey, wanted: int, there: Availability) -> str:
+    """What is said to someone who wants more than is free."""
+    return (
+        f"account {key.account_id!r}, product {key.product_id}, lot {key.lot!r}: {wanted} wanted,"
+        f" {max(there.free, 0)} free ({there.on_hand} on hand, {there.reserved} reserved)"
+    )
+
+
+def refuse_untraceable(doing: Doing) -> None:
+    """Every movement leads to a person, a device and a scan, or to what stands for them.
+
+    An edge node's: its device and the event of the scan; the person is whoever had signed on at the device, if anybody.
+    Any other: a person, and the document on which the act was written or the text that was scanned for it.
+
+    Raises:
+        LedgerError: naming what is missing.
+    """
+    if doing.client == "edge":
+        needed = {"device_key": doing.device_key, "epoch_key": doing.epoch_key, "seq": doing.seq}
+        missing = [name for name, value in needed.items() if value is None]
+    else:
+        missing = [] if doing.person else ["person"]
+        missing += [] if doing.document_id or doing.scan_text else ["document_id or scan_text"]
+    if missing:
+        raise LedgerError(f"a movement told by {doing.client!r} can't be traced without {', '.join(missing)}")
 
 
 def refuse_held(connection: Connection, doing: Doing, lines: Sequence[Line]) -> None:
@@ -100,6 +135,14 @@ def open_holds_of(connection: Connection, products: Sequence[str]) -> list[Hold]
         (list(products),),
     )
     return [Hold(*row) for row in rows]
+
+
+def expiry_date_of(connection: Connection, product_id: str, lot: str) -> date | None:
+    """The last day of use that is known of the lot."""
+    row = connection.execute(
+        "SELECT expiry_date FROM lot WHERE product_id = %s AND lot = %s", (product_id, lot)
+    ).fetchone()
+    return row[0] if row else None
 
 
 def _expiry_dates(connection: Connection, lines: Sequence[Line]) -> dict[tuple[str, str], date | None]:

@@ -2,10 +2,11 @@
 
 1. The gate. A person's act (`book`) passes it with others; a frame of edge scans, which must be applied in the order in
    which it was scanned, goes through it alone. 2. Packs. 3. Lots. 4. Balances. Within each class in the order of keys.
-A transaction calls `book` once, with all its lines; one that must call it twice goes through the gate alone.
+A transaction calls `book` once, with all its lines; one that must call it twice, or places a hold too, goes through the
+gate alone, and does that first. Before the gate come a document, its number, and reservations, each if there is one.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from gateway.db.pool import Connection
 from inventory.ledger import BalanceKey
@@ -38,7 +39,7 @@ def lock_packs(connection: Connection, packs: Iterable[tuple[str, str]]) -> None
 def lock_balances(connection: Connection, keys: Iterable[BalanceKey]) -> dict[BalanceKey, int]:
     """Base units on each; opened at zero where there was nothing. Locked until the transaction ends."""
     unique = sorted(set(keys))
-    columns = ([key.account_id for key in unique], [key.product_id for key in unique], [key.lot for key in unique])
+    columns = tuple([key[part] for key in unique] for part in range(3))
     # First all that is new, then all that there is: whoever waits for a new row does not yet hold an old one.
     connection.execute(
         "INSERT INTO stock_balance (account_id, product_id, lot, quantity) SELECT k.a, k.p, k.l, 0"
@@ -47,6 +48,16 @@ def lock_balances(connection: Connection, keys: Iterable[BalanceKey]) -> dict[Ba
         ' ORDER BY k.a COLLATE "C", k.p COLLATE "C", k.l COLLATE "C" ON CONFLICT DO NOTHING',
         columns,
     )
+    return _lock(connection, columns)
+
+
+def lock_existing_balances(connection: Connection, keys: Iterable[BalanceKey]) -> dict[BalanceKey, int]:
+    """Base units on each that is open; locked until the transaction ends."""
+    unique = sorted(set(keys))
+    return _lock(connection, tuple([key[part] for key in unique] for part in range(3)))
+
+
+def _lock(connection: Connection, columns: Sequence[Sequence[str]]) -> dict[BalanceKey, int]:
     rows = connection.execute(
         "SELECT b.account_id, b.product_id, b.lot, b.quantity FROM stock_balance b"
         " JOIN unnest(%s::text[], %s::text[], %s::text[]) AS k (a, p, l)"

@@ -65,7 +65,7 @@ def after(line: Line, pack: Pack | None, occurred_at: datetime) -> Pack | None:
             f"{name}: the books have it in lot {pack.lot!r} of {pack.product_id}, not {goods.lot!r} of"
             f" {goods.product_id}"
         )
-    elif pack.account_id == line.to_account_id:
+    elif pack.account_id == line.to_account_id and not is_inside(line.from_account_id):
         account_id, units = pack.account_id, pack.units + goods.quantity
     elif pack.account_id != line.from_account_id:
         raise PackElsewhereError(f"{name}: it is at {pack.account_id!r}, not at {line.from_account_id!r}")

@@ -174,7 +174,7 @@ CREATE INDEX pack_goods ON pack (product_id, lot);
 -- Which person works at a scanner: a scan there is theirs.
 CREATE TABLE device_operator (
     device_key integer NOT NULL REFERENCES device (device_key),
-    username text NOT NULL,
+    username text NOT NULL REFERENCES login_account (username),
     since timestamptz NOT NULL,
     until timestamptz,
     PRIMARY KEY (device_key, since),
@@ -216,13 +216,15 @@ CREATE TABLE stock_hold (
     recall_id uuid,
     placed_by text NOT NULL,                       -- a person, or 'cold chain'
     placed_at timestamptz NOT NULL,
-    released_by text,
-    released_second text,                          -- never released_by
-    released_at timestamptz,
+    released_by text,                              -- asks for the release; it waits for
+    release_asked_at timestamptz,
     release_reason text,
+    released_second text,                          -- somebody else, who confirms it
+    released_at timestamptz,
     CHECK ((gtin IS NULL) = (serial_number IS NULL)),
     CONSTRAINT released_by_two_different_people CHECK (released_by <> released_second),
-    CHECK ((released_at IS NULL) = (released_by IS NULL)),
+    CHECK ((released_by IS NULL) = (release_asked_at IS NULL) AND (released_by IS NULL) = (release_reason IS NULL)),
+    CHECK (released_at IS NULL OR released_by IS NOT NULL),
     CHECK ((released_at IS NULL) = (released_second IS NULL))
 );
 CREATE INDEX stock_hold_open ON stock_hold (product_id, lot) WHERE released_at IS NULL;
