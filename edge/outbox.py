@@ -273,12 +273,12 @@ class Outbox:
             OutboxError: the disk refuses; nothing is lost by it.
         """
         with self._lock:
+            self._store.space.look_at_disk()
             if self._store.save_due:
                 self._durably(self._store.save_marks)
             for stream in Stream:
                 self._durably(lambda which=stream: self._store.prune(which, self._keep_ms, PRUNE_ROWS_MAX))  # type: ignore[misc]
             self._durably(self._store.measure)
-            self._store.space.look_at_disk()
 
     def close(self) -> None:
         """Commit the open group and close the file. Later calls raise OutboxError.

@@ -23,8 +23,8 @@ SCHEMA_VERSION: Final = 2
 APPLICATION_ID: Final = 0x6D656474
 """`PRAGMA application_id` of the file, "medt" in ASCII: another program's database is never touched."""
 
-CHECKPOINT_PAGES: Final = 250
-"""The write-ahead log is copied back when it has so many pages (1 MB): what a full disk has to take at most."""
+CHECKPOINT_PAGES: Final = 64
+"""The write-ahead log is copied back when it has so many pages (256 kB): what a full disk has to take at most."""
 
 _LOG = logging.getLogger(__name__)
 

@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Final
 
 import pydantic
@@ -152,3 +152,13 @@ def declare_gap(
         oldest_occurred_at=min(oldest, newest),
         newest_occurred_at=newest,
     )
+
+
+def to_ms(time: datetime) -> int:
+    """Milliseconds since 1970."""
+    return int(time.timestamp() * 1000)
+
+
+def from_ms(ms: int) -> datetime:
+    """The time of so many milliseconds since 1970."""
+    return datetime.fromtimestamp(ms / 1000, UTC)

@@ -7,8 +7,9 @@ import logging
 import sqlite3
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Final, TypeVar
 
@@ -29,7 +30,9 @@ from edge.outbox_rows import (
     as_gap,
     declare_gap,
     encode_row,
+    from_ms,
     times_of,
+    to_ms,
 )
 from edge.outbox_space import ROW_OVERHEAD_BYTES, OutboxSpace
 from edge.outbox_tables import OutboxTables
@@ -41,6 +44,9 @@ NO_ROOM: Final = "the outbox was full: the oldest readings were dropped"
 
 NOT_KEPT: Final = "rows are not kept any more: acknowledged once, and then too old, or in the way of new ones"
 """Reason of a gap where a restored database asks for what the node has let go of."""
+
+DROP_BYTES_MIN: Final = 4096
+"""More than the declared gap at the head takes, which goes with what is dropped and is there again."""
 
 _LOG = logging.getLogger(__name__)
 _T = TypeVar("_T")
@@ -93,7 +99,7 @@ class OutboxStore:
 
     # --- every access to the file --------------------------------------------------------------------------------
 
-    def durably(self, work: Callable[[], _T]) -> _T:
+    def durably(self, work: Callable[[], _T], *, adds: bool = False) -> _T:
         """Do `work` on the file; if it turns out to be damaged, begin a new one and do it there.
 
         `work` must read marks when it is called, not before: a new file has other ones.
@@ -104,7 +110,7 @@ class OutboxStore:
         try:
             if self._broken:
                 self._reopen()
-            return self._in_the_file_as_it_is(work)
+            return self._in_the_file_as_it_is(work, adds=adds)
         except OutboxDamagedError as damage:
             _LOG.critical("%s; the file is checked and mended", damage)
             self._break()
@@ -128,13 +134,17 @@ class OutboxStore:
         self._broken = False
         self._take_over()
 
-    def _in_the_file_as_it_is(self, work: Callable[[], _T]) -> _T:
-        try:
-            return self._decided(work)
-        except OutboxFullError:
-            # On a full disk the write-ahead log can't grow, but once it is copied back it begins anew where it stands.
-            self._decided(self.tables.checkpoint)
-            return self._decided(work)
+    def _in_the_file_as_it_is(self, work: Callable[[], _T], *, adds: bool = False) -> _T:
+        """Do `work`; on a full disk make the way free for it. What only adds rows may not use the last reserve."""
+        ways = (self.tables.checkpoint, self._live_within_the_file, self._use_the_last_reserve)
+        for make_way in ways[:2] if adds else ways:
+            try:
+                return self._decided(work)
+            except OutboxFullError:
+                # The write-ahead log can't grow, but once it is copied back it begins anew where it stands.
+                with suppress(OutboxFullError):
+                    self._decided(make_way)
+        return self._decided(work)
 
     def _decided(self, work: Callable[[], _T]) -> _T:
         try:
@@ -154,7 +164,7 @@ class OutboxStore:
         if not self.space.fits(bytes_more):
             self._make_room(bytes_more)
         try:
-            seq = self.durably(lambda: self._commit(stream, bodies))
+            seq = self.durably(lambda: self._commit(stream, bodies), adds=True)
         except OutboxFullError:
             seq = self._append_on_a_full_disk(stream, bodies, bytes_more)
         self.space.used_bytes += bytes_more  # an estimate, good enough while nothing depends on it
@@ -190,7 +200,7 @@ class OutboxStore:
         """Write the marks as they are, and for how long this file has been worked on."""
         with self.tables.transaction():
             self.tables.save(self.marks)
-            self._save_running_time()
+            self._save_runningfrom_ms()
         self.marks_unsaved = False
 
     def delete_through(self, stream: Stream, last_seq: int) -> None:
@@ -211,7 +221,7 @@ class OutboxStore:
         if ages.note_due(stream, acknowledged_seq, running_ms, keep_ms):
             with self.tables.transaction():
                 ages.note(stream, acknowledged_seq, running_ms)
-                self._save_running_time()
+                self._save_runningfrom_ms()
         through = min(ages.acknowledged_by(stream, running_ms - keep_ms), acknowledged_seq)
         last = self.tables.prunable(stream, through, rows_max)
         if last:
@@ -219,9 +229,9 @@ class OutboxStore:
                 self.tables.delete_through(stream, last)
                 self.tables.save(self.marks)
                 ages.forget_below(stream, through)
-                self._save_running_time()
+                self._save_runningfrom_ms()
 
-    def _save_running_time(self) -> None:
+    def _save_runningfrom_ms(self) -> None:
         self.tables.save_file(replace(self.tables.load_file(), running_ms=self._running.ms))
         self._running.saved()
 
@@ -255,26 +265,25 @@ class OutboxStore:
     # --- room ----------------------------------------------------------------------------------------------------
 
     def measure(self) -> None:
-        """See how much of the file is in use."""
+        """See how much is in use."""
         self.space.used_bytes = self.tables.sizes().used_bytes
 
     def _append_on_a_full_disk(self, stream: Stream, bodies: Sequence[bytes], bytes_more: int) -> int:
-        """The disk takes no more: from now on live within the file as it is.
+        """What is dropped leaves free pages in the file, so that it need not grow for what comes."""
+        self._make_room(bytes_more)
+        return self.durably(lambda: self._commit(stream, bodies), adds=True)
 
-        What is dropped leaves free pages in the file, so that it need not grow for what comes.
-        """
-        _LOG.critical("outbox %s: the disk is full; room is made in the file", self._path)
-        self.space.release_reserve()
-        self.durably(self.tables.checkpoint)
-        file_bytes = self.durably(self.tables.sizes).file_bytes
-        before = self.space.cap_bytes
-        self.space.refused(file_bytes)
-        try:
-            self._make_room(bytes_more)
-            return self.durably(lambda: self._commit(stream, bodies))
-        except OutboxFullError:
-            self.space.restored(before)
-            raise
+    def _live_within_the_file(self) -> None:
+        """The disk takes no more: from now on the file as it is has to do."""
+        if not self.space.disk_is_full:
+            _LOG.critical("outbox %s: the disk is full; room is made in the file", self._path)
+        self.space.release_half()
+        self.space.refused(self.tables.sizes().file_bytes)
+        self.tables.checkpoint()
+
+    def _use_the_last_reserve(self) -> None:
+        self.space.release_all()
+        self.tables.checkpoint()
 
     def _make_room(self, bytes_more: int) -> None:
         """Let go of the oldest acknowledged rows; then drop the oldest readings, never an event."""
@@ -284,8 +293,10 @@ class OutboxStore:
         wanted = self.space.wanted(bytes_more)
         while self.space.used_bytes > wanted:
             if not self.durably(lambda: self._drop_some(self.space.used_bytes - wanted)):
-                # Only rows that must not be dropped are left: better beyond the cap than lost.
-                return
+                if self.space.may_grow:
+                    # Only rows that must not be dropped are left: better beyond the cap than lost.
+                    return
+                raise OutboxFullError(f"outbox {str(self._path)!r}: full of events on a full disk: free some space")
             self.durably(self.measure)
 
     def _drop_some(self, bytes_wanted: int) -> bool:
@@ -296,7 +307,7 @@ class OutboxStore:
             if last:
                 self.delete_through(stream, last)
                 return True
-        return self._drop_readings(bytes_wanted)
+        return self._drop_readings(max(bytes_wanted, DROP_BYTES_MIN))
 
     def _drop_readings(self, bytes_wanted: int) -> bool:
         stream, marks = Stream.TELEMETRY, dict(self.marks)
@@ -307,8 +318,8 @@ class OutboxStore:
         if len(rows) <= (head is not None):
             return False
         stamp = self._clock.stamp()
-        oldest, _ = times_of(self.tables.body(stream, rows[0].seq), _time(rows[0].committed_at_ms))
-        _, newest = times_of(self.tables.body(stream, rows[-1].seq), _time(rows[-1].committed_at_ms))
+        oldest, _ = times_of(self.tables.body(stream, rows[0].seq), from_ms(rows[0].committed_at_ms))
+        _, newest = times_of(self.tables.body(stream, rows[-1].seq), from_ms(rows[-1].committed_at_ms))
         first_seq, last_seq = rows[0].seq, rows[-1].last_seq
         with self.tables.transaction():
             self._put_gap(stream, DamagedRows(first_seq, last_seq, NO_ROOM), oldest, newest)
@@ -324,16 +335,13 @@ class OutboxStore:
 
     def _take_over(self) -> None:
         """Begin with the open file. A damaged one beside it that nobody was told of is this one's first event."""
-        try:
-            self.marks = self.tables.load()
-            self._running = RunningTime(self.tables.load_file().running_ms, self._clock)
-            self._expect_copies()
-            self.measure()
-            self.gaps.extend(Gap(*gap) for gap in self.tables.gaps(GAPS_REMEMBERED))
-            self._tell_of_damage()
-            self._ask_the_witness()
-        except sqlite3.Error as error:
-            raise decide(error, self._path) from error
+        self.marks = self._decided(self.tables.load)
+        self._running = RunningTime(self._decided(self.tables.load_file).running_ms, self._clock)
+        self.gaps.extend(Gap(*gap) for gap in self._decided(lambda: self.tables.gaps(GAPS_REMEMBERED)))
+        for work in (self._expect_copies, self.measure, self._tell_of_damage, self._ask_the_witness):
+            self._in_the_file_as_it_is(work)
+        if self.space.was_left_full:
+            self._live_within_the_file()
 
     def _tell_of_damage(self) -> None:
         aside, file = damaged_siblings(self._path), self.tables.load_file()
@@ -400,11 +408,11 @@ class OutboxStore:
         reason = damaged.reason
         if reason == ROWS_MISSING and damaged.last_seq < self.tables.oldest_kept(stream):
             reason = NOT_KEPT
-        newest = stamp.occurred_at if after_ms is None else _time(after_ms)
+        newest = stamp.occurred_at if after_ms is None else from_ms(after_ms)
         detail = f"{stream} rows {damaged.first_seq} to {damaged.last_seq} declared a gap: {reason}"
         marks = dict(self.marks)
         with self.tables.transaction():
-            self._put_gap(stream, replace(damaged, reason=reason), _time(before_ms), newest)
+            self._put_gap(stream, replace(damaged, reason=reason), from_ms(before_ms), newest)
             marks[Stream.EVENTS] = self._insert(Stream.EVENTS, marks[Stream.EVENTS], [self._report(detail)])
         self.marks = marks
         self._remember(Gap(stream, damaged.first_seq, damaged.last_seq, reason))
@@ -438,12 +446,3 @@ class OutboxStore:
             if one.stream is not gap.stream or one.last_seq < gap.first_seq or one.first_seq > gap.last_seq
         ]
         self.gaps = deque([*others, gap], maxlen=GAPS_REMEMBERED)
-
-
-def to_ms(time: datetime) -> int:
-    """Milliseconds since 1970."""
-    return int(time.timestamp() * 1000)
-
-
-def _time(ms: int) -> datetime:
-    return datetime.fromtimestamp(ms / 1000, UTC)

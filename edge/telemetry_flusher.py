@@ -2,6 +2,7 @@
 
 import logging
 import threading
+from collections.abc import Callable
 from typing import Final
 
 from edge.outbox import Outbox, OutboxError
@@ -38,13 +39,18 @@ class TelemetryFlusher:
         ticks = 0
         while not self._stop.wait(TICK_S):
             ticks += 1
-            try:
-                self._outbox.flush_due()
-                if ticks % HOUSEKEEPING_TICKS == 0:
-                    self._outbox.housekeep()
-            except OutboxError as error:
-                if not self._failing:
-                    _LOG.error("readings wait in memory: %s", error)
-                self._failing = True
-            else:
-                self._failing = False
+            refused = self._refused(self._outbox.flush_due)
+            if ticks % HOUSEKEEPING_TICKS == 0:
+                # Also while readings are refused: this is what notices that the disk has room again.
+                refused = self._refused(self._outbox.housekeep) or refused
+            if refused and not self._failing:
+                _LOG.error("readings wait in memory: %s", refused)
+            self._failing = bool(refused)
+
+    def _refused(self, work: Callable[[], None]) -> str:
+        """Do it; why it could not be done, or nothing."""
+        try:
+            work()
+        except OutboxError as error:
+            return str(error)
+        return ""

@@ -146,7 +146,7 @@ def test_rows_that_a_damaged_write_ahead_log_cost_are_noticed_declared_and_their
     path: Path, clock: SetClock, damaged_byte: float
 ) -> None:
     first = opened(path, clock)
-    for number in range(EVENT_COUNT + 1, EVENT_COUNT + 31):
+    for number in range(EVENT_COUNT + 1, EVENT_COUNT + 11):
         first.append_event(scan(number, clock))
     epoch = first.epoch(EVENTS)
     crashed = path.with_name("crashed")
@@ -165,11 +165,11 @@ def test_rows_that_a_damaged_write_ahead_log_cost_are_noticed_declared_and_their
     assert box.epoch(EVENTS) == epoch
     assert lost > 0
     assert [found[seq] for seq in sorted(found) if found[seq].startswith("scan")] == [
-        f"scan {seq}" for seq in range(1, EVENT_COUNT + 31 - lost)
+        f"scan {seq}" for seq in range(1, EVENT_COUNT + 11 - lost)
     ][: len(found)]
     # What is new has a number that was never given before.
     told = [seq for seq, word in found.items() if word == "fault reports_lost"]
-    assert min(told) == EVENT_COUNT + 31
+    assert min(told) == EVENT_COUNT + 11
     box.close()
 
 
