@@ -8,9 +8,10 @@ from typing import Any
 
 from gateway.db.pool import Connection
 from gateway.stock.books import place_account
+from gateway.stock.errors import WarehouseError
 
 
-class CountRefusedError(ValueError):
+class CountRefusedError(WarehouseError):
     """A count, or an act upon one, that can't be: the message says why and what mends it."""
 
 

@@ -16,6 +16,7 @@ from psycopg.types.json import Jsonb
 from gateway.db.pool import Connection
 from gateway.stock import books, cases, locks
 from gateway.stock.count_scope import CountNotFoundError
+from gateway.stock.documents import line_id
 from gateway.stock.lines import Doing, Goods, Line
 from gateway.stock.packs import PackKey
 from gateway.stock.stocktake_lines import JudgedLine, LineKey, judged_lines
@@ -130,9 +131,7 @@ class _Document:
         found = [(key, case) for key, plan in plans.items() for case in plan.cases]
         self._open_document(len(found))
         if entries:
-            movements = [
-                Line(uuid.uuid5(self.stocktake_id, str(place)), *entry) for place, entry in enumerate(entries, 1)
-            ]
+            movements = [Line(line_id(self.stocktake_id, place), *entry) for place, entry in enumerate(entries, 1)]
             doing = Doing(
                 occurred_at=self.now,
                 received_at=self.now,

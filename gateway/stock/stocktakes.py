@@ -24,6 +24,7 @@ from gateway.stock.count_scope import (
     content_sha256,
     is_told_again,
 )
+from gateway.stock.documents import NUMBER_PREFIX
 from gateway.stock.stocktake_lines import LineKey, judged_lines, read_rules, verdict_of
 from inventory import stocktake as rules_of
 from inventory.stocktake import Rules, State
@@ -277,15 +278,15 @@ def _refuse_overlap(connection: Connection, accounts: Sequence[str], products: S
 
 
 def _next_number(connection: Connection, now: datetime, zone: ZoneInfo) -> str:
-    """Of the local year, without holes: a transaction that fails gives its number back."""
+    """Of the local year, from the same series as other counts; a transaction that fails gives its number back."""
     year = now.astimezone(zone).year
     row = connection.execute(
-        "INSERT INTO stock_document_number (kind, year, last_number) VALUES ('stocktake', %s, 1)"
+        "INSERT INTO stock_document_number (kind, year, last_number) VALUES ('count', %s, 1)"
         " ON CONFLICT (kind, year) DO UPDATE SET last_number = stock_document_number.last_number + 1"
         " RETURNING last_number",
         (year,),
     ).fetchone()
-    return f"KK{year % 100:02}-{row[0] if row else 0:06}"
+    return f"{NUMBER_PREFIX['count']}{year % 100:02}-{row[0] if row else 0:06}"
 
 
 def _add_unexpected(connection: Connection, given: HandIn) -> None:
