@@ -152,8 +152,6 @@ def _check(applied: Sequence[tuple[str, str]], files: Sequence[Migration]) -> No
 
 def _run(connection: Connection, pending: Sequence[Migration], *, timescale: bool) -> None:
     _refuse_strangers(connection)
-    usable = prepare_extension(connection, wanted=timescale)
-    connection.execute("SELECT set_config('medtap.timescaledb', %s, true)", ("on" if usable else "off",))
     try:
         connection.execute(_LEDGER)
     except psycopg.errors.InsufficientPrivilege as error:
@@ -162,6 +160,8 @@ def _run(connection: Connection, pending: Sequence[Migration], *, timescale: boo
         ) from None
     except psycopg.errors.ReadOnlySqlTransaction:
         raise MigrationError("the database is read-only: let 'dsn' name the primary server, not a standby") from None
+    usable = prepare_extension(connection, wanted=timescale)
+    connection.execute("SELECT set_config('medtap.timescaledb', %s, true)", ("on" if usable else "off",))
     for migration in pending:
         try:
             connection.execute(migration.sql.encode())

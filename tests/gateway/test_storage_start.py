@@ -199,3 +199,17 @@ def test_a_timescaledb_from_which_a_function_is_really_missing_is_refused_with_t
     migrate(dsn, timescale=False)
     with psycopg.connect(dsn) as connection:
         assert read_engine(connection) == "partitions"
+
+
+def test_a_timescaledb_under_the_apache_licence_is_left_alone_and_partitions_are_used(
+    timescale_server: TimescaleServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    dsn = timescale_server.fresh()
+    timescale_server.restart_without_licence()
+    migrate(dsn)
+    assert re.search(
+        r"has no compression \(.*current.*license.*\): native partitions are used; to have it", caplog.text
+    )
+    with psycopg.connect(dsn) as connection:
+        assert read_engine(connection) == "partitions"
+        assert connection.execute("SELECT to_regclass('medtap_trial')").fetchone() == (None,)

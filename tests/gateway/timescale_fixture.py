@@ -52,11 +52,16 @@ class TimescaleServer:
 
     def bare(self) -> str:
         """The same without the extension."""
-        assert self._process.stdin is not None
-        self._process.stdin.write("fresh\n")
-        self._process.stdin.flush()
-        assert self._answer() == {"fresh": True}
+        self._do("fresh")
         return f"postgresql://postgres:any@127.0.0.1:{self._port}/postgres?sslmode=disable"
+
+    def restart_without_licence(self) -> None:
+        """The same data in a new server, which does not load what is not under the Apache licence.
+
+        That is how this build behaves in every server but the one in which the extension was installed; its setting
+        `timescaledb.license` can't be changed.
+        """
+        self._do("restart")
 
     def stop(self) -> None:
         """End it."""
@@ -69,6 +74,12 @@ class TimescaleServer:
             self._process.kill()
             self._process.wait()
         self._process.stdout.close()
+
+    def _do(self, command: str) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.write(f"{command}\n")
+        self._process.stdin.flush()
+        assert self._answer() == {command: True}
 
     def _answer(self) -> dict[str, int]:
         assert self._process.stdout is not None

@@ -1,4 +1,5 @@
-// One PostgreSQL with TimescaleDB in this process, on a loopback port; "fresh" on standard input makes an empty one.
+// One PostgreSQL with TimescaleDB in this process, on a loopback port; "fresh" on standard input makes an empty one,
+// "restart" starts the same again.
 // Packages are looked up from the working directory, where npm installed them.
 import { EventEmitter } from "node:events";
 import { createRequire } from "node:module";
@@ -51,7 +52,7 @@ class WholeMessages extends EventEmitter {
   destroy() { this.socket.destroy(); }
 }
 
-const create = () => PGlite.create({ extensions: { timescaledb } });
+const create = (loadDataDir) => PGlite.create({ extensions: { timescaledb }, loadDataDir });
 let db = await create();
 
 const clear = async () => {
@@ -76,9 +77,10 @@ const server = createServer((socket) => {
 server.listen(0, "127.0.0.1", () => console.log(JSON.stringify({ port: server.address().port })));
 
 const lines = createInterface({ input: process.stdin });
-lines.on("line", async () => {
+lines.on("line", async (command) => {
+  const loadDataDir = command === "restart" ? await db.dumpDataDir("none") : undefined;
   await db.close().catch(() => {});
-  db = await create();
-  console.log(JSON.stringify({ fresh: true }));
+  db = await create(loadDataDir);
+  console.log(JSON.stringify({ [command]: true }));
 });
 lines.on("close", () => process.exit(0));
