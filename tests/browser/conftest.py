@@ -1,26 +1,25 @@
 """A simulated hospital with something to see, and headless Chromium."""
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from tempfile import mkdtemp
 
 import pytest
 from playwright.sync_api import Browser, expect, sync_playwright
 
 from medtap.demo.hospital import SimulatedHospital
+from medtap.services.directories import OwnedDirectory
 from tests.browser.take_screenshots import CHROMIUM, CHROMIUM_ARGUMENTS, playing_hospital
 
 
 @pytest.fixture(scope="module")
 def hospital() -> Iterator[SimulatedHospital]:
     """Visits, movements, tags on a shelf and an alarm have happened."""
-    directory = Path(mkdtemp(prefix="medtap-browser-"))
+    directory = OwnedDirectory("medtap-browser-")
     try:
-        with playing_hospital(directory) as playing:
+        with playing_hospital(directory.path) as playing:
             yield playing
     finally:
-        shutil.rmtree(directory, ignore_errors=True)
+        directory.remove()
 
 
 @pytest.fixture(scope="module")

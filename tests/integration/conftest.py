@@ -1,12 +1,9 @@
 """A simulated hospital that a test plays with: all processes real, only the silicon simulated."""
 
-import shutil
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -15,6 +12,7 @@ import pytest
 
 from medtap.demo.hospital import HospitalOptions, SimulatedHospital
 from medtap.demo.webhook_receiver import WebhookReceiver
+from medtap.services.directories import OwnedDirectory
 
 
 @dataclass(frozen=True)
@@ -65,16 +63,16 @@ class Play:
 @contextmanager
 def running_hospital(*, autoplay: bool = False, seed: int = 1) -> Iterator[Play]:
     """Start a hospital in a directory of its own; everything is gone afterwards."""
-    directory = Path(tempfile.mkdtemp(prefix="medtap-test-"))
+    directory = OwnedDirectory("medtap-test-")
     with WebhookReceiver() as pager:
-        options = HospitalOptions(directory, seed=seed, autoplay=autoplay, webhook_url=pager.url, alarm_after_s=4)
+        options = HospitalOptions(directory.path, seed=seed, autoplay=autoplay, webhook_url=pager.url, alarm_after_s=4)
         hospital = SimulatedHospital(options)
         try:
             hospital.start()
             yield Play(hospital, pager)
         finally:
             hospital.stop()
-            shutil.rmtree(directory, ignore_errors=True)
+            directory.remove()
 
 
 @pytest.fixture(scope="module")
