@@ -95,10 +95,11 @@ CREATE TABLE tag_count_expected (
     units integer NOT NULL,
     gtin text NOT NULL,
     serial_number text NOT NULL,
+    last_movement_id uuid NOT NULL,                -- another one by now: the pack has moved, and says nothing
     PRIMARY KEY (tag_count_id, epc)
 );
 CREATE TABLE tag_count_pass (
-    pass_id uuid PRIMARY KEY,                      -- made by the client
+    request_id uuid NOT NULL,                      -- made by the client; one of fixed readers takes a pass of each place
     tag_count_id uuid NOT NULL REFERENCES tag_count (tag_count_id),
     content_sha256 bytea NOT NULL,
     account_id text NOT NULL REFERENCES stock_account (account_id),
@@ -108,7 +109,7 @@ CREATE TABLE tag_count_pass (
     until_at timestamptz NOT NULL,
     taken_by text NOT NULL,
     epcs text[] NOT NULL,
-    CHECK (until_at >= from_at),
+    PRIMARY KEY (request_id, account_id),
     UNIQUE (tag_count_id, pass_number)
 );
 CREATE TABLE tag_count_finding (                   -- all but what is seen where the books have it
@@ -131,10 +132,9 @@ CREATE TABLE tag_count_finding (                   -- all but what is seen where
     decided_at timestamptz,
     confirmed_by text,                             -- of a missing pack: never decided_by
     movement_id uuid REFERENCES movement (movement_id),
-    discrepancy_id bigint REFERENCES discrepancy (discrepancy_id),
     PRIMARY KEY (tag_count_id, epc),
     CONSTRAINT missing_confirmed_by_another CHECK (confirmed_by <> decided_by),
     CHECK ((decision IS NULL) = (decided_by IS NULL))
 );
--- Which places each reader's tags are asked for by.
+-- What the readers of a place saw since a pass began.
 CREATE INDEX tag_presence_device ON tag_presence (device_key, last_seen_at DESC);
