@@ -1,6 +1,7 @@
 """What a scan does to the books. Real PostgreSQL; the books are proven by replay after every test."""
 
 import threading
+import uuid
 from collections.abc import Iterator
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -9,6 +10,12 @@ import pytest
 
 from edge.contracts.observations import CodeScanned, NdefRecordRead, NfcTagRead
 from gateway.ingest.decoder import decode
+from gateway.stock import books, holds
+from gateway.stock.holds import NewHold
+from gateway.stock.lines import Doing, Goods, Line
+from gateway.stock.operators import sign_on
+from gateway.stock.reservations import NewReservation, reserve
+from gateway.stock.verify import verify_books
 from inventory.ledger import BalanceKey as Key
 from inventory.ledger import Movement, Posting, verify
 from tests.gateway.ingest_kit import GTIN, NOW, Database, Node
@@ -82,10 +89,10 @@ def store(database: Database) -> Iterator[Store]:
         [Posting(*posting) for posting in postings],
     )
     assert proof.ok, proof
-    packs = database.rows("SELECT account_id, product_id, lot, sum(units)::int FROM pack GROUP BY 1, 2, 3")
-    in_books = {Key(*row[:3]): int(row[3]) for row in balances}
-    for account_id, product_id, lot, units in packs:
-        assert in_books[Key(account_id, product_id, lot)] >= units, "a pack stands where the balance has nothing"
+    with database.pool.connection() as connection:
+        by_sets = verify_books(connection)
+    assert by_sets.ok, by_sets
+    assert by_sets.movements == proof.movements
 
 
 def test_a_scanned_pack_becomes_one_movement_in_base_units(store: Store) -> None:
@@ -263,6 +270,68 @@ def test_the_id_of_a_movement_is_made_from_the_row_that_caused_it(store: Store) 
     store.node.next_seq = dict.fromkeys(store.node.next_seq, 1)
     store.receive(code())
     assert store.database.value("SELECT movement_id FROM movement") == first
+
+
+def _hold(store: Store, **scope: Any) -> None:  # noqa: ANN401 - fields of NewHold
+    with store.database.pool.connection() as connection:
+        fields: dict[str, Any] = {"kind": "recall", "reason": "Công văn 123", "placed_by": "lan", "placed_at": NOW}
+        holds.place_hold(connection, NewHold(uuid.uuid4(), product_id=GTIN, **fields | scope))
+
+
+def test_held_stock_that_was_issued_all_the_same_is_booked_and_becomes_a_case(store: Store) -> None:
+    store.receive(code())
+    _hold(store, lot="L1")
+    assert store.issue(code()) == "discrepancy"
+    assert store.balances() == {"supplier": -100, "dispensed": 100}
+    assert store.discrepancies() == ["held_stock_issued"]
+    assert "recalled since" in store.database.value("SELECT reason FROM scan WHERE outcome = 'discrepancy'")
+
+
+def test_promised_stock_that_was_issued_all_the_same_is_booked_and_becomes_a_case(store: Store) -> None:
+    store.receive(code())
+    with store.database.pool.connection() as connection:
+        until = NOW + timedelta(hours=1)
+        reserve(connection, NewReservation(uuid.uuid4(), "place:store", GTIN, "L1", 1, "lan", NOW, until))
+    assert store.issue(code()) == "discrepancy"
+    assert store.discrepancies() == ["reserved_stock_issued"]
+
+
+def test_a_recalled_pack_that_the_books_have_elsewhere_becomes_two_cases(store: Store) -> None:
+    store.scan("ward-receiving", code())
+    _hold(store, gtin=GTIN, serial_number="S1")
+    assert store.issue(code()) == "discrepancy"
+    assert store.discrepancies() == ["booked_elsewhere", "held_stock_issued"]
+
+
+def test_a_pack_whose_lot_was_issued_without_serial_numbers_is_issued_all_the_same(store: Store) -> None:
+    store.receive(code())
+    assert store.issue(code(None)) == "issued"
+    assert store.issue(code()) == "discrepancy"
+    assert store.balances() == {"supplier": -100, "unexplained": -100, "dispensed": 200}
+    assert store.discrepancies() == ["not_in_books"]
+
+
+def test_of_an_opened_pack_what_is_left_is_issued(store: Store) -> None:
+    store.receive(code())
+    with store.database.pool.connection() as connection:
+        some = Goods(GTIN, "L1", None, 30, GTIN, "S1")
+        by = Doing(NOW, NOW, "web", person="lan", scan_text="x")
+        books.book(connection, by, [Line(uuid.uuid4(), "dispense", some, "place:store", "dispensed")])
+    assert store.issue(code()) == "issued"
+    assert store.balances() == {"supplier": -100, "dispensed": 100}
+
+
+def test_a_scan_names_who_had_signed_on_at_the_scanner(store: Store) -> None:
+    store.receive(code())
+    store.database.run("INSERT INTO login_account (username, display_name, roles) VALUES ('lan', 'Lan', '{}')")
+    with store.database.pool.connection() as connection:
+        key = store.database.value("SELECT device_key FROM device WHERE device_id = 'scanner-issue'")
+        sign_on(connection, key, "lan", NOW)
+    store.issue(code())
+    assert store.database.rows("SELECT kind, person FROM movement ORDER BY seq") == [
+        ("receive", None),
+        ("issue", "lan"),
+    ]
 
 
 def test_many_counters_issuing_the_same_packs_at_once_never_go_below_zero(store: Store) -> None:
