@@ -17,6 +17,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
+from edge.send_window import WindowLimits
 from firmware_sim.loop_thread import LoopThread
 from medtap.chaos.broker import ChaosBroker
 from medtap.chaos.commit_cutter import CommitCutter, CommitFilter
@@ -270,7 +271,9 @@ def test_the_tiny_broker_really_drops_what_an_absent_subscriber_does_not_fetch(t
         assert subscribed.wait(10)
         _end(subscriber)
         publisher = _client(broker.port, "overflow-pub", threading.Event())
-        payloads = [f"{number:04d}".encode() + b"." * 2000 for number in range(60)]
+        # No more than what one stream sends ahead of the acknowledgements, in frames of a dozen readings.
+        frames = WindowLimits().frames_in_flight_max
+        payloads = [f"{number:04d}".encode() + b"." * 1500 for number in range(frames)]
         for payload in payloads:
             publisher.publish(UP, payload, qos=1).wait_for_publish(10)
         came: Queue[bytes] = Queue()
