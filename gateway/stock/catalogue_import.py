@@ -16,6 +16,7 @@ from psycopg.types.json import Jsonb
 from gateway.db.pool import Connection
 from gateway.stock import locks
 from gateway.stock.import_lots import plan_lots
+from gateway.stock.import_opening import Opener, plan_opening
 from gateway.stock.import_places import plan_levels, plan_places
 from gateway.stock.import_products import plan_products
 from gateway.stock.import_report import ImportReport, Outcome, Plan
@@ -89,11 +90,17 @@ def _check(request: ImportRequest, rows: Sequence[TableRow]) -> Checked[Any]:
     return readers[request.kind]()
 
 
+def _opener(request: ImportRequest) -> Opener:
+    note = f"{short_name(request.file_name)} (sha256 {request.sha256[:16]})"
+    return Opener(request.person, request.now, request.client, request.zone, note)
+
+
 _PLANNERS: Final[dict[ImportKind, Callable[[Connection, Sequence[Any], ImportRequest], Plan]]] = {
     "products": lambda connection, items, request: plan_products(connection, items, request.now),
     "lots": lambda connection, items, _request: plan_lots(connection, items),
     "places": lambda connection, items, _request: plan_places(connection, items),
     "levels": lambda connection, items, _request: plan_levels(connection, items),
+    "opening-stock": lambda connection, items, request: plan_opening(connection, items, _opener(request)),
 }
 
 

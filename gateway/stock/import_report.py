@@ -44,12 +44,12 @@ class Plan:
     write: Callable[[], None] = lambda: None
     """Writes all that is new or changed; called only if there is no problem."""
 
-    def problem(self, row: int, key: str, code: str, value: object = "", **values: object) -> None:
+    def problem(self, row: int, key: str, code: str, value: object = "", /, **values: object) -> None:
         """Something that the database makes impossible."""
         words = {name: text(each) for name, each in values.items()}
         self.findings.append(Finding(row, self._column(key), code, text(value), words))
 
-    def hint(self, row: int, key: str, code: str, value: object = "", **values: object) -> None:
+    def hint(self, row: int, key: str, code: str, value: object = "", /, **values: object) -> None:
         """Something worth a look."""
         words = {name: text(each) for name, each in values.items()}
         self.findings.append(Finding(row, self._column(key), code, text(value), words, "hint"))

@@ -9,7 +9,7 @@ from typing import Any, Literal
 import openpyxl
 import pytest
 
-from gateway.stock.books import Doing, Goods, Line, book, place_account
+from gateway.stock.books import Doing, Goods, Line, book, place_account, reverse
 from gateway.stock.catalogue_import import ImportRequest, import_catalogue
 from gateway.stock.import_report import ImportReport
 from inventory.catalogue_columns import ImportKind
@@ -213,14 +213,93 @@ def test_a_file_that_is_no_table_is_told_and_not_raised(desk: Desk) -> None:
     assert (codes(report), report.ok, report.rows) == ([(0, "not_a_table")], False, 0)
 
 
-def test_a_whole_hospitals_catalogue_is_entered_set_by_set(desk: Desk) -> None:
+@pytest.mark.parametrize("products_wanted", [150, pytest.param(1500, marks=pytest.mark.slow)])
+def test_a_whole_hospitals_catalogue_is_entered_set_by_set(desk: Desk, products_wanted: int) -> None:
+    lots_wanted = products_wanted * 8
     products = [("product_id", "name_vi", "base_unit_vi", "registration_numbers")]
-    products += [(f"P{n:04}", f"Thuốc số {n}", "viên", f"VD-{n}-26") for n in range(1500)]
+    products += [(f"P{n:04}", f"Thuốc số {n}", "viên", f"VD-{n}-26") for n in range(products_wanted)]
     data = "\n".join(";".join(row) for row in products).encode()
-    assert counts(desk.bring_bytes("products", data)) == (1500, 0, 0, 0)
-    assert counts(desk.bring_bytes("products", data)) == (0, 0, 1500, 0)
+    assert counts(desk.bring_bytes("products", data)) == (products_wanted, 0, 0, 0)
+    assert counts(desk.bring_bytes("products", data)) == (0, 0, products_wanted, 0)
     lots = "product_id;lot;expiry_date\n" + "".join(
-        f"P{n % 1500:04};L{n // 1500:02};{n % 27 + 1:02}/05/2028\n" for n in range(12_000)
+        f"P{n % products_wanted:04};L{n // products_wanted:02};{n % 27 + 1:02}/05/2028\n" for n in range(lots_wanted)
     )
-    assert counts(desk.bring_bytes("lots", lots.encode())) == (12_000, 0, 0, 0)
-    assert counts(desk.bring_bytes("lots", lots.encode())) == (0, 0, 12_000, 0)
+    assert counts(desk.bring_bytes("lots", lots.encode())) == (lots_wanted, 0, 0, 0)
+    assert counts(desk.bring_bytes("lots", lots.encode())) == (0, 0, lots_wanted, 0)
+    opening = "place_id;product_id;lot;quantity\n" + "".join(
+        f"kho-2;P{n % products_wanted:04};L{n // products_wanted:02};{n + 1}\n" for n in range(lots_wanted)
+    )
+    desk.bring("places", ("place_id", "kind", "name_vi"), ("kho-2", "kho", "Kho 2"))
+    assert counts(desk.bring_bytes("opening-stock", opening.encode())) == (lots_wanted, 0, 0, 0)
+    assert counts(desk.bring_bytes("opening-stock", opening.encode())) == (0, 0, lots_wanted, 0)
+
+
+OPENING = ("place_id", "product_id", "lot", "expiry_date", "quantity")
+
+
+def _furnish(desk: Desk) -> None:
+    desk.bring("products", *PRODUCTS, ("MOR5", "Morphin 5 mg", "viên", "", "", None, None))
+    desk.bring("products", ("product_id", "control_class"), ("MOR10", "gây nghiện"))
+    desk.bring("places", ("place_id", "kind", "name_vi"), ("kho-2", "kho", "Kho 2"), ("kho-3", "kho", "Kho 3"))
+
+
+def test_opening_stock_is_booked_once_however_often_the_file_is_brought(desk: Desk) -> None:
+    _furnish(desk)
+    rows: tuple[tuple[Cell, ...], ...] = (
+        ("kho-2", "PARA500", "A1", "06/2028", 1200),
+        ("kho-3", "PARA500", "A1", "06/2028", 30),
+        ("kho-2", "MOR10", "-", None, 40),
+    )
+    report = desk.bring("opening-stock", OPENING, *rows)
+    assert (counts(report), report.written) == ((3, 0, 0, 0), True)
+    assert codes(report, "hint") == [(4, "controlled_opened"), (4, "no_expiry")]
+    assert counts(desk.bring("opening-stock", OPENING, *reversed(rows))) == (0, 0, 3, 0)
+    assert desk.database.rows(
+        "SELECT account_id, product_id, lot, quantity FROM stock_balance WHERE quantity > 0 ORDER BY 1, 2"
+    ) == [
+        ("place:kho-2", "MOR10", "", 40),
+        ("place:kho-2", "PARA500", "A1", 1200),
+        ("place:kho-3", "PARA500", "A1", 30),
+    ]
+    assert desk.database.rows(
+        "SELECT d.number, d.to_place_id, count(*), min(m.person), min(m.reason_code) FROM stock_document d"
+        " JOIN movement m USING (document_id) GROUP BY 1, 2 ORDER BY 1"
+    ) == [("PN26-000001", "kho-2", 2, "lan", "opening"), ("PN26-000002", "kho-3", 1, "lan", "opening")]
+    assert desk.database.value("SELECT sum(quantity) FROM posting") == 0
+    more = desk.bring("opening-stock", OPENING, *rows, ("kho-3", "MOR5", "M", "06/2028", 5))
+    assert counts(more) == (1, 0, 3, 0)
+
+
+def test_another_quantity_of_what_was_opened_is_refused_until_that_is_reversed(desk: Desk) -> None:
+    _furnish(desk)
+    desk.bring("opening-stock", OPENING, ("kho-2", "PARA500", "A1", "06/2028", 1200))
+    again = ("kho-2", "PARA500", "A1", "06/2028", 1300)
+    report = desk.bring("opening-stock", OPENING, again)
+    assert codes(report) == [(2, "opening_differs")]
+    assert report.findings[0].values == {"old": "1200"}
+    with desk.database.pool.connection() as connection:
+        [(original,)] = desk.database.rows("SELECT movement_id FROM movement")
+        reverse(connection, Doing(NOW, NOW, "cli", "lan", scan_text="sai"), original, uuid.uuid4())
+    assert counts(desk.bring("opening-stock", OPENING, again)) == (1, 0, 0, 0)
+    assert desk.database.value("SELECT quantity FROM stock_balance WHERE account_id = 'place:kho-2'") == 1300
+    assert counts(desk.bring("opening-stock", OPENING, again)) == (0, 0, 1, 0)
+
+
+def test_opening_stock_of_unknown_goods_or_against_the_known_expiry_is_refused(desk: Desk) -> None:
+    _furnish(desk)
+    desk.bring("lots", ("product_id", "lot", "expiry_date"), ("PARA500", "A1", "30/06/2028"))
+    report = desk.bring(
+        "opening-stock",
+        OPENING,
+        ("kho-2", "PARA500", "A1", "31/07/2028", 1),
+        ("kho-9", "NONE", "A1", "31/07/2028", 1),
+        ("kho-2", "MOR5", "A1", "31/07/2028", 1),
+        ("kho-3", "MOR5", "A1", "31/08/2028", 1),
+    )
+    assert codes(report) == [
+        (2, "expiry_differs"),
+        (3, "unknown_place"),
+        (3, "unknown_product"),
+        (5, "contradicts_row"),
+    ]
+    assert desk.database.value("SELECT count(*) FROM movement") == 0
