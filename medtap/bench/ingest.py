@@ -12,18 +12,20 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import httpx
 import psutil
 import psycopg
 
+from gateway.db.bulk import COLUMNS, Reading, pack
 from medtap.bench.ingest_load import LoadSpec, readings, write_spec
+from medtap.bench.ingest_overload import Overload
 from medtap.services.broker import EmbeddedBroker
 from medtap.services.errors import ServiceError
 from medtap.services.ports import free_port
@@ -37,10 +39,13 @@ _ROWS_PER_FRAME: Final = 400
 _WARM_UP: Final = 5_000
 _COPY_BLOCK_ROWS: Final = 20_000
 _START_S: Final = 60.0
-_COLUMNS: Final = (
-    "occurred_at, device_key, temperature_celsius, received_at, device_time, epoch_key, seq, boot_key, monotonic_ns"
-)
+_COPY: Final = f"COPY reading ({', '.join(COLUMNS)}) FROM STDIN (FORMAT BINARY)".encode()
+_COPY_HEADER: Final = b"PGCOPY\n\xff\r\n\0" + bytes(8)
+_COPY_TRAILER: Final = b"\xff\xff"
 _TYPES: Final = ("timestamptz", "int4", "float8", "timestamptz", "timestamptz", "int4", "int8", "int4", "int8")
+
+
+_Block = TypeVar("_Block")
 
 
 @dataclass(frozen=True)
@@ -51,15 +56,18 @@ class IngestOptions:
     messages: int = 40_000
     dsn: str | None = None
     broker: str | None = None
+    overload_s: int = 0
+    """Offer five times what the database takes, for so many seconds; 0: not."""
 
 
 def measure_ingest(options: IngestOptions) -> Mapping[str, Any]:
     """Send full frames, then messages of one reading each, and COPY the rows of the full frames before and after.
 
     Returns:
-        `readings_per_s`, `copy_rows_per_s` (psycopg's binary COPY, mean of before and after), `ratio` of the two,
-        `messages_per_s`, `gateway_rss_mb` (peak), `cpu_s` of each process while the full frames came, and what was
-        sent.
+        `readings_per_s`; `copy_rows_per_s` (binary COPY of bytes packed beforehand, mean of before and after) and
+        `ratio` to it; `copy_write_row_rows_per_s` (psycopg packs the rows) and `ratio_write_row`; `messages_per_s`;
+        `gateway_rss_mb` (peak); `cpu_s` of each process while the full frames came, `single_cpu_s` while the single
+        messages came; what was sent; and `overload`, if it was asked for.
 
     Raises:
         ServiceError: something did not come up, or rows are missing at the end.
@@ -74,22 +82,28 @@ def measure_ingest(options: IngestOptions) -> Mapping[str, Any]:
         streamed = bench.send(full)
         after = bench.copy(full)
         single = bench.run(nodes=_NODES * 2, rows=options.messages, rows_per_frame=1)
-        rss_mb = bench.gateway_peak_mb()
-        return _figures(streamed, single, (before, after), rss_mb)
+        figures = _figures(streamed, single, (before, after), bench.gateway_peak_mb())
+        if options.overload_s:
+            overload = Overload(bench, options.overload_s, figures["messages_per_s"])
+            figures = {**figures, "overload": overload.measure()}
+        return figures
 
 
 def _figures(
     streamed: Mapping[str, Any],
     single: Mapping[str, Any],
-    copied: tuple[float, float],
+    copied: tuple["Copied", "Copied"],
     rss_mb: float,
 ) -> Mapping[str, Any]:
     readings_per_s = streamed["readings"] / streamed["took_s"]
-    copy_rows_per_s = 2 / (1 / copied[0] + 1 / copied[1])
+    packed_per_s = _mean(*(each.packed_per_s for each in copied))
+    write_row_per_s = _mean(*(each.write_row_per_s for each in copied))
     return {
         "readings_per_s": round(readings_per_s),
-        "copy_rows_per_s": round(copy_rows_per_s),
-        "ratio": round(readings_per_s / copy_rows_per_s, 3),
+        "copy_rows_per_s": round(packed_per_s),
+        "ratio": round(readings_per_s / packed_per_s, 3),
+        "copy_write_row_rows_per_s": round(write_row_per_s),
+        "ratio_write_row": round(readings_per_s / write_row_per_s, 3),
         "messages_per_s": round(single["readings"] / single["took_s"]),
         "gateway_rss_mb": round(rss_mb, 1),
         "readings": streamed["readings"],
@@ -105,7 +119,22 @@ def _figures(
     }
 
 
-class _Bench:
+def _mean(before: float, after: float) -> float:
+    """Of two speeds over the same way: the harmonic mean."""
+    return 2 / (1 / before + 1 / after)
+
+
+@dataclass(frozen=True)
+class Copied:
+    """What plain COPY does with the same rows, in rows a second."""
+
+    packed_per_s: float
+    """Bytes packed beforehand: what the server can take, and nothing else."""
+    write_row_per_s: float
+    """psycopg packs the rows on the way."""
+
+
+class IngestBench:
     """The running parts."""
 
     def __init__(self, directory: Path, dsn: str, address: tuple[str, int], pids: Mapping[str, int]) -> None:
@@ -149,9 +178,13 @@ class _Bench:
         self._check(spec)
         return {**result, "cpu": {**used, "load": round(result["cpu_s"], 2)}}
 
-    def copy(self, spec: LoadSpec) -> float:
-        """Rows a second of psycopg's binary COPY of the load's rows into the empty table, in transactions."""
-        self._empty()
+    @property
+    def dsn(self) -> str:
+        """The database."""
+        return self._dsn
+
+    def copy(self, spec: LoadSpec) -> Copied:
+        """COPY the load's rows into the empty table, in transactions, in both ways."""
         now = datetime.now(UTC)
         rows = [
             (
@@ -161,17 +194,29 @@ class _Bench:
             for node in range(spec.nodes)
             for reading in readings(spec, node)
         ]
+        blocks = [rows[first : first + _COPY_BLOCK_ROWS] for first in range(0, len(rows), _COPY_BLOCK_ROWS)]
+        packed = [_COPY_HEADER + pack(block) + _COPY_TRAILER for block in blocks]
+
+        def write_packed(copy: psycopg.Copy, block: bytes) -> None:
+            copy.write(block)
+
+        def write_rows(copy: psycopg.Copy, block: Sequence[Reading]) -> None:
+            copy.set_types(_TYPES)
+            for row in block:
+                copy.write_row(row)
+
+        return Copied(len(rows) / self._copy_all(packed, write_packed), len(rows) / self._copy_all(blocks, write_rows))
+
+    def _copy_all(self, blocks: Sequence[_Block], write: Callable[[psycopg.Copy, _Block], None]) -> float:
+        """Seconds for all blocks, each a COPY and a transaction."""
+        self._empty()
         with psycopg.connect(self._dsn) as connection:
             began = time.monotonic()
-            for first in range(0, len(rows), _COPY_BLOCK_ROWS):
-                statement = f"COPY reading ({_COLUMNS}) FROM STDIN (FORMAT BINARY)".encode()
-                with connection.cursor().copy(statement) as copy:
-                    copy.set_types(_TYPES)
-                    for row in rows[first : first + _COPY_BLOCK_ROWS]:
-                        copy.write_row(row)
+            for block in blocks:
+                with connection.cursor().copy(_COPY) as copy:
+                    write(copy, block)
                 connection.commit()
-            took_s = time.monotonic() - began
-        return len(rows) / took_s
+            return time.monotonic() - began
 
     def gateway_peak_mb(self) -> float:
         """The gateway's largest resident size so far, in megabytes."""
@@ -192,7 +237,7 @@ class _Bench:
             raise ServiceError(f"of {expected} readings sent and acknowledged the table holds (all, different) {row}")
 
 
-def _start(options: IngestOptions, directory: Path, parts: ExitStack) -> _Bench:
+def _start(options: IngestOptions, directory: Path, parts: ExitStack) -> IngestBench:
     pids: dict[str, int] = {}
     dsn = options.dsn
     if dsn is None:
@@ -212,7 +257,7 @@ def _start(options: IngestOptions, directory: Path, parts: ExitStack) -> _Bench:
         address = (host, int(port))
     gateway = parts.enter_context(_gateway(directory, dsn, address))
     pids["gateway"] = gateway.pid
-    return _Bench(directory, dsn, address, pids)
+    return IngestBench(directory, dsn, address, pids)
 
 
 @contextmanager

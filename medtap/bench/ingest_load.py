@@ -136,6 +136,7 @@ class _Load:
         """Send all and wait for the last acknowledgement."""
         began = time.monotonic()
         cpu = time.process_time()
+        offered_s = 0.0
         for node in self._nodes:
             node.moved_at = began
         while any(node.acknowledged < len(node.frames) for node in self._nodes):
@@ -143,6 +144,8 @@ class _Load:
             if now - began > _GIVE_UP_S:
                 raise TimeoutError(f"not everything was acknowledged within {_GIVE_UP_S:.0f} s")
             self._send(now, began)
+            if not offered_s and all(node.sent == len(node.frames) for node in self._nodes):
+                offered_s = time.monotonic() - began
             for topic, payload in self._client.exchange(0.02):
                 self._by_topic[topic].take_ack(json.loads(payload)["mark"], time.monotonic())
         took_s = time.monotonic() - began
@@ -153,6 +156,7 @@ class _Load:
             "bytes": sum(len(payload) for node in self._nodes for _, payload in node.frames),
             "resent_frames": self._resent,
             "took_s": took_s,
+            "offered_s": offered_s or took_s,
             "cpu_s": time.process_time() - cpu,
         }
 

@@ -51,12 +51,15 @@ def ingest(
     messages: Annotated[int, typer.Option("--messages", min=100, help="How many messages of one reading.")] = 40_000,
     dsn: Annotated[str | None, typer.Option(help="Use this (empty) database, not an embedded one.")] = None,
     broker: Annotated[str | None, typer.Option(help="Use this MQTT broker (host:port), not an embedded one.")] = None,
+    overload_s: Annotated[
+        int, typer.Option("--overload-s", min=0, help="Then offer five times what the database takes, so long.")
+    ] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object for scripts.")] = False,
 ) -> None:
     """Readings and messages a second from outbox frames to committed and acknowledged, beside plain binary COPY."""
     from medtap.bench.ingest import IngestOptions, measure_ingest
 
-    _tell(lambda: measure_ingest(IngestOptions(readings, messages, dsn, broker)), as_json=as_json)
+    _tell(lambda: measure_ingest(IngestOptions(readings, messages, dsn, broker, overload_s)), as_json=as_json)
 
 
 @app.command()

@@ -33,4 +33,16 @@ def test_a_small_run_counts_every_reading_once_and_gives_its_figures() -> None:
     assert figures["single_messages"] == 200
     assert figures["readings_per_s"] > 0
     assert figures["ratio"] > 0
+    assert figures["ratio_write_row"] > 0
+    assert {"gateway", "postgres", "broker", "load"} == set(figures["cpu_s"])
     assert 20 < figures["gateway_rss_mb"] < 300
+
+
+@pytest.mark.slow
+@pytest.mark.integration
+def test_five_times_what_the_database_takes_for_a_minute_drops_nothing_and_stays_under_300_mb() -> None:
+    figures = measure_ingest(IngestOptions(readings=40_000, messages=4000, overload_s=60))
+    overload = figures["overload"]
+    assert overload["dropped"] == 0
+    assert overload["committed_per_s"] < overload["offered_per_s"]
+    assert overload["gateway_rss_mb"] < 300
