@@ -28,8 +28,8 @@ from edge.delivery import Outgoing
 SESSION_EXPIRY_S: Final = 7 * 24 * 3600
 """The broker keeps our session (subscriptions, queued answers) for a week of absence (design section 1)."""
 
-KEEPALIVE_S: Final = 20
-"""A half-open connection is noticed within twice this, in seconds."""
+KEEPALIVE_S: Final = 5
+"""A half-open connection is noticed within twice this, in seconds: one to ask, one to wait for the answer."""
 
 CONNECT_TIMEOUT_S: Final = 10.0
 GOODBYE_TIMEOUT_S: Final = 0.5

@@ -1,18 +1,21 @@
 """The shipped uplink over a real MQTT 5 broker, against a model gateway on its other side."""
 
+import socket
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from random import Random
 
 import pytest
 
+from edge import mqtt_link
 from edge.clock import SystemClock
 from edge.config import BrokerConfig
 from edge.contracts import topics
 from edge.contracts.node_state import Birth, Death
 from edge.contracts.streams import Stream
 from edge.delivery import Delivery, Outgoing
-from edge.mqtt_link import LinkError, MqttLink
+from edge.mqtt_link import KEEPALIVE_S, LinkError, MqttLink
 from edge.outbox import Outbox
 from edge.uplink import Uplink
 from medtap.services.broker import EmbeddedBroker
@@ -143,6 +146,37 @@ def test_an_exception_in_the_protocol_ends_the_connection_and_not_the_thread(
     eventually(lambda: node.delivery.drained)
     assert node.uplink.alive
     assert gateway.arrived(Stream.EVENTS) == ["scan 1"]
+
+
+def pump_for_ever(link: MqttLink) -> None:
+    while True:
+        link.pump(1.0)
+
+
+def test_a_broker_that_falls_silent_is_given_up_after_two_keepalives(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mqtt_link, "KEEPALIVE_S", 1)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        link = MqttLink(BrokerConfig(host="127.0.0.1", port=listener.getsockname()[1]), "somebody")
+
+        def accept_and_fall_silent() -> None:
+            connection, _ = listener.accept()
+            connections.append(connection)
+            # CONNACK, MQTT 5.0 section 3.2: no session, success, no properties.
+            connection.sendall(b"\x20\x03\x00\x00\x00")
+
+        connections: list[socket.socket] = []
+        broker = threading.Thread(target=accept_and_fall_silent)
+        broker.start()
+        link.open(Outgoing("medtap/v1/s/e/state", b"{}", retain=True), ("a",))
+        broker.join()
+        # Nothing arrives but nothing fails either: what is sent disappears into the buffers of the network.
+        link.publish(Outgoing("medtap/v1/s/e/up/events", b"{}"))
+        with pytest.raises(LinkError, match=r"[Kk]eep ?alive"):
+            pump_for_ever(link)
+        link.dispose()
+        connections[0].close()
+    # So the shipped one notices within ten seconds.
+    assert KEEPALIVE_S <= 5
 
 
 def test_a_broker_that_is_away_is_named(tmp_path: Path) -> None:
