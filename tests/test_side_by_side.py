@@ -9,6 +9,8 @@ from tests.conftest import LONGEST_FIRST, ONE_AFTER_THE_OTHER, group_of
 
 ROOT = Path(__file__).parents[1]
 SKIPPED = """
+import pytest
+
 @pytest.mark.pcsc_stack
 def test_reader():
     pytest.skip("there is no reader")
