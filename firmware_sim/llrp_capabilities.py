@@ -39,8 +39,8 @@ def capabilities_response(antenna_count: int) -> messages.GET_READER_CAPABILITIE
             max_num_ro_specs=_MAXIMUM_ROSPECS,
             max_num_specs_per_ro_spec=4,
             max_num_inventory_parameter_specs_per_ai_spec=1,
-            max_num_access_specs=0,
-            max_num_op_specs_per_access_spec=0,
+            max_num_access_specs=4,
+            max_num_op_specs_per_access_spec=8,
         ),
         regulatory_capabilities=params.RegulatoryCapabilities(
             country_code=_VIETNAM, communications_standard=0, uhf_band_capabilities=_uhf_band()

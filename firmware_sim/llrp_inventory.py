@@ -10,6 +10,7 @@ from datetime import datetime
 from llrpkit.protocol import enums, messages, params
 from llrpkit.protocol.codec import BitStr
 
+from firmware_sim.llrp_access import AccessSpecTable
 from firmware_sim.llrp_rospecs import RoSpecEntry
 from firmware_sim.tag_field import TagField, TagRead
 
@@ -29,9 +30,15 @@ class Inventory:
         antennas: Callable[[], frozenset[int]],
         now: Callable[[], datetime],
         send: Send,
+        *,
         round_s: float,
+        access: AccessSpecTable,
     ) -> None:
-        """Read `field` through the `antennas` connected now; a round on one antenna takes `round_s` seconds."""
+        """Read `field` through the `antennas` connected now; a round on one antenna takes `round_s` seconds.
+
+        `access` is carried out on the tags that are read.
+        """
+        self._access = access
         self._field = field
         self._antennas = antennas
         self._now = now
@@ -96,9 +103,22 @@ class Inventory:
         for antenna_id in sorted(chosen) or [_ALL_ANTENNAS]:
             await asyncio.sleep(self._round_s)
             for read in self._field.inventory_round(antenna_id):
+                if await self._operate(entry, read):
+                    continue
                 self._accumulate(entry, read)
                 if most and entry.pending_reads >= most:
                     await self.report(entry)
+
+    async def _operate(self, entry: RoSpecEntry, read: TagRead) -> bool:
+        """Carry out an AccessSpec on this tag, and report it at once (LLRP 1.0.1, 14.2.1: together with the tag)."""
+        done = self._access.execute(entry.spec.ro_spec_id, read)
+        if done is None:
+            return False
+        data = self._report_data(entry, read, int(self._now().timestamp() * 1_000_000))
+        data.access_spec_id = params.AccessSpecID(access_spec_id=done[0])
+        data.access_command_op_spec_results = [*done[1]]
+        await self._send(messages.RO_ACCESS_REPORT(tag_report_datas=[data]))
+        return True
 
     def _accumulate(self, entry: RoSpecEntry, read: TagRead) -> None:
         entry.pending_reads += 1

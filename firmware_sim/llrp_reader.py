@@ -1,4 +1,4 @@
-"""A UHF RFID reader on TCP that speaks LLRP 1.0.1: connection, configuration, keepalive, ROSpecs, tag reports.
+"""A UHF RFID reader on TCP that speaks LLRP 1.0.1: connection, configuration, keepalive, RO and access specs, reports.
 
 The byte codec is llrpkit's; the reader's behaviour is written here from the LLRP 1.0.1 specification. ROSpecs outlive
 the connection, as on most readers, so that a client that comes back finds its old order there.
@@ -17,6 +17,7 @@ from llrpkit.protocol import LLRPMessage, decode_message, enums, messages, param
 
 from firmware_sim.clock import Clock, SystemClock
 from firmware_sim.counts import Counts
+from firmware_sim.llrp_access import AccessSpecTable
 from firmware_sim.llrp_capabilities import capabilities_response, failure, success
 from firmware_sim.llrp_inventory import Inventory
 from firmware_sim.llrp_rospecs import RoSpecEntry, RoSpecTable
@@ -66,8 +67,14 @@ class LlrpReader:
         self._session: _Session | None = None
         self._rospecs = RoSpecTable(antenna_count, self._on_start, self._on_stop)
         self._running: dict[int, asyncio.Task[None]] = {}
+        self._access = AccessSpecTable(self.field)
         self._inventory = Inventory(
-            self.field, self._connected_antennas, lambda: self._clock.now() + self._clock_error, self._report, round_s
+            self.field,
+            self._connected_antennas,
+            lambda: self._clock.now() + self._clock_error,
+            self._report,
+            round_s=round_s,
+            access=self._access,
         )
         self.plug()
 
@@ -153,6 +160,7 @@ class LlrpReader:
         server.close()
         await self._drop()
         self._rospecs.clear()
+        self._access.delete(0)
         await server.wait_closed()
 
     async def _drop(self) -> None:
@@ -279,10 +287,14 @@ class LlrpReader:
             messages.START_ROSPEC: (table.start, messages.START_ROSPEC_RESPONSE),
             messages.STOP_ROSPEC: (table.stop, messages.STOP_ROSPEC_RESPONSE),
             messages.DELETE_ROSPEC: (table.delete, messages.DELETE_ROSPEC_RESPONSE),
+            messages.ENABLE_ACCESSSPEC: (self._access.enable, messages.ENABLE_ACCESSSPEC_RESPONSE),
+            messages.DISABLE_ACCESSSPEC: (self._access.disable, messages.DISABLE_ACCESSSPEC_RESPONSE),
+            messages.DELETE_ACCESSSPEC: (self._access.delete, messages.DELETE_ACCESSSPEC_RESPONSE),
         }
         if type(message) in by_id:
             action, response = by_id[type(message)]
-            return response(llrp_status=action(message.ro_spec_id))  # type: ignore[call-arg,attr-defined]  # all have both
+            number = message.access_spec_id if hasattr(message, "access_spec_id") else message.ro_spec_id  # type: ignore[attr-defined]  # one of both
+            return response(llrp_status=action(number))  # type: ignore[call-arg]  # all have it
         match message:
             case messages.GET_READER_CAPABILITIES():
                 answer: LLRPMessage = capabilities_response(self._antenna_count)
@@ -294,8 +306,10 @@ class LlrpReader:
                 answer = messages.ADD_ROSPEC_RESPONSE(llrp_status=table.add(message.ro_spec))
             case messages.GET_ROSPECS():
                 answer = self._rospecs_response()
-            case messages.DELETE_ACCESSSPEC(access_spec_id=0):
-                answer = messages.DELETE_ACCESSSPEC_RESPONSE(llrp_status=success())
+            case messages.ADD_ACCESSSPEC():
+                answer = messages.ADD_ACCESSSPEC_RESPONSE(llrp_status=self._access.add(message.access_spec))
+            case messages.GET_ACCESSSPECS():
+                answer = messages.GET_ACCESSSPECS_RESPONSE(llrp_status=success(), access_specs=self._access.specs())
             case _:
                 reason = f"this reader does not know {type(message).__name__}"
                 answer = messages.ERROR_MESSAGE(llrp_status=failure(enums.StatusCode.M_UnsupportedMessage, reason))
@@ -326,6 +340,7 @@ class LlrpReader:
             return failure(enums.StatusCode.P_UnsupportedParameter, "this reader has no general-purpose ports")
         if message.reset_to_factory_default:
             self._rospecs.clear()
+            self._access.delete(0)
             session.wanted_events.clear()
             session.set_keepalive(None, self._keepalive_message)
         if message.reader_event_notification_spec is not None:

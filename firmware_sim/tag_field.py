@@ -2,7 +2,7 @@
 
 import random
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True)
@@ -17,6 +17,16 @@ class UhfTag:
     """Mean signal strength; each read varies around it."""
     read_chance: float = 0.97
     """Chance of being read in one inventory round; low for a tag behind metal or liquid."""
+    tid: bytes = bytes.fromhex("e2801160200064a1b2c3d4e5")
+    """TID memory: what the chip's maker burnt in (Gen2 6.3.2.1.3; class E2, serialised)."""
+    epc_words_max: int = 31
+    """How many words of EPC its memory has room for; 8 (128 bits) on most labels."""
+    locked: bool = False
+    """Its EPC memory takes no more writing."""
+    writes_words: int | None = None
+    """It loses power after so many words of a write; None for never."""
+    rest: bytes = b""
+    """EPC memory behind the EPC: what a longer one left there."""
 
     def __post_init__(self) -> None:
         """Refuse what no label can be."""
@@ -24,6 +34,18 @@ class UhfTag:
             raise ValueError(f"epc is {self.epc.hex()!r}: expected 2 to 62 bytes, an even number")
         if not 0.0 <= self.read_chance <= 1.0:
             raise ValueError(f"read_chance is {self.read_chance!r}: expected 0 to 1")
+        if len(self.epc) > self.epc_words_max * 2:
+            raise ValueError(f"epc is {self.epc.hex()!r}: expected at most {self.epc_words_max} words")
+
+    @property
+    def epc_memory(self) -> bytes:
+        """The whole EPC bank: CRC (not computed here: zeros), PC with the length in words, EPC, and what lies behind.
+
+        Gen2 6.3.2.1.2: the five highest bits of the protocol-control word are the length of the EPC in words.
+        """
+        protocol_control = (len(self.epc) // 2 << 11).to_bytes(2, "big")
+        room = self.epc_words_max * 2
+        return b"\0\0" + protocol_control + (self.epc + self.rest).ljust(room, b"\0")[:room]
 
 
 @dataclass(frozen=True)
@@ -53,6 +75,23 @@ class TagField:
         """Take a tag away; False if it was not there."""
         with self._lock:
             return self._tags.pop(epc, None) is not None
+
+    def find(self, epc: bytes) -> UhfTag | None:
+        """The tag with that EPC, if it is there."""
+        with self._lock:
+            return self._tags.get(epc)
+
+    def rewrite(self, tag: UhfTag, epc_memory: bytes) -> None:
+        """Give a tag other EPC memory: from now on it answers with what its protocol-control word says is its EPC.
+
+        A length of zero words leaves it one word long: a real tag would answer with its PC alone.
+        """
+        words = min(max(epc_memory[2] >> 3, 1), tag.epc_words_max)
+        content = epc_memory[4:]
+        changed = replace(tag, epc=content[: words * 2], rest=content[words * 2 :])
+        with self._lock:
+            self._tags.pop(tag.epc, None)
+            self._tags[changed.epc] = changed
 
     def clear(self) -> None:
         """Take all tags away."""

@@ -16,6 +16,9 @@ from edge.drivers.nfc_pn532_reader import Pn532Reader, open_pn532
 _POLL_S: Final = 0.1
 _WRITE_S: Final = 15.0
 """222 pages at 10 ms, three tries each, and the reading back."""
+_ATTEMPTS: Final = 3
+"""nfcpy waits 0.1 s for the chip to acknowledge: a busy machine misses that now and then. Writing twice does no harm:
+a message's length is written last, so that half of one is none."""
 _SHORT_PAYLOAD_MAX: Final = 255
 _PREFIXES: Final = (("https://www.", 2), ("http://www.", 1), ("https://", 4), ("http://", 3), ("", 0))
 """URI abbreviations (NFC Forum URI RTD 1.0, table 3), longest first."""
@@ -67,16 +70,23 @@ def write_uri(
         DeviceLostError: no reader there, or it failed.
         DeviceMisconfiguredError: nfcpy is not installed; the path can't be one.
     """
-    message = encode_uri_message(uri)
+    for attempt in range(1, _ATTEMPTS + 1):
+        try:
+            return _write_once(path, uri, lock=lock, overwrite=overwrite, wait_s=wait_s)
+        except DeviceLostError:
+            if attempt == _ATTEMPTS:
+                raise
+    raise AssertionError  # the last attempt has returned or raised
+
+
+def _write_once(path: Path, uri: str, *, lock: bool, overwrite: bool, wait_s: float) -> NdefWritten:
     reader = open_pn532(path)
     try:
         tag, uid = _await_tag(reader, wait_s)
         with reader.limited(_WRITE_S):
-            return _write(reader, tag, uid, uri, message, lock=lock, overwrite=overwrite)
+            return _write(reader, tag, uid, uri, lock=lock, overwrite=overwrite)
     except CardGoneError as error:
-        raise TagWriteError(
-            f"the tag left the reader before it was done ({error}); hold it still and try again"
-        ) from error
+        raise TagWriteError(f"the tag left before it was done ({error}); hold it still and try again") from error
     finally:
         reader.close()
 
@@ -104,11 +114,11 @@ def _write(
     tag: Any,  # noqa: ANN401
     uid: str,
     uri: str,
-    message: bytes,
     *,
     lock: bool,
     overwrite: bool,
 ) -> NdefWritten:
+    message = encode_uri_message(uri)
     ndef = _ndef_of(tag, uid)
     before = bytes(ndef.octets)
     said = _describe(before)

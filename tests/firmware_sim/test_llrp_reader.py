@@ -299,7 +299,7 @@ def test_what_the_reader_can_not_do_is_refused_with_its_reason(reader: LlrpReade
                 messages.ADD_ROSPEC(ro_spec=_rospec(ro_spec_id=0)),
                 messages.START_ROSPEC(ro_spec_id=99),
                 messages.SET_READER_CONFIG(gpo_write_datas=[params.GPOWriteData(gpo_port_number=1, gpo_data=True)]),
-                messages.GET_ACCESSSPECS(),
+                messages.KEEPALIVE(),
             ]
             return [_status(await client.transact(message)) for message in asked]
 
