@@ -42,13 +42,20 @@ class Account:
             self.remarks.append(text)
 
 
-def settle(streams: Sequence[OutboxStream], stored: StoredRows, certain_codes: Collection[str]) -> Account:
+def settle(
+    streams: Sequence[OutboxStream],
+    stored: StoredRows,
+    certain_codes: Collection[str],
+    unrestored: Collection[StoredRow] = (),
+) -> Account:
     """Draw up the account.
 
     Args:
         streams: of every outbox file that there has been.
         stored: what the database holds.
         certain_codes: codes that scanners delivered to agents that were well: each must stand in an outbox.
+        unrestored: rows that stood in the database before an older backup was restored. An outbox on a full disk lets
+            acknowledged rows go, and has to declare a gap for them afterwards: their codes are in it.
     """
     account = Account()
     by_epoch = {one.epoch: one for one in streams}
@@ -65,7 +72,8 @@ def settle(streams: Sequence[OutboxStream], stored: StoredRows, certain_codes: C
         account.remark(f"too many: epoch {place[0]} row {place[1]}, {present[place]} in the database")
     for one in streams:
         _missing(account, one, right, gaps, stored.marks.get(one.epoch, 0))
-    _check_codes(account, streams, stored, certain_codes)
+    in_gaps = {row.text for row in unrestored if (row.epoch, row.seq) in gaps}
+    _check_codes(account, streams, stored, set(certain_codes) - in_gaps)
     return account
 
 

@@ -29,9 +29,8 @@ READY_TIMEOUT_S: Final = 60.0
 RESTART_PAUSE_S: Final = 0.5
 """A process that ends by itself is started again after this, as systemd's RestartSec would."""
 ASK_BROKER_S: Final = 5.0
-DISK_MB: Final = 8
-DISK_MB_PER_S: Final = 0.05
-"""Room for SQLite's write-ahead log (4 MB) and twice the rows of a run: the ballast fills the disk, not the rows."""
+DISK_MB: Final = 4
+"""So little that a run of some minutes fills it without the ballast's help: acknowledged rows have to make room."""
 POSTGRES_TRIES_S: Final = 20.0
 """After a kill -9 of the postmaster its backends take a moment to notice; the new one refuses to start before."""
 
@@ -45,7 +44,6 @@ class Fleet:
         agents: Sequence[str],
         *,
         seed: int,
-        seconds: float,
         faults: Collection[Fault],
         say: Callable[[str], None],
     ) -> None:
@@ -54,7 +52,6 @@ class Fleet:
         self._names = agents
         self._seed = seed
         self._kinds = faults
-        self._disk_mb = round(DISK_MB + DISK_MB_PER_S * seconds)
         self._say = say
         self._loop = LoopThread("chaos-proxies")
         self._proxies: list[FaultProxy] = []
@@ -195,7 +192,7 @@ class Fleet:
             directory,
             silicon,
             self._proxy(self.broker.port, listen_on=network.host if network else "127.0.0.1"),
-            disk=SmallDisk(directory / "state", self._disk_mb) if small else None,
+            disk=SmallDisk(directory / "state", DISK_MB) if small else None,
             clock=JumpingClock(directory / "clock", library) if library is not None else None,
             network=network,
         )

@@ -10,6 +10,7 @@ from medtap.chaos.agent_process import AgentProcess
 from medtap.chaos.faults import Fault
 from medtap.chaos.fleet import Fleet
 from medtap.chaos.schedule import ScheduledFault
+from medtap.chaos.stored_rows import StoredRow, read_database
 from medtap.services.errors import ServiceError
 
 _FRAME_FAULTS = (Fault.DUPLICATE_FRAMES, Fault.REORDER_FRAMES, Fault.CORRUPT_FRAMES)
@@ -23,6 +24,8 @@ class Injector:
         self._fleet = fleet
         self._directory = directory
         self._done: Counter[Fault] = Counter()
+        self.unrestored: list[StoredRow] = []
+        """Scans that stood in the database before an older backup was restored."""
 
     def counts(self) -> dict[Fault, int]:
         """How often each fault really took place: frames that were hit, connections that were cut, else injections."""
@@ -124,6 +127,7 @@ class Injector:
 
     def _restore(self, file: Path) -> None:
         self._fleet.kill_gateway()
+        self.unrestored += (row for row in read_database(self._fleet.dsn).rows if row.text)
         try:
             restore(self._fleet.dsn, file)
         except BackupError as error:

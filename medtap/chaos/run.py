@@ -86,7 +86,7 @@ def _run_owned(options: ChaosOptions, *, stop: threading.Event, say: Callable[[s
         say(str(one))
     owned = OwnedDirectory("medtap-chaos-")
     directory = owned.path
-    fleet = Fleet(directory, names, seed=options.seed, seconds=options.seconds, faults=faults, say=say)
+    fleet = Fleet(directory, names, seed=options.seed, faults=faults, say=say)
     try:
         fleet.start()
         say(f"ready; database: {fleet.dsn}")
@@ -163,7 +163,7 @@ class _Run:
         silicons = [agent.silicon for agent in self._fleet.agents.values()]
         delivered = {code for silicon in silicons for code in silicon.delivered}
         certain = {code for silicon in silicons for code in silicon.certain()}
-        account = settle(list(self._outboxes()), stored, certain)
+        account = settle(list(self._outboxes()), stored, certain, self.injector.unrestored)
         self._say(f"scanners delivered {len(delivered)} codes, {len(certain)} of them to agents that were well")
         self._say(f"dead letters: {stored.dead_messages} messages, {stored.dead_rows} rows")
         self._say(f"the broker hung by itself {self._fleet.broker_hangs} times")

@@ -74,6 +74,15 @@ def test_a_code_that_a_well_agent_heard_and_did_not_keep_is_lost() -> None:
     assert (account.generated, account.undeclared_lost) == (4, 1)
 
 
+def test_a_code_that_was_restored_away_counts_by_its_number_which_a_declared_gap_covers_or_not() -> None:
+    outbox = replace(OUTBOX, rows={1: OutboxRow(2, 1, is_gap=True, text=""), 3: OUTBOX.rows[3]})
+    restored = replace(DATABASE, rows=DATABASE.rows[2:], gaps=[("aa", 1, 2)])
+    account = settle([outbox], restored, {"code 2"}, DATABASE.rows)
+    assert (account.generated, account.declared_gaps, account.balanced) == (3, 2, True)
+    unexplained = settle([outbox], replace(restored, gaps=[("aa", 1, 1)]), {"code 2"}, DATABASE.rows)
+    assert unexplained.undeclared_lost == 1 + 1
+
+
 def test_a_declared_gap_is_not_lost() -> None:
     gap = OutboxRow(span=2, monotonic_ns=1, is_gap=True, text="")
     outbox = replace(OUTBOX, rows={1: gap, 3: _row(3)})
