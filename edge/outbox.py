@@ -18,7 +18,7 @@ from edge.contracts.streams import Stream
 from edge.outbox_connection import OutboxError
 from edge.outbox_marks import StreamMarks
 from edge.outbox_rows import ROWS_BYTES_MAX, RowTooLargeError, StoredRows, encode_row
-from edge.outbox_space import OutboxSpace
+from edge.outbox_space import ROOM_BYTES_MIN, OutboxSpace
 from edge.outbox_store import Opener, OutboxStore
 from edge.outbox_tables import OutboxTables
 from edge.outbox_view import OutboxView, view
@@ -52,12 +52,14 @@ class Outbox:
         keep_acknowledged_days: float = 14.0,
         size_max_mb: float = SIZE_MAX_MB,
         reserved: bool = False,
+        room_bytes_min: int = ROOM_BYTES_MIN,
         opener: Opener | None = None,
     ) -> None:
         """Open or create the file. `node_name` stands as device in rows about the outbox itself.
 
         Beyond `size_max_mb` (10^6 bytes) the oldest readings are dropped and declared. `reserved` keeps some disk
         space back, with which the outbox stays able to do so when others have filled the disk.
+        Room is made for at least `room_bytes_min` at once (a simulation has smaller files).
         `opener` opens the file in another way than `open_file` (a simulated disk).
 
         Raises:
@@ -73,7 +75,7 @@ class Outbox:
         self._group_opened_ns = 0
         self._listener: Callable[[Stream], None] = _nobody
         self._closed = False
-        space = OutboxSpace(path, int(size_max_mb * 1e6), reserved=reserved)
+        space = OutboxSpace(path, int(size_max_mb * 1e6), reserved=reserved, room_bytes_min=room_bytes_min)
         space.look_at_disk()
         self._store = OutboxStore(path, clock, node_name=node_name, space=space, opener=opener)
 

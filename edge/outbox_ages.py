@@ -50,6 +50,7 @@ class OutboxAges:
     def __init__(self, connection: SqlConnection) -> None:
         """Use an open connection."""
         self._connection = connection
+        self._newest_notes: dict[Stream, tuple[int, int] | None] = {}
 
     def note_due(self, stream: Stream, acknowledged_seq: int, running_ms: int, keep_ms: int) -> bool:
         """True if there is something to note, and the newest note is old enough."""
@@ -61,6 +62,7 @@ class OutboxAges:
 
     def note(self, stream: Stream, acknowledged_seq: int, running_ms: int) -> None:
         """Everything up to `acknowledged_seq` is acknowledged by now."""
+        self._newest_notes.pop(stream, None)
         sha256 = seal_age(stream, acknowledged_seq, running_ms)
         self._connection.execute(
             "INSERT OR REPLACE INTO acknowledged_at VALUES (?, ?, ?, ?)",
@@ -69,6 +71,8 @@ class OutboxAges:
 
     def acknowledged_by(self, stream: Stream, running_ms: int) -> int:
         """Highest number that was acknowledged by then; 0 if none was. A note that the disk changed says nothing."""
+        if running_ms < 0:
+            return 0
         notes = self._query(
             "SELECT seq, running_ms, sha256 FROM acknowledged_at WHERE stream = ? AND running_ms <= ?",
             stream.value,
@@ -83,17 +87,21 @@ class OutboxAges:
 
     def forget_above(self, stream: Stream, seq: int) -> None:
         """The mark went back: what is above it has to be acknowledged again."""
+        self._newest_notes.pop(stream, None)
         self._connection.execute("DELETE FROM acknowledged_at WHERE stream = ? AND seq > ?", (stream.value, seq))
 
     def forget_below(self, stream: Stream, seq: int) -> None:
         """A later note is old enough itself, so these say nothing more."""
+        self._newest_notes.pop(stream, None)
         self._connection.execute("DELETE FROM acknowledged_at WHERE stream = ? AND seq < ?", (stream.value, seq))
 
     def _newest(self, stream: Stream) -> tuple[int, int] | None:
-        rows = self._query(
-            "SELECT seq, running_ms FROM acknowledged_at WHERE stream = ? ORDER BY seq DESC LIMIT 1", stream.value
-        )
-        return rows[0] if rows else None
+        if stream not in self._newest_notes:
+            rows = self._query(
+                "SELECT seq, running_ms FROM acknowledged_at WHERE stream = ? ORDER BY seq DESC LIMIT 1", stream.value
+            )
+            self._newest_notes[stream] = rows[0] if rows else None
+        return self._newest_notes[stream]
 
     def _query(self, sql: str, *parameters: object) -> list[Any]:
         with closing(self._connection.execute(sql, parameters)) as cursor:

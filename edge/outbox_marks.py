@@ -2,7 +2,7 @@
 
 import hashlib
 import secrets
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 
 from edge.contracts.streams import Stream
 
@@ -45,12 +45,12 @@ def new_epoch() -> str:
 
 def seal_stream(stream: Stream, marks: StreamMarks) -> bytes:
     """SHA-256 over the marks of one stream."""
-    return _seal("stream", stream.value, *astuple(marks))
+    return _seal("stream", stream.value, *vars(marks).values())
 
 
 def seal_file(marks: FileMarks) -> bytes:
     """SHA-256 over what a file says of itself."""
-    return _seal("file", *astuple(marks))
+    return _seal("file", *vars(marks).values())
 
 
 def seal_age(stream: Stream, seq: int, running_ms: int) -> bytes:

@@ -30,9 +30,12 @@ FREE_AGAIN_PART: Final = 4
 class OutboxSpace:
     """Pure accounting, but for the reserve file. Bytes used are those of the file's pages that hold something."""
 
-    def __init__(self, path: Path, size_max_bytes: int, *, reserved: bool) -> None:
+    def __init__(
+        self, path: Path, size_max_bytes: int, *, reserved: bool, room_bytes_min: int = ROOM_BYTES_MIN
+    ) -> None:
         """`reserved`: keep a reserve file beside the outbox."""
         self._path = path
+        self._room_bytes_min = room_bytes_min
         self._reserve = path.with_name(path.name + ".reserve") if reserved else None
         self._size_max_bytes = size_max_bytes
         self._cap_bytes = size_max_bytes
@@ -54,7 +57,7 @@ class OutboxSpace:
     @property
     def room_bytes(self) -> int:
         """How much to free at once."""
-        return min(max(self._cap_bytes // 50, ROOM_BYTES_MIN), ROOM_BYTES_MAX)
+        return min(max(self._cap_bytes // 50, self._room_bytes_min), ROOM_BYTES_MAX)
 
     @property
     def is_near_its_cap(self) -> bool:
@@ -71,7 +74,7 @@ class OutboxSpace:
 
     def refused(self, file_bytes: int) -> None:
         """The disk is full: from now on live within the file as it is, so that it never has to grow."""
-        self._cap_bytes = max(min(self._size_max_bytes, file_bytes - ROOM_BYTES_MIN), ROOM_BYTES_MIN)
+        self._cap_bytes = max(min(self._size_max_bytes, file_bytes - self._room_bytes_min), self._room_bytes_min)
 
     @property
     def may_grow(self) -> bool:
@@ -96,13 +99,14 @@ class OutboxSpace:
     def look_at_disk(self) -> None:
         """Keep the reserve, and lift the cap of a full disk, while there is room."""
         free_bytes, disk_bytes = self._disk()
-        if disk_bytes > 0 and free_bytes >= min(FREE_AGAIN_BYTES, disk_bytes // FREE_AGAIN_PART):
+        if free_bytes >= min(FREE_AGAIN_BYTES, disk_bytes // FREE_AGAIN_PART):
+            # A disk that can't be asked counts as free: if it is not, it says so itself.
             self._cap_bytes = self._size_max_bytes
-        if self._reserve is None:
+        if self._reserve is None or not disk_bytes:
             return
         size_bytes = self._reserve.stat().st_size if self._reserve.exists() else 0
         room_bytes = free_bytes + size_bytes
-        self.was_left_full = disk_bytes > 0 and room_bytes < LOG_BYTES
+        self.was_left_full = room_bytes < LOG_BYTES
         wanted_bytes = max(room_bytes // 4, min(LAST_RESERVE_BYTES, room_bytes // 2))
         wanted_bytes = min(wanted_bytes, LAST_RESERVE_BYTES if self.disk_is_full else RESERVE_BYTES)
         if size_bytes <= wanted_bytes // 2:

@@ -223,7 +223,7 @@ class OutboxStore:
                 ages.note(stream, acknowledged_seq, running_ms)
                 self._save_runningfrom_ms()
         through = min(ages.acknowledged_by(stream, running_ms - keep_ms), acknowledged_seq)
-        last = self.tables.prunable(stream, through, rows_max)
+        last = self.tables.prunable(stream, through, rows_max) if through else 0
         if last:
             with self.tables.transaction():
                 self.tables.delete_through(stream, last)

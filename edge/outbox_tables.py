@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import astuple, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from edge.contracts.streams import Stream
@@ -69,7 +69,7 @@ class OutboxTables:
         self._connection.executemany(
             "UPDATE stream SET epoch = ?, last_seq = ?, offered_seq = ?, in_contact = ?, acknowledged_seq = ?,"
             " server_generation = ?, row_count = ?, sha256 = ? WHERE stream = ?",
-            [(*astuple(one), seal_stream(stream, one), stream.value) for stream, one in marks.items()],
+            [(*vars(one).values(), seal_stream(stream, one), stream.value) for stream, one in marks.items()],
         )
 
     def unsealed(self) -> list[str]:
@@ -88,7 +88,7 @@ class OutboxTables:
         """Write what the file says of itself."""
         self._connection.execute(
             "UPDATE outbox_file SET created_at_ms = ?, damage_reported = ?, running_ms = ?, sha256 = ?",
-            (*astuple(marks), seal_file(marks)),
+            (*vars(marks).values(), seal_file(marks)),
         )
 
     def insert(

@@ -155,7 +155,7 @@ class Database:
         names = {mark.epoch_key: stream.edge_node for stream, mark in self.tables.marks.items()}
         rows: list[ReadingRow | EventRow] = [*transaction.readings, *transaction.events]
         for row in rows:
-            self._books[names[row.epoch_key]].ever_stored.add(row.monotonic_ns)
+            self._books[names[row.epoch_key]].stored(row.monotonic_ns, self._scheduler.now_s)
 
     def _new_generation(self) -> str:
         return f"{next(self._generations):032x}"

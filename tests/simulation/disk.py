@@ -11,7 +11,7 @@ from typing import Any, Final, Literal
 
 from edge import outbox_file
 from edge.contracts.streams import Stream
-from tests.simulation.oracle import EdgeBooks
+from tests.simulation.oracle import BrokenPromiseError, EdgeBooks
 from tests.simulation.scheduler import START
 
 _MONOTONIC: Final = re.compile(rb'"monotonic_ns":(\d+)')
@@ -54,8 +54,11 @@ class OutboxFile(sqlite3.Connection):
 class Disk:
     """One edge node's state directory, with what can go wrong on it."""
 
-    def __init__(self, books: EdgeBooks, random: Random) -> None:
-        """`books` are told of every row that is committed."""
+    def __init__(self, books: EdgeBooks, random: Random, *, cap_bytes: int = 0) -> None:
+        """`books` are told of every row that is committed; of dropped ones, if the outbox has a cap."""
+        self._is_watched = bool(cap_bytes)
+        """True if rows may be dropped: there is a cap, or the disk was full once."""
+        self._kept_seqs: dict[tuple[str, str], set[int]] = {}
         self.file: OutboxFile | None = None
         self.full = False
         self.crash_at_commit: Crash | None = None
@@ -83,6 +86,7 @@ class Disk:
     def before_transaction(self) -> None:
         """A full disk takes no more transactions."""
         if self.full:
+            self._is_watched = True
             error = sqlite3.OperationalError("database or disk is full")
             error.sqlite_errorcode = sqlite3.SQLITE_FULL
             raise error
@@ -94,6 +98,8 @@ class Disk:
             raise KilledError
         done = file.committed()
         self._tell(file)
+        if self._is_watched:
+            self._see_what_was_dropped(file)
         if crash == "after":
             raise KilledError
         return done
@@ -111,6 +117,7 @@ class Disk:
             self.file.destroy()
         self.file = None if image is None else self._connect(image)
         self._offered.clear()
+        self._kept_seqs.clear()
         self._books.file_replaced(set() if self.file is None else self._kept(self.file))
 
     def damage(self, random: Random) -> None:
@@ -166,6 +173,30 @@ class Disk:
                 if _GAP not in body:
                     self._books.committed(stream, epoch, seq, _identity(body), body)
 
+    def _see_what_was_dropped(self, file: OutboxFile) -> None:
+        """A row that is there no more was acknowledged, or a gap stands in its place, and it is a reading.
+
+        Raises:
+            BrokenPromiseError: neither, or there was room.
+        """
+        query = sqlite3.Connection.execute
+        for stream, epoch, acknowledged_seq in query(
+            file, "SELECT stream, epoch, acknowledged_seq FROM stream"
+        ).fetchall():
+            rows = query(file, "SELECT seq, span, body FROM outbox_row WHERE stream = ?", (stream,)).fetchall()
+            kept = {seq for seq, _, body in rows if _GAP not in body}
+            gaps = [(seq, seq + span - 1) for seq, span, body in rows if _GAP in body]
+            before = self._kept_seqs.get((stream, epoch), set())
+            self._kept_seqs[stream, epoch] = kept
+            for seq in before - kept:
+                declared = any(first <= seq <= last for first, last in gaps)
+                if not declared and seq > acknowledged_seq and not self._books.is_damaged(stream, epoch, seq):
+                    raise BrokenPromiseError(
+                        f"{self._books.name}/{stream}/{epoch} row {seq}: dropped, and not declared"
+                    )
+                if stream == Stream.TELEMETRY.value or seq <= acknowledged_seq:
+                    self._books.dropped.add((stream, epoch, seq))
+
     def _kept(self, file: OutboxFile) -> set[int]:
         for stream, epoch, last_seq, offered_seq in _streams(file):
             self._seen[stream, epoch] = last_seq
@@ -185,6 +216,8 @@ def _identity(body: bytes) -> int:
 
 def _empty_file() -> bytes:
     file = sqlite3.connect(":memory:", isolation_level=None)
+    # Small pages, so that few rows reach a cap.
+    file.execute("PRAGMA page_size=1024")
     outbox_file._make_tables(file, START)  # noqa: SLF001 - the shipped schema, without a file around it
     image = file.serialize()
     file.close()

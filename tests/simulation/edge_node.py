@@ -21,6 +21,8 @@ from tests.simulation.scheduler import NodeClock, Process
 
 GROUP_AGE_S: Final = 1.0
 HOUSEKEEPING_S: Final = 7.0
+ROOM_BYTES_MIN: Final = 2048
+"""Room is made for few rows at a time, as the files are small."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,8 @@ class NodeSize:
     """Bytes of rows in a frame: small, so that few rows make many frames."""
     group_rows: int
     keep_acknowledged_s: float
+    outbox_bytes: int
+    """Its cap; 0 for one that is never reached."""
 
 
 class SmallFrameOutbox(Outbox):
@@ -58,8 +62,8 @@ class EdgeNode(Process):
         super().__init__(broker.scheduler, name)
         self.sender = Sender("hospital", name)
         self.clock = NodeClock(broker.scheduler)
-        self.books = EdgeBooks(name)
-        self.disk = Disk(self.books, random)
+        self.books = EdgeBooks(name, keep_acknowledged_s=size.keep_acknowledged_s)
+        self.disk = Disk(self.books, random, cap_bytes=size.outbox_bytes)
         self.events_refused = 0
         self.locked = False
         """True while its outbox file is in a person's hands."""
@@ -74,6 +78,7 @@ class EdgeNode(Process):
         self._pump_planned = False
         self._flush_planned = False
         self._wake_ns = 0
+        self._generations: dict[tuple[Stream, str], str] = {}
 
     # --- life ----------------------------------------------------------------------------------------------------
 
@@ -88,6 +93,8 @@ class EdgeNode(Process):
         self._pump_planned = False
         self._flush_planned = False
         self._wake_ns = 0
+        # Which database gave the mark is written lazily: after a crash the file may know the one before.
+        self._generations.clear()
         self.trace("starts, boot %d", self._boots)
         self._guarded(self._open)
 
@@ -100,6 +107,8 @@ class EdgeNode(Process):
                 telemetry_group_rows=self._size.group_rows,
                 telemetry_group_age_s=GROUP_AGE_S,
                 keep_acknowledged_days=self._size.keep_acknowledged_s / 86400,
+                size_max_mb=(self._size.outbox_bytes or 10**9) / 1e6,
+                room_bytes_min=ROOM_BYTES_MIN,
                 opener=lambda _path, _now: self.disk.open(),
             )
         except OutboxError as error:
@@ -336,6 +345,14 @@ class EdgeNode(Process):
             marks = self.outbox.marks(stream)
             if not marks.acknowledged_seq <= marks.offered_seq <= marks.last_seq:
                 raise BrokenPromiseError(f"{self.name}/{stream.value}: marks out of order: {marks}")
+            # Generations of the simulated database grow: who has believed a new one never goes back to an older one
+            # (but where a spoilt Ack may have named one that never was).
+            before = self._generations.get((stream, marks.epoch), "")
+            if marks.server_generation < before and not self._broker.counts["spoilt"]:
+                raise BrokenPromiseError(
+                    f"{self.name}/{stream.value}: believes the replaced database {marks.server_generation}"
+                )
+            self._generations[stream, marks.epoch] = marks.server_generation
             committed = self._committed_mark(self.sender, stream, marks.epoch, marks.server_generation)
             if committed is not None and marks.acknowledged_seq > committed:
                 raise BrokenPromiseError(

@@ -40,11 +40,14 @@ class Series:
 class EdgeBooks:
     """What one edge node committed, by watching its disk; and what it may lose without a word."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, *, keep_acknowledged_s: float) -> None:
         self.name = name
+        self.now_s = 0.0
+        """Virtual time of the reckoning."""
+        self._keep_acknowledged_s = keep_acknowledged_s
         self.rows: dict[int, Committed] = {}
         self.place: dict[int, tuple[str, str, int]] = {}
-        self.ever_stored: set[int] = set()
+        self._stored_at_s: dict[int, float] = {}
         self._gone: set[int] = set()
         self._damaged: set[tuple[str, str, int]] = set()
         self.dropped: set[tuple[str, str, int]] = set()
@@ -57,9 +60,17 @@ class EdgeBooks:
             self.rows[identity] = Committed(stream, len(self.rows), body)
         self.place[identity] = (stream, epoch, seq)
 
+    def stored(self, identity: int, now_s: float) -> None:
+        """The database has it (a restored one may not have it any more)."""
+        self._stored_at_s.setdefault(identity, now_s)
+
     def damaged(self, stream: str, epoch: str, seq: int) -> None:
         """The disk spoilt a row: it may have to be declared lost."""
         self._damaged.add((stream, epoch, seq))
+
+    def is_damaged(self, stream: str, epoch: str, seq: int) -> bool:
+        """True if the disk spoilt this row."""
+        return (stream, epoch, seq) in self._damaged
 
     def renumbered(self, stream: str, old_epoch: str, offered_seq: int, new_epoch: str) -> None:
         """The same file goes on under a new epoch, in which the rows that were never offered begin at 1."""
@@ -135,5 +146,10 @@ class EdgeBooks:
             mark = None if series is None else series.mark
             raise BrokenPromiseError(f"{where}: lost, and not declared (mark {mark})")
         place = (stream, epoch, seq)
-        if place not in self._damaged and place not in self.dropped and identity not in self.ever_stored:
+        if place in self._damaged or place in self.dropped:
+            return
+        stored_at_s = self._stored_at_s.get(identity)
+        if stored_at_s is None:
             raise BrokenPromiseError(f"{where}: declared lost without need")
+        if self.now_s - stored_at_s < self._keep_acknowledged_s:
+            raise BrokenPromiseError(f"{where}: let go of {self.now_s - stored_at_s:.0f} s after it was stored")

@@ -1,12 +1,18 @@
 """Deliberate bugs in the shipped code, to see that the simulation finds each of them."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
+from datetime import datetime
 
 import pytest
 
+from edge.contracts.ack import Ack
 from edge.contracts.streams import Stream
+from edge.delivery import Delivery
+from edge.outbox_ages import RunningTime
+from edge.outbox_rows import DamagedRows
+from edge.outbox_store import OutboxStore
 from edge.send_window import SendWindow
 from gateway.ingest.committer import Committed, Committer
 from gateway.ingest.decoder import Decoded, FrameReceived
@@ -17,6 +23,7 @@ from tests.simulation.database import MemoryTransaction
 from tests.simulation.edge_node import EdgeNode
 from tests.simulation.oracle import BrokenPromiseError
 from tests.simulation.seeds import run_seeds
+from tests.simulation.world import World
 
 SEEDS_TO_FIND_A_BUG = 1000
 
@@ -123,6 +130,88 @@ def _edge_never_times_out(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(SendWindow, "ask_due", lambda self, now_ns: not self.in_flight and ask_due(self, now_ns))
 
 
+def _edge_believes_an_ack_of_another_epoch(patch: pytest.MonkeyPatch) -> None:
+    """Whatever numbering an Ack speaks of, its mark is taken."""
+    judge = Delivery._judge
+
+    def judge_without_epoch(self: Delivery, ack: Ack) -> str:
+        return judge(self, ack.model_copy(update={"epoch": self._store.marks(ack.stream).epoch}))
+
+    patch.setattr(Delivery, "_judge", judge_without_epoch)
+
+
+def _edge_believes_a_late_ack_of_a_replaced_database(patch: pytest.MonkeyPatch) -> None:
+    """Any Ack of another database opens the stream, not only a fresh answer."""
+
+    def judge(self: Delivery, ack: Ack) -> str:
+        lane, marks = self._lanes[ack.stream], self._store.marks(ack.stream)
+        if (
+            self._connected
+            and ack.epoch == marks.epoch
+            and ack.server_generation != marks.server_generation
+            and ack.mark <= marks.offered_seq
+        ):
+            self._open(ack, lane, marks)
+            return ""
+        return honest(self, ack)
+
+    honest = Delivery._judge
+    patch.setattr(Delivery, "_judge", judge)
+
+
+def _edge_drops_without_declaring(patch: pytest.MonkeyPatch) -> None:
+    """A full outbox deletes its oldest readings, and that is all."""
+
+    def drop(self: OutboxStore, bytes_wanted: int) -> bool:
+        stream = Stream.TELEMETRY
+        rows = self.tables.waiting_rows(stream, self.marks[stream].acknowledged_seq, bytes_wanted)
+        if not rows:
+            return False
+        with self.tables.transaction():
+            self.tables.delete_through(stream, rows[-1].last_seq)
+        return True
+
+    patch.setattr(OutboxStore, "_drop_readings", drop)
+
+
+def _edge_forgets_what_it_dropped(patch: pytest.MonkeyPatch) -> None:
+    """A declared gap says one row less than was dropped."""
+    put_gap = OutboxStore._put_gap
+
+    def put(self: OutboxStore, stream: Stream, lost: DamagedRows, oldest: datetime, newest: datetime) -> None:
+        if lost.last_seq > lost.first_seq:
+            lost = replace(lost, last_seq=lost.last_seq - 1)
+            with suppress(Exception):
+                self.tables._connection.execute(
+                    "DELETE FROM outbox_row WHERE stream = ? AND seq = ?", (stream.value, lost.last_seq + 1)
+                )
+        put_gap(self, stream, lost, oldest, newest)
+
+    patch.setattr(OutboxStore, "_put_gap", put)
+
+
+def _edge_counts_age_by_the_wall_clock(patch: pytest.MonkeyPatch) -> None:
+    """A clock that jumps makes rows old."""
+    patch.setattr(RunningTime, "ms", property(lambda self: int(self._clock.stamp().occurred_at.timestamp() * 1000)))
+
+
+class JumpsAndRestores(World):
+    """Only clocks jump, and only old backups are restored: rare together in a world where all goes wrong."""
+
+    def __init__(self, seed: int, *, trace: bool = False) -> None:
+        super().__init__(seed, trace=trace)
+        faults = self.faults
+        kinds = [faults._wall_clock_jumps, faults._database_backed_up, faults._database_restored]
+        faults.kinds = lambda: kinds  # type: ignore[method-assign]
+
+
+def test_the_simulation_finds_rows_that_a_jump_of_the_clock_made_old(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert run_seeds(0, 200, JumpsAndRestores).failed == {}
+    _edge_counts_age_by_the_wall_clock(monkeypatch)
+    failed = run_seeds(0, 200, JumpsAndRestores, failures_max=1).failed
+    assert ["let go of" in what for what in failed.values()] == [True], failed
+
+
 @pytest.mark.parametrize(
     "plant",
     [
@@ -132,6 +221,10 @@ def _edge_never_times_out(patch: pytest.MonkeyPatch) -> None:
         _gateway_answers_before_the_commit,
         _mark_moves_outside_the_transaction,
         _edge_never_times_out,
+        _edge_believes_an_ack_of_another_epoch,
+        _edge_believes_a_late_ack_of_a_replaced_database,
+        _edge_drops_without_declaring,
+        _edge_forgets_what_it_dropped,
     ],
     ids=lambda plant: plant.__name__.strip("_"),
 )

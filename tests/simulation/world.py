@@ -89,6 +89,7 @@ class World:
             frame_bytes=random.choice((400, 1000, 4000)),
             group_rows=random.choice((2, 5, 10)),
             keep_acknowledged_s=random.choice((5.0, 60.0, 14 * 86400.0)),
+            outbox_bytes=random.choice((0, 0, 0, 0, 0, 0, 0, 16_384, 24_576)),
         )
         return self.node_class(self.broker, name, random, size, self.database.mark)
 
@@ -127,6 +128,7 @@ class World:
         series = self.database.series()
         for node in self.nodes:
             node.check()
+            node.books.now_s = self.scheduler.now_s
             node.books.check(series.get(node.name, {}))
         stored = sum(len(each.rows) for streams in series.values() for each in streams.values())
         gaps = [gap for streams in series.values() for each in streams.values() for gap in each.gaps]
