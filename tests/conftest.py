@@ -1,5 +1,6 @@
 """Fixtures that every package's tests share, how tests are skipped, and which of them run side by side."""
 
+import logging
 import os
 from collections.abc import Generator, Iterator
 from fnmatch import fnmatch
@@ -83,6 +84,27 @@ def pytest_runtest_makereport(
         report.outcome = "failed"
         report.longrepr = f"{item.nodeid} ({', '.join(needed)}) was skipped in CI, where it must run: {report.longrepr}"
     return report
+
+
+OUR_LOGGERS = ("cards", "edge", "firmware_sim", "gateway", "inventory", "medtap")
+
+
+def _levels() -> dict[str, int]:
+    loggers = logging.root.manager.loggerDict.items()
+    return {
+        name: logger.level
+        for name, logger in loggers
+        if isinstance(logger, logging.Logger) and name.partition(".")[0] in OUR_LOGGERS
+    }
+
+
+@pytest.fixture(autouse=True, scope="module")
+def loggers_say_as_much_as_before() -> Iterator[None]:
+    """A module that silences loggers (the simulation does) silences them for itself, whichever comes after it."""
+    before = _levels()
+    yield
+    for name in _levels():
+        logging.getLogger(name).setLevel(before.get(name, logging.NOTSET))
 
 
 @pytest.fixture(scope="session")

@@ -5,15 +5,19 @@ import secrets
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import psycopg
 import pytest
+from psycopg import sql
 
 from edge.contracts.streams import Stream
 from gateway.config import MqttConfig
+from gateway.db.migrator import migrate
+from gateway.db.partitions import make_partitions
+from gateway.db.pool import open_pool
 from gateway.errors import is_environment_fault
 from gateway.ingest.committer import Committed, Committer
 from gateway.ingest.decoder import Decoded, decode
@@ -21,7 +25,7 @@ from gateway.ingest.worker import IngestWorker
 from gateway.services import reads_operations
 from medtap.services.broker import EmbeddedBroker
 from tests.gateway.edge_client import EdgeClient, eventually
-from tests.gateway.ingest_kit import NOW, Database, Node, encoded, reading
+from tests.gateway.ingest_kit import NOW, Database, Node, empty_and_furnish, encoded, reading
 
 pytestmark = pytest.mark.integration
 
@@ -100,24 +104,27 @@ def test_what_ails_the_database_is_retried_with_back_off_and_told_once_a_try(
     assert database.value("SELECT count(*) FROM dead_letter") == 0
 
 
-def test_a_database_that_is_read_only_is_waited_for(database: Database) -> None:
-    """PostgreSQL's own word, not a raised one."""
+def test_a_database_that_is_read_only_is_waited_for(postgres_dsn: str) -> None:
+    """PostgreSQL's own word, not a raised one. A database of its own: a pool's connections remember how it was."""
+    migrate(postgres_dsn)
+    empty_and_furnish(postgres_dsn)
     frame = decode(Node().readings(reading(4.0)))
-    name = database.value("SELECT current_database()")
-    database.run(f'ALTER DATABASE "{name}" SET default_transaction_read_only = on')
-    try:
-        database.pool.drain()
-        with pytest.raises(psycopg.errors.ReadOnlySqlTransaction) as raised:
-            database.committer.commit([frame])
-    finally:
-        with psycopg.connect(database.dsn, autocommit=True) as connection:
-            connection.execute("SET default_transaction_read_only = off")
-            connection.execute(f'ALTER DATABASE "{name}" RESET default_transaction_read_only'.encode())
-        database.pool.drain()
+    with psycopg.connect(postgres_dsn, autocommit=True) as administrator:
+        make_partitions(administrator, NOW)
+        name = sql.Identifier(administrator.info.dbname)
+        administrator.execute(sql.SQL("ALTER DATABASE {} SET default_transaction_read_only = on").format(name))
+        with (
+            closing(open_pool(postgres_dsn)) as pool,
+            pytest.raises(psycopg.errors.ReadOnlySqlTransaction) as raised,
+        ):
+            Database(postgres_dsn, pool).committer.commit([frame])
+        administrator.execute(sql.SQL("ALTER DATABASE {} RESET default_transaction_read_only").format(name))
     assert is_environment_fault(raised.value)
-    assert database.value("SELECT count(*) FROM dead_letter") == 0
-    database.committer.commit([frame])
-    assert database.column("SELECT seq FROM reading") == [1]
+    with closing(open_pool(postgres_dsn)) as pool:
+        database = Database(postgres_dsn, pool)
+        assert database.value("SELECT count(*) FROM dead_letter") == 0
+        database.committer.commit([frame])
+        assert database.column("SELECT seq FROM reading") == [1]
 
 
 @pytest.mark.parametrize("seconds", [1.0, pytest.param(60.0, marks=pytest.mark.slow)])
