@@ -8,9 +8,11 @@ _SIDES: Final = (
     " -quantity AS quantity FROM movement UNION ALL SELECT movement_id, occurred_at, to_account_id, product_id, lot,"
     " gtin, serial_number, quantity FROM movement"
 )
+# A record's hash is a weighted sum of its columns' hashes: two rows with a column exchanged would sum to the same.
+# Hashed once more they don't.
 _SUMS: Final = (
     "SELECT account_id, product_id, lot, count(*) AS rows, sum(quantity) AS quantity,"
-    " sum(hash_record_extended(ROW(movement_id, occurred_at, quantity), 0)) AS checksum"
+    " sum(hashint8extended(hash_record_extended(ROW(movement_id, occurred_at, quantity), 0), 0)) AS checksum"
 )
 GROUPS: Final = (
     f"WITH told AS ({_SUMS} FROM ({_SIDES}) AS s GROUP BY 1, 2, 3),"
@@ -41,7 +43,7 @@ UNTRACEABLE: Final = (
 _INSIDE: Final = "(account_id LIKE 'place:%%' OR account_id = 'in_transit')"
 _PACK_KEY: Final = "gtin, serial_number, account_id, product_id, lot"
 # Each pack's position weighs a number of its own: where all positions agree the sums do, and almost never else.
-_WEIGHT: Final = f"sum((hash_record_extended(ROW({_PACK_KEY}), 0) >> 33) * %s)"
+_WEIGHT: Final = f"sum((hashint8extended(hash_record_extended(ROW({_PACK_KEY}), 0), 0) >> 33) * %s)"
 PACK_SUMS: Final = (
     f"SELECT coalesce((SELECT {_WEIGHT % 'quantity'} FROM ({_SIDES}) AS s WHERE serial_number IS NOT NULL"
     f" AND {_INSIDE}), 0), coalesce((SELECT {_WEIGHT % 'units'} FROM pack WHERE {_INSIDE}), 0)"
