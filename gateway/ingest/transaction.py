@@ -209,7 +209,10 @@ class IngestTransaction:
             if not clock.suspect:
                 self.fresh = True
             if not clock.suspect and known.state != "up":
-                self._live += self.store.revive_node(received.sender, known, sent_at, message.received_at)
+                shown = self.store.revive_node(received.sender, known, sent_at, message.received_at)
+                self._live += shown
+                if shown:
+                    self._nodes[received.sender] = replace(known, state="up")
         return clock
 
     def _readings_after(self, mark: Mark, received: FrameReceived, frame: ReadingsFrame, clock: SenderClock) -> None:
