@@ -10,7 +10,7 @@ from enum import Enum
 from typing import Final, Literal
 
 from inventory.datamatrix_size import QUIET_ZONE_MODULES, DataMatrixSize, datamatrix_size
-from inventory.pack_identity import PackIdentity
+from inventory.pack_identity import InternalIdentity, PackIdentity
 from inventory.zpl import Format, LabelError, Media
 from inventory.zpl_text import break_lines, pack_words, shorten_to_lines, text_width
 
@@ -31,6 +31,8 @@ _SMALLEST_MM: Final = 1.8
 _QR_BYTES: Final = ((14, 21), (26, 25), (42, 29), (62, 33), (84, 37), (106, 41), (122, 45), (152, 49), (180, 53))
 """Bytes in byte mode at level M, and modules a side, of versions 1 to 9 (ISO/IEC 18004 table 7)."""
 _QR_QUIET_MODULES: Final = 4
+
+Identity = PackIdentity | InternalIdentity
 
 
 class Storage(Enum):
@@ -59,7 +61,7 @@ def day(value: date) -> str:
 class PackLabel:
     """For a pack that comes without a readable code, or is repacked here."""
 
-    identity: PackIdentity
+    identity: Identity
     name_vi: str
     storage: Storage | None = None
     protect_from_light: bool = False
@@ -80,8 +82,8 @@ class DispenseLabel:
     """How to take it; printed whole, or the label is refused."""
     dispensed_on: date
     dispensed_by: str
-    identity: PackIdentity | None = None
-    """What the pack says, for the code; None for a product without GTIN."""
+    identity: Identity | None = None
+    """What the pack says, for the code; None for a label without one."""
     lot: str = ""
     expiry_date: date | None = None
 
@@ -234,7 +236,7 @@ class _Placed:
     bottom: int
 
 
-def _place_gs1(form: Format, identity: PackIdentity, *, at_right: bool = False) -> _Placed:
+def _place_gs1(form: Format, identity: Identity, *, at_right: bool = False) -> _Placed:
     message = identity.message
     size = datamatrix_size(message, fnc1_first=True)
     return _place_datamatrix(form, message, size, gs1=True, at_right=at_right)
@@ -285,7 +287,7 @@ def _check_room(media: Media, side: int, what: str) -> None:
         )
 
 
-def _readable_elements(form: Format, identity: PackIdentity, top: int, density: _Density) -> int:
+def _readable_elements(form: Format, identity: Identity, top: int, density: _Density) -> int:
     """Print them at the bottom of the label, below `top`; returns the upper edge of their block."""
     media, margin = form.media, form.media.dots(_MARGIN_MM)
     width = media.dots(media.width_mm) - 2 * margin

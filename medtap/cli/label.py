@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 import typer
 
 from inventory.errors import CodeError
-from inventory.pack_identity import PackIdentity
+from inventory.pack_identity import InternalIdentity, PackIdentity
 from inventory.zpl import SWISS_721, LabelError, Media
 from inventory.zpl_label import (
     Controlled,
@@ -40,7 +40,8 @@ _DOTS = {203: 8, 300: 12}
 
 @app.command("print")
 def print_pack(
-    gtin: Annotated[str, typer.Option(help="8, 12, 13 or 14 digits.")],
+    gtin: Annotated[str, typer.Option(help="8, 12, 13 or 14 digits.")] = "",
+    product_id: Annotated[str, typer.Option(help="The hospital's own code, for a product without GTIN.")] = "",
     name: Annotated[str, typer.Option(help="Name of the product, in Vietnamese.")] = "",
     lot: Annotated[str, typer.Option(help="Lot, up to 20 characters.")] = "",
     expiry: Annotated[str, typer.Option(help="Expiry date, YYYY-MM-DD.")] = "",
@@ -58,8 +59,14 @@ def print_pack(
     """A label for a pack: GS1 DataMatrix (01)(17)(10)(21), the same in brackets, name, expiry, lot, how to keep it."""
     if serial and copies != 1:
         raise typer.BadParameter("a serial number is one pack's: expected 1", param_hint="--copies")
+    if bool(gtin) == bool(product_id):
+        raise typer.BadParameter("expected either --gtin or --product-id")
+    identity: PackIdentity | InternalIdentity
     try:
-        identity = PackIdentity(gtin, lot, _day(expiry), serial)
+        if gtin:
+            identity = PackIdentity(gtin, lot, _day(expiry), serial)
+        else:
+            identity = InternalIdentity(product_id, lot, _day(expiry), serial)
         label = PackLabel(
             identity=identity,
             name_vi=name,

@@ -20,7 +20,7 @@ from firmware_sim.zpl_commands import split_commands
 from firmware_sim.zpl_page import PrintedLabel
 from gateway.printing.raw_tcp import PrinterAddress, PrinterUnreachableError, send_zpl
 from inventory.content_checks import CSET82
-from inventory.pack_identity import PackIdentity
+from inventory.pack_identity import InternalIdentity, PackIdentity
 from inventory.scan import parse_scan
 from inventory.zpl import Media
 from inventory.zpl_label import (
@@ -77,6 +77,18 @@ def test_a_printed_pack_is_read_as_what_was_meant(dots_per_mm: int) -> None:
     assert " ".join(label.texts[:4]).replace("  ", " ").startswith(" ".join(IDENTITY.readable))
     assert {"HSD: 28/02/2027", "Lô: A/B_1-%2", "GÂY NGHIỆN", "TỦ LẠNH 2-8°C", "TRÁNH ÁNH SÁNG"} <= set(label.texts)
     assert any(text.endswith("...") for text in label.texts)
+
+
+def test_a_pack_without_gtin_gets_a_code_for_this_house() -> None:
+    media = Media(50, 30)
+    identity = InternalIdentity("THUOC-0042", "L1", date(2027, 2, 28), "7")
+    label = printed(pack_label(PackLabel(identity, "Cao lỏng Ích mẫu"), media), media)
+    code = read(label.image)
+    assert (code.symbology_identifier, code.bytes) == ("]d2", b"91THUOC-0042\x1d92L1\x1d93270228\x1d947")
+    scan = parse_scan(code.symbology_identifier + code.bytes.decode(), TODAY)
+    assert (scan.valid, scan.gtin, scan.lot) == (True, None, None)
+    assert [str(element) for element in scan.elements] == list(identity.readable)
+    assert "Lô: L1" in label.texts
 
 
 @settings(max_examples=25, deadline=None)
@@ -158,6 +170,13 @@ def test_the_command_writes_zpl_and_refuses_what_is_wrong() -> None:
     run = CliRunner()
     right = ["label", "print", "--gtin", GTIN, "--lot", "L1"]
     assert run.invoke(app, [*right, "--zpl"]).stdout.startswith("^XA^CI28")
+    assert "_191THUOC-1" in run.invoke(app, ["label", "print", "--product-id", "THUOC-1", "--zpl"]).stdout
+    assert "^GB" not in run.invoke(app, ["label", "test", "--zpl"]).stdout
+    dispense = ["label", "dispense", "--hospital", "BV", "--patient", "An", "--patient-number", "1", "--name", "Thuốc"]
+    dispense += ["--quantity", "1 gói", "--instructions", "Uống", "--person", "DS", "--date", "2026-11-22", "--zpl"]
+    assert "22/11/2026" in run.invoke(app, dispense).stdout
+    shelf = ["label", "shelf", "--place", "Kệ 1", "--code", "K1", "--gtin", GTIN, "--storage", "fridge", "--zpl"]
+    assert f"MA,https://id.gs1.org/01/{GTIN}^FS" in run.invoke(app, shelf).stdout
     for wrong, complaint in (
         ([*right], "either --printer"),
         ([*right, "--zpl", "--printer", "x"], "either --printer"),
@@ -165,6 +184,7 @@ def test_the_command_writes_zpl_and_refuses_what_is_wrong() -> None:
         ([*right, "--zpl", "--expiry", "28/02/2027"], "YYYY-MM-DD"),
         ([*right, "--zpl", "--size", "klein"], "50x30"),
         ([*right, "--zpl", "--dpi", "600"], "203 or 300"),
+        ([*right, "--zpl", "--product-id", "X"], "either --gtin or --product-id"),
         ([*right, "--zpl", "--serial", "1", "--copies", "2"], "one pack"),
         (["label", "print", "--zpl", "--gtin", "08934567890121"], "expected 0"),
         (["label", "shelf", "--zpl", "--place", "K", "--code", "1"], "--gtin or --link"),

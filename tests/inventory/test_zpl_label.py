@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from inventory.content_checks import CSET82
 from inventory.datamatrix_size import datamatrix_size
 from inventory.errors import CodeError
-from inventory.pack_identity import PackIdentity
+from inventory.pack_identity import InternalIdentity, PackIdentity
 from inventory.zpl import LabelError, Media, escape_datamatrix, escape_text
 from inventory.zpl_label import (
     Controlled,
@@ -107,6 +107,12 @@ def test_every_lot_and_serial_number_that_gs1_allows_can_be_written(lot: str, se
 def test_a_lot_that_no_gs1_code_can_hold_is_refused(text: str) -> None:
     with pytest.raises(CodeError, match=r"lot|10"):
         PackIdentity(GTIN, text)
+
+
+@pytest.mark.parametrize("product_id", ["", "Thuốc 1", "A^B", "X" * 31])
+def test_an_article_code_that_no_code_can_hold_is_refused(product_id: str) -> None:
+    with pytest.raises(CodeError, match="product code"):
+        InternalIdentity(product_id)
 
 
 def test_a_wrong_check_digit_never_gets_onto_a_label() -> None:
