@@ -91,7 +91,8 @@ def back_up(dsn: str, file: Path) -> BackupReport:
     except OSError as error:
         raise BackupError(f"backup {str(file)!r} can't be written: {error}; choose a place with room") from None
     finally:
-        unfinished.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # a read-only disk says so even of a file that is not there
+            unfinished.unlink()
     return BackupReport(
         str(file), size, round(time.monotonic() - began, 3), found.server_version, generation, migration
     )
@@ -213,7 +214,9 @@ def _dump(tools: PostgresTools, dsn: str, file: Path, found: _Found) -> None:
         [*command, "--no-password"], env=environment(dsn), capture_output=True, text=True, check=False
     )
     if done.returncode != 0:
-        raise BackupError(f"pg_dump failed: {_last_words(done.stderr)}; nothing was written to {file.parent}")
+        of_file = "output file" in done.stderr
+        mend = "choose a place that can be written and has room" if of_file else "let 'dsn' name the tables' owner"
+        raise BackupError(f"pg_dump failed: {_last_words(done.stderr)}; nothing was written to {file.parent}: {mend}")
 
 
 def _check_archive(tools: PostgresTools, file: Path) -> bool:

@@ -1,5 +1,6 @@
 """Backup and restore against a real PostgreSQL, with its own pg_dump."""
 
+import errno
 import json
 import threading
 from pathlib import Path
@@ -194,6 +195,20 @@ def test_a_place_that_takes_no_file_is_named_and_an_older_backup_stays(postgres_
         back_up(postgres_dsn.rpartition("/")[0] + "/no_such_database", file)
     assert file.read_bytes() == older
     assert [path.name for path in tmp_path.iterdir()] == ["medtap.backup"]
+
+
+def test_a_disk_that_is_read_only_is_named_with_the_mend(
+    postgres_dsn: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _furnish(postgres_dsn)
+
+    def refuse(_: Path, *, missing_ok: bool = False) -> None:
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    # What unlink(2) says there, even of a file that does not exist; a directory that is missing stands for the rest.
+    monkeypatch.setattr(Path, "unlink", refuse)
+    with pytest.raises(BackupError, match=r"pg_dump failed: .*: choose a place that can be written and has room"):
+        back_up(postgres_dsn, tmp_path / "read-only" / "medtap.backup")
 
 
 def test_sessions_and_links_of_the_day_of_the_backup_are_ended(postgres_dsn: str, tmp_path: Path) -> None:
