@@ -1,6 +1,7 @@
 """Small messages under load share a transaction; a message that comes alone never waits for others."""
 
 import time
+from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import pytest
@@ -13,9 +14,12 @@ from gateway.ingest.worker import IngestWorker
 NOW = datetime(2026, 11, 22, 5, 0, tzinfo=UTC)
 
 
-def _worker() -> IngestWorker:
+@pytest.fixture
+def worker() -> Iterator[IngestWorker]:
     """One that is not started: nothing of it is asked but its queue."""
-    return IngestWorker(MqttConfig(client_id="gateway"), None, lambda: NOW)  # type: ignore[arg-type] # commits nothing
+    made = IngestWorker(MqttConfig(client_id="gateway"), None, lambda: NOW)  # type: ignore[arg-type] # commits nothing
+    yield made
+    made.stop()
 
 
 def _arrives(worker: IngestWorker, number: int, payload: bytes = b"small") -> None:
@@ -27,32 +31,30 @@ def _taken(worker: IngestWorker, expected: int) -> list[int]:
     return [each.mid for each in worker._next_batch(expected=expected)]  # noqa: SLF001 - as the worker's thread does
 
 
-def test_a_message_that_comes_alone_waits_for_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    worker = _worker()
+def test_a_message_that_comes_alone_waits_for_nothing(worker: IngestWorker, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(time, "sleep", lambda _: pytest.fail("it waited"))
     for after in (0, 1):
         _arrives(worker, after)
         assert _taken(worker, expected=after) == [after]
 
 
-def test_under_load_messages_on_their_way_join_the_batch_until_no_more_come(monkeypatch: pytest.MonkeyPatch) -> None:
-    worker = _worker()
+def test_under_load_messages_on_their_way_join_the_batch_until_no_more_come(
+    worker: IngestWorker, monkeypatch: pytest.MonkeyPatch
+) -> None:
     coming = [2, 3]
     monkeypatch.setattr(time, "sleep", lambda _: _arrives(worker, coming.pop(0)) if coming else None)
     _arrives(worker, 1)
     assert _taken(worker, expected=100) == [1, 2, 3]
 
 
-def test_as_many_as_were_let_go_are_enough(monkeypatch: pytest.MonkeyPatch) -> None:
-    worker = _worker()
+def test_as_many_as_were_let_go_are_enough(worker: IngestWorker, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(time, "sleep", lambda _: pytest.fail("it waited for what the broker cannot send yet"))
     for number in range(3):
         _arrives(worker, number)
     assert _taken(worker, expected=3) == [0, 1, 2]
 
 
-def test_large_frames_are_not_gathered(monkeypatch: pytest.MonkeyPatch) -> None:
-    worker = _worker()
+def test_large_frames_are_not_gathered(worker: IngestWorker, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(time, "sleep", lambda _: pytest.fail("it waited"))
     _arrives(worker, 1, b"x" * 60_000)
     assert _taken(worker, expected=100) == [1]
