@@ -8,7 +8,7 @@ from typing import Final
 from fastapi import FastAPI
 from starlette.staticfiles import StaticFiles
 
-from gateway.api import v1
+from gateway.api import stock_counts, stock_tag_counts, v1
 from gateway.api.access import refuse_undeclared_routes
 from gateway.api.problems import install_problem_handlers
 from gateway.api.security_headers import SecurityHeaders
@@ -57,6 +57,8 @@ def create_app(
     install_problem_handlers(app)
     app.add_middleware(SecurityHeaders, https=web.https)
     app.include_router(v1.router)
+    app.include_router(stock_counts.router)
+    app.include_router(stock_tag_counts.router)
     app.include_router(sign_in_routes.router)
     app.include_router(work_routes.router)
     app.include_router(live_router())

@@ -76,14 +76,16 @@ _LINES: Final = (
 )
 _COUNTS: Final = (
     # What the books have at the instant of a count: today's balance without what occurred after it, which is
-    # `inventory.stocktake.expected_at`. So a movement that is delivered late still counts where it belongs.
+    # `inventory.stocktake.expected_at`. So a movement that is delivered late still counts where it belongs. What the
+    # stocktake itself has booked is never expected.
     "SELECT c.account_id, c.product_id, c.lot, c.quantity, c.counted_by, c.counted_at,"
     " coalesce(b.quantity, 0) - later.moved AS expected, c.packs, later.corrected"
     " FROM stocktake_count c LEFT JOIN stock_balance b USING (account_id, product_id, lot)"
     " CROSS JOIN LATERAL (SELECT coalesce(sum(CASE WHEN m.to_account_id = c.account_id THEN m.quantity"
     " ELSE -m.quantity END), 0)::bigint AS moved, coalesce(bool_or(m.kind = ANY(%(correcting)s)"
     " AND m.document_id IS DISTINCT FROM c.stocktake_id), false) AS corrected"
-    " FROM movement m WHERE m.product_id = c.product_id AND m.lot = c.lot AND m.occurred_at > c.counted_at"
+    " FROM movement m WHERE m.product_id = c.product_id AND m.lot = c.lot AND m.occurred_at >= c.counted_at"
+    " AND (m.occurred_at > c.counted_at OR m.document_id = c.stocktake_id)"
     " AND c.account_id IN (m.from_account_id, m.to_account_id)) AS later"
     " WHERE c.stocktake_id = %(id)s ORDER BY c.attempt"
 )

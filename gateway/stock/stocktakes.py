@@ -8,7 +8,7 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Final, Literal
+from typing import Final, Literal, LiteralString
 from zoneinfo import ZoneInfo
 
 from psycopg.types.json import Jsonb
@@ -160,7 +160,7 @@ def hand_in(connection: Connection, given: HandIn, now: datetime) -> Outcome:
 def submit(
     connection: Connection, stocktake_id: uuid.UUID, person: str, now: datetime, *, leave_uncounted: bool
 ) -> State:
-    """The counting is done so far: recounting, or waiting for somebody to verify it.
+    """The counting is done so far: recounting, or waiting for somebody to verify it. Told again, it answers as before.
 
     Raises:
         CountNotFoundError: no such stocktake.
@@ -168,6 +168,8 @@ def submit(
     """
     with connection.transaction():
         state, _ = _lock(connection, stocktake_id)
+        if (state, _who(connection, stocktake_id, "submitted_by")) == ("waiting_verification", person):
+            return state
         lines = judged_lines(connection, stocktake_id)
         after = rules_of.submit(state, [line.verdict for line in lines], leave_uncounted=leave_uncounted)
         connection.execute(
@@ -178,7 +180,7 @@ def submit(
 
 
 def verify(connection: Connection, stocktake_id: uuid.UUID, person: str, now: datetime) -> State:
-    """A second person stands for the differences as they are now.
+    """A second person stands for the differences as they are now. Told again, it answers as before.
 
     Raises:
         CountNotFoundError: no such stocktake.
@@ -186,12 +188,11 @@ def verify(connection: Connection, stocktake_id: uuid.UUID, person: str, now: da
     """
     with connection.transaction():
         state, _ = _lock(connection, stocktake_id)
+        if (state, _who(connection, stocktake_id, "verified_by")) == ("verified", person):
+            return state
         lines = judged_lines(connection, stocktake_id)
         counted_by = {count.counted_by for line in lines for count in line.counts}
-        submitted = connection.execute(
-            "SELECT submitted_by FROM stocktake WHERE stocktake_id = %s", (stocktake_id,)
-        ).fetchone()
-        after = rules_of.verify(state, person, counted_by | {submitted[0] if submitted else ""})
+        after = rules_of.verify(state, person, counted_by | {_who(connection, stocktake_id, "submitted_by")})
         connection.execute(
             "UPDATE stocktake_line l SET verified_variance = v.variance"
             " FROM unnest(%s::text[], %s::text[], %s::text[], %s::bigint[]) AS v (a, p, l, variance)"
@@ -227,7 +228,7 @@ def reopen(connection: Connection, stocktake_id: uuid.UUID) -> State:
 
 
 def cancel(connection: Connection, stocktake_id: uuid.UUID, person: str, now: datetime) -> State:
-    """Nothing of it is booked.
+    """Nothing of it is booked. Told again, it answers as before.
 
     Raises:
         CountNotFoundError: no such stocktake.
@@ -235,6 +236,8 @@ def cancel(connection: Connection, stocktake_id: uuid.UUID, person: str, now: da
     """
     with connection.transaction():
         state, _ = _lock(connection, stocktake_id)
+        if (state, _who(connection, stocktake_id, "cancelled_by")) == ("cancelled", person):
+            return state
         after = rules_of.cancel(state)
         connection.execute(
             "UPDATE stocktake SET state = %s, cancelled_by = %s, cancelled_at = %s WHERE stocktake_id = %s",
@@ -251,6 +254,13 @@ def _lock(connection: Connection, stocktake_id: uuid.UUID) -> tuple[State, datet
     if row is None:
         raise CountNotFoundError(f"no stocktake {stocktake_id}")
     return row[0], row[1]
+
+
+def _who(connection: Connection, stocktake_id: uuid.UUID, act: LiteralString) -> str:
+    """Whose act it was, by its column; nobody's: empty."""
+    query = f"SELECT {act} FROM stocktake WHERE stocktake_id = %s"  # noqa: S608 - our own column name
+    row = connection.execute(query, (stocktake_id,)).fetchone()
+    return str(row[0] or "") if row else ""
 
 
 def _refuse_unknown_products(connection: Connection, products: Sequence[str] | None) -> None:

@@ -253,6 +253,18 @@ def test_a_difference_that_changed_after_it_was_verified_is_not_booked_until_ver
     assert pharmacy.on_hand() == 250
 
 
+def test_what_a_stocktake_has_booked_does_not_change_what_it_says(pharmacy: Pharmacy) -> None:
+    """Counted, verified and booked within one tick of the clock."""
+    pharmacy.receive(300)
+    stocktake = pharmacy.start(rules=Rules(tolerance_units=20))
+    pharmacy.count(stocktake, 290, minutes=10)
+    pharmacy.submit(stocktake)
+    pharmacy.verify(stocktake)
+    pharmacy.post(stocktake, minutes=10)
+    line = pharmacy.lines(stocktake)[0]
+    assert (line.counts[0].expected, line.verdict.variance, line.booked_variance) == (300, -10, -10)
+
+
 def test_what_nobody_counted_is_left_as_it_is_and_becomes_a_case(pharmacy: Pharmacy) -> None:
     pharmacy.receive(300)
     pharmacy.receive(40, lot="L2")
