@@ -146,7 +146,7 @@ async def _write(reader: Reader, old: bytes, new: bytes, password: int) -> None:
     )
     if not done.ok:
         hint = _HINTS.get(done.status, "the reader says no more")
-        now = ", ".join(sorted(epc.hex() for epc in await _look(reader, _LOOK_S))) or "none"
+        now = ", ".join(sorted(epc.hex() for epc in await _look(reader, _WAIT_S))) or "none"
         raise EpcWriteError(
             f"tag {old.hex()} refused after {done.words_written or 0} of {len(new) // 2 + 1} words"
             f" ({done.status}): {hint}; tags seen now: {now}"
