@@ -200,7 +200,7 @@ class OutboxStore:
         """Write the marks as they are, and for how long this file has been worked on."""
         with self.tables.transaction():
             self.tables.save(self.marks)
-            self._save_runningfrom_ms()
+            self._save_running_time()
         self.marks_unsaved = False
 
     def delete_through(self, stream: Stream, last_seq: int) -> None:
@@ -221,7 +221,7 @@ class OutboxStore:
         if ages.note_due(stream, acknowledged_seq, running_ms, keep_ms):
             with self.tables.transaction():
                 ages.note(stream, acknowledged_seq, running_ms)
-                self._save_runningfrom_ms()
+                self._save_running_time()
         through = min(ages.acknowledged_by(stream, running_ms - keep_ms), acknowledged_seq)
         last = self.tables.prunable(stream, through, rows_max) if through else 0
         if last:
@@ -229,9 +229,9 @@ class OutboxStore:
                 self.tables.delete_through(stream, last)
                 self.tables.save(self.marks)
                 ages.forget_below(stream, through)
-                self._save_runningfrom_ms()
+                self._save_running_time()
 
-    def _save_runningfrom_ms(self) -> None:
+    def _save_running_time(self) -> None:
         self.tables.save_file(replace(self.tables.load_file(), running_ms=self._running.ms))
         self._running.saved()
 

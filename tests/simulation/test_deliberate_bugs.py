@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 
 import pytest
 
@@ -195,21 +196,72 @@ def _edge_counts_age_by_the_wall_clock(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(RunningTime, "ms", property(lambda self: int(self._clock.stamp().occurred_at.timestamp() * 1000)))
 
 
-class JumpsAndRestores(World):
-    """Only clocks jump, and only old backups are restored: rare together in a world where all goes wrong."""
+class JumpBetweenBackupAndRestore(World):
+    """A backup; then every clock goes a year ahead; then the backup is restored. Rows are kept for a fortnight."""
+
+    def _node(self, name: str) -> EdgeNode:
+        node = super()._node(name)
+        node._size = replace(node._size, keep_acknowledged_s=14 * 86400.0, outbox_bytes=0)
+        node.books._keep_acknowledged_s = node._size.keep_acknowledged_s
+        return node
+
+    def _plan(self) -> None:
+        self.faults.kinds = list  # type: ignore[method-assign]
+        super()._plan()
+        self.scheduler.after(2.0, self.database.back_up)
+        for node in self.nodes:
+            self.scheduler.after(self.duration_s + 10.0, partial(node.clock_jumps, 365 * 86400.0))
+        self.scheduler.after(self.duration_s + 20.0, partial(self.database.restore, 0))
+
+
+def test_the_simulation_finds_rows_that_a_jump_of_the_clock_made_old(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert run_seeds(0, 20, JumpBetweenBackupAndRestore).failed == {}
+    _edge_counts_age_by_the_wall_clock(monkeypatch)
+    failed = run_seeds(0, 20, JumpBetweenBackupAndRestore, failures_max=1).failed
+    assert ["let go of" in what for what in failed.values()] == [True], failed
+
+
+class LostOutboxes(World):
+    """Outbox files are lost while gateways are slow: what they answer late speaks of the numbering before."""
 
     def __init__(self, seed: int, *, trace: bool = False) -> None:
         super().__init__(seed, trace=trace)
         faults = self.faults
-        kinds = [faults._wall_clock_jumps, faults._database_backed_up, faults._database_restored]
+        kinds = [faults._outbox_lost, faults._gateway_slow, faults._gateway_killed]
         faults.kinds = lambda: kinds  # type: ignore[method-assign]
 
 
-def test_the_simulation_finds_rows_that_a_jump_of_the_clock_made_old(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert run_seeds(0, 200, JumpsAndRestores).failed == {}
-    _edge_counts_age_by_the_wall_clock(monkeypatch)
-    failed = run_seeds(0, 200, JumpsAndRestores, failures_max=1).failed
-    assert ["let go of" in what for what in failed.values()] == [True], failed
+def test_the_simulation_finds_an_edge_node_that_believes_an_ack_of_another_epoch(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert run_seeds(0, 100, LostOutboxes).failed == {}
+    _edge_believes_an_ack_of_another_epoch(monkeypatch)
+    failed = run_seeds(0, SEEDS_TO_FIND_A_BUG, LostOutboxes, failures_max=1).failed
+    assert ["as acknowledged, the database has" in what for what in failed.values()] == [True], failed
+
+
+class SmallOutboxes(World):
+    """Every outbox reaches its cap."""
+
+    def _node(self, name: str) -> EdgeNode:
+        node = super()._node(name)
+        node._size = replace(node._size, outbox_bytes=16_384)
+        node.disk._is_watched = True
+        self.rows = 60
+        return node
+
+
+@pytest.mark.parametrize("plant", [_edge_drops_without_declaring, _edge_forgets_what_it_dropped])
+def test_the_simulation_finds_readings_that_a_full_outbox_dropped_undeclared(
+    plant: Callable[[pytest.MonkeyPatch], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    honest = run_seeds(0, 60, SmallOutboxes)
+    assert honest.failed == {}
+    # The cap was reached, and what it cost was declared.
+    assert honest.declared > 20
+    plant(monkeypatch)
+    failed = run_seeds(0, SEEDS_TO_FIND_A_BUG, SmallOutboxes, failures_max=1).failed
+    assert [what.startswith(BrokenPromiseError.__name__) for what in failed.values()] == [True], failed
 
 
 @pytest.mark.parametrize(
@@ -221,10 +273,7 @@ def test_the_simulation_finds_rows_that_a_jump_of_the_clock_made_old(monkeypatch
         _gateway_answers_before_the_commit,
         _mark_moves_outside_the_transaction,
         _edge_never_times_out,
-        _edge_believes_an_ack_of_another_epoch,
         _edge_believes_a_late_ack_of_a_replaced_database,
-        _edge_drops_without_declaring,
-        _edge_forgets_what_it_dropped,
     ],
     ids=lambda plant: plant.__name__.strip("_"),
 )
