@@ -42,6 +42,13 @@ _CONTROL: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\ufffe\uffff\ud800-\udfff]
 _MOTTO: Final = ("CỘNG HÒA XÃ HỘI CHỦ NGHĨA VIỆT NAM", "Độc lập - Tự do - Hạnh phúc")
 _DOTS: Final = "." * 40
 _ROOM_TO_SIGN: Final = 18 * mm
+_CELL_LINES_MAX: Final = 20
+"""A row must fit a page: a longer text in a cell is cut where everyone sees it. Running text is never cut."""
+_WRAPPED_SHARE: Final = 0.7
+"""How much of a line is used, where it is broken between words."""
+_LINE_CHARACTERS_MAX: Final = 1000
+"""Of letterhead, titles, facts, signatures."""
+_CUT: Final = " [...]"
 
 
 def render(document: Document) -> bytes:
@@ -150,7 +157,7 @@ def _part(part: Facts | Table | Paragraph | Signatures, width: float) -> list[Fl
         case Table():
             return [_table(part, width), Spacer(0, 3 * mm)]
         case Paragraph():
-            return [_text(part.text, strong=part.strong), Spacer(0, 1.5 * mm)]
+            return [_text(part.text, strong=part.strong, whole=True), Spacer(0, 1.5 * mm)]
         case Signatures():
             return [KeepTogether([Spacer(0, 3 * mm), _signatures(part, width)])]
 
@@ -208,6 +215,10 @@ def _cell(text: str, align: Align, width: float, *, strong: bool) -> Flowable | 
     line = " ".join(_clean(text).split())
     if pdfmetrics.stringWidth(line, font, _CELL_POINTS) <= width - 2 * _PADDING:
         return line
+    room = (width - 2 * _PADDING) * _CELL_LINES_MAX * _WRAPPED_SHARE
+    share = room / pdfmetrics.stringWidth(line, font, _CELL_POINTS)
+    if share < 1:
+        line = line[: int(len(line) * share)].rstrip() + _CUT
     return _text(line, points=_CELL_POINTS, strong=strong, align=align)
 
 
@@ -252,14 +263,25 @@ def _title(text: str) -> Flowable:
 
 
 def _text(
-    text: str, *, points: float = _TEXT_POINTS, strong: bool = False, align: Align = "left", italic: bool = False
+    text: str,
+    *,
+    points: float = _TEXT_POINTS,
+    strong: bool = False,
+    align: Align = "left",
+    italic: bool = False,
+    whole: bool = False,
 ) -> Flowable:
     font = _BOLD if strong else _ITALIC if italic else _REGULAR
-    name = f"{font}-{points}-{align}"
     style = ParagraphStyle(
-        name, fontName=font, fontSize=points, leading=points * _LEADING, alignment=_ALIGNMENT[align], splitLongWords=1
+        f"{font}-{points}-{align}",
+        fontName=font,
+        fontSize=points,
+        leading=points * _LEADING,
+        alignment=_ALIGNMENT[align],
+        splitLongWords=1,
     )
-    return Flow(escape(_clean(text)), style)
+    cut = not whole and len(text) > _LINE_CHARACTERS_MAX
+    return Flow(escape(_clean(text[:_LINE_CHARACTERS_MAX] + _CUT if cut else text)), style)
 
 
 def _clean(text: str) -> str:

@@ -13,7 +13,7 @@ from PIL import Image
 from gateway.reports import wording
 from gateway.reports.controlled_book import controlled_book_pdf, controlled_register_pdf
 from gateway.reports.destruction_minutes import DestructionMinutes, destruction_minutes_pdf
-from gateway.reports.document import Column, Document, Letterhead, Paragraph, Row, Table
+from gateway.reports.document import Column, Document, Facts, Letterhead, Paragraph, Row, Table
 from gateway.reports.goods_documents import goods_receipt_pdf, issue_note_pdf
 from gateway.reports.pdf import render
 from gateway.reports.recall_notice import recall_notice_pdf
@@ -161,6 +161,17 @@ def test_no_name_breaks_a_document(hostile: str) -> None:
     table = Table((Column("Tên", 20), Column("Số", 10)), (Row((hostile, "1")), Row((hostile * 3, "2"), strong=True)))
     pdf = render(Document(samples.LETTERHEAD, hostile[:50], (Paragraph(hostile), table), subtitle=hostile[:50]))
     assert "1" in text_of(pdf)[0]
+
+
+def test_a_text_that_is_longer_than_a_page_is_cut_in_a_cell_and_flows_on_in_a_paragraph() -> None:
+    endless = "ước mơ " * 3000
+    table = Table((Column("Tên", 20), Column("Ghi chú", 60)), (Row((endless, "1")), Row(("2", endless), strong=True)))
+    parts = (Paragraph(endless), Facts((("Lý do", endless),)), table)
+    pages = text_of(render(Document(samples.LETTERHEAD, "SỔ", parts, subtitle=endless)))
+    text = " ".join(pages)
+    assert len(pages) > 3
+    assert text.count("[...]") == 4
+    assert text.count("ước mơ") > 3000
 
 
 def test_a_row_of_another_width_is_refused() -> None:
