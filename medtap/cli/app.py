@@ -2,7 +2,7 @@
 
 import typer
 
-from medtap.cli import bench, chaos, db, demo, doctor, edge, gateway, label, scan, sim, stock, tag
+from medtap.cli import bench, chaos, db, demo, doctor, edge, gateway, label, scan, sim, stock, stock_catalogue, tag
 
 app = typer.Typer(
     name="medtap",
@@ -17,6 +17,7 @@ app.add_typer(edge.app, name="edge")
 app.add_typer(sim.app, name="sim")
 app.add_typer(scan.app, name="scan")
 app.add_typer(label.app, name="label")
+stock.app.command("import")(stock_catalogue.import_file)
 app.add_typer(stock.app, name="stock")
 app.add_typer(tag.app, name="tag")
 app.add_typer(bench.app, name="bench")
