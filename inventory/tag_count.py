@@ -222,12 +222,12 @@ class _Sightings:
         self.passes_of: dict[str, dict[int, set[str]]] = defaultdict(lambda: defaultdict(set))
         self.as_read: dict[str, str] = {}
         """The longest form that a reader gave: without its zero words an EPC may not be read any more."""
+        known: dict[str, str] = {}
         for one in passes:
-            merged = self.passes_of[one.account_id][one.number]
-            for text in one.epcs:
-                epc = canonical_epc(text)
-                merged.add(epc)
+            for text in one.epcs - known.keys():
+                epc = known[text] = canonical_epc(text)
                 self.as_read[epc] = max(self.as_read.get(epc, ""), text.strip().upper(), key=len)
+            self.passes_of[one.account_id][one.number].update(map(known.__getitem__, one.epcs))
         self.places_of: dict[str, dict[str, int]] = {}
         """EPC -> place -> how many of its passes saw it."""
         for account_id in sorted(self.passes_of):

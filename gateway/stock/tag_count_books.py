@@ -41,7 +41,7 @@ def known_tags(connection: Connection, count: OpenCount, passes: Sequence[ReadPa
     remembered from now on.
     """
     expected, moved = _expected(connection, count.tag_count_id)
-    read = {canonical_epc(epc): epc for one in passes for epc in one.epcs}
+    read = {canonical_epc(epc): epc for epc in frozenset[str]().union(*(one.epcs for one in passes))}
     strange = read.keys() - expected.keys() - moved
     others, moved_too = _by_epc(connection, strange, count.frozen_at)
     names = _names({epc: read[epc] for epc in strange - others.keys() - moved_too})

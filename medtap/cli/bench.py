@@ -124,3 +124,18 @@ def outbox(
         return
     for name, value in figures.items():
         say(f"{name}: {value}")
+
+
+@app.command()
+def count(
+    tags: Annotated[int, typer.Option("--tags", min=100, help="How many tagged packs stand in the store.")] = 10_000,
+    passes: Annotated[int, typer.Option("--passes", min=1, max=20, help="Looks at the store in each count.")] = 3,
+    runs: Annotated[int, typer.Option("--runs", min=1, help="How many counts, one after the other.")] = 7,
+    seed: Annotated[int, typer.Option(help="Draws which tags a pass misses.")] = 1,
+    dsn: Annotated[str | None, typer.Option(help="Use this (empty) database, not an embedded one.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object for scripts.")] = False,
+) -> None:
+    """An RFID count: from the last read to the findings committed, beside the comparison alone and the raw SELECT."""
+    from medtap.bench.count import CountOptions, measure_count
+
+    _tell(lambda: measure_count(CountOptions(tags, passes, runs, seed, dsn)), as_json=as_json)
