@@ -178,9 +178,12 @@ def simulate(
     dpi: Dpi = 203,
 ) -> None:
     """A label printer that prints to PNG files, until SIGTERM or Ctrl-C."""
-    from firmware_sim.label_printer import LabelPrinter
     from medtap.cli.stop_signal import stop_on_signals
 
+    try:
+        from firmware_sim.label_printer import LabelPrinter
+    except ImportError as error:
+        fail(f"the simulated printer needs {error.name!r}, which is not here: pip install 'medtap[demo]'", 2)
     media = _media(size, dpi, SWISS_721)
     directory.mkdir(parents=True, exist_ok=True)
     stop = stop_on_signals()

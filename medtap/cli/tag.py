@@ -89,9 +89,12 @@ def write_epc(
 ) -> None:
     """Write a pack's EPC into the UHF tag before an LLRP reader."""
     from edge.drivers.driver import DeviceLostError
-    from edge.drivers.epc_writer import EpcWriteError
-    from edge.drivers.epc_writer import write_epc as write
 
+    try:
+        from edge.drivers.epc_writer import EpcWriteError
+        from edge.drivers.epc_writer import write_epc as write
+    except ImportError as error:
+        fail(f"writing UHF tags needs {error.name!r}, which is not here: pip install 'medtap[uhf]'", 2)
     if plus == bool(prefix_digits):
         raise typer.BadParameter("expected either --prefix-digits or --plus")
     chosen = _uhf_reader(_load(config_file), device)
