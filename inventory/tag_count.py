@@ -275,7 +275,7 @@ def _miss_probability(passes: list[set[str]]) -> float | None:
     for index, one in enumerate(passes):
         others: set[str] = set().union(*(other for place, other in enumerate(passes) if place != index))
         missed.append((len(others - one) + 1) / (len(others) + 1))
-    return prod(missed)
+    return prod(sorted(missed))  # in one order: products of floats differ in their last digit
 
 
 def _known_finding(tag: KnownTag, places: frozenset[str], seen: _Sightings) -> TagFinding | None:

@@ -1,5 +1,6 @@
 """A count by RFID says what was seen, what was not, and proposes; it changes nothing."""
 
+from itertools import permutations
 from random import Random
 
 import pytest
@@ -170,6 +171,14 @@ def test_a_count_of_no_place_and_one_epc_on_two_packs_are_refused() -> None:
         reconcile([STORE], [tag(1), tag(1, WARD)], [], OURS)
     with pytest.raises(InventoryError, match="expected an EPC"):
         KnownTag("", STORE, "PARA500", "A1", 1)
+
+
+def test_the_order_of_passes_does_not_show_in_the_last_digit() -> None:
+    """The product of three probabilities depends on the order of its factors (found by the property below)."""
+    looks = [(2, (0, 1, 6)), (1, (0, 1, 3, 7)), (3, (0, 3))]
+    passes = [read_pass(number, *serials) for number, serials in looks]
+    answers = {reconcile([STORE], [], order, OURS).estimates for order in permutations(passes)}
+    assert len(answers) == 1
 
 
 PASSES = st.lists(
