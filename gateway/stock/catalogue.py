@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Final, LiteralString
+from typing import Final
 
 from gateway.db.pool import Connection
 from gateway.db.storable import storable
@@ -202,22 +202,30 @@ _LOTS: Final = (
     " LEFT JOIN place pl USING (place_id) WHERE l.product_id = %(product)s"
     " ORDER BY b.quantity IS NULL, l.expiry_date, l.lot, pl.name_vi LIMIT 500"
 )
-# A store's stock is what stands in it and in its fridges and shelves. Expired goods are none to count on.
-_LEVELS: Final = (
+
+# A store's stock is what stands in it and in its fridges and shelves. Expired goods are none to count on. Of one
+# product and of all are two texts: a plan that is made once for both suits neither.
+_WITHIN: Final = (
     "WITH RECURSIVE within AS (SELECT DISTINCT place_id AS rule_place, place_id FROM stock_level_rule"
     " UNION SELECT w.rule_place, p.place_id FROM within w JOIN place p ON p.parent_place_id = w.place_id),"
-    " there AS (SELECT w.rule_place AS place_id, b.product_id, sum(b.quantity)::bigint AS quantity FROM within w"
-    " JOIN stock_account a ON a.place_id = w.place_id JOIN stock_balance b USING (account_id)"
-    " JOIN lot l USING (product_id, lot) WHERE b.quantity > 0 AND (l.expiry_date IS NULL OR l.expiry_date >= %(today)s)"
-    " AND (%(product)s::text IS NULL OR b.product_id = %(product)s) GROUP BY 1, 2)"
+    " stock AS MATERIALIZED (SELECT a.place_id, b.product_id, sum(b.quantity)::bigint AS quantity"
+    " FROM stock_balance b JOIN stock_account a USING (account_id) JOIN lot l USING (product_id, lot)"
+    " WHERE b.quantity > 0 AND a.place_id IS NOT NULL AND (l.expiry_date IS NULL OR l.expiry_date >= %(today)s)"
+)
+_RULES: Final = (
+    " GROUP BY 1, 2), there AS MATERIALIZED (SELECT w.rule_place AS place_id, s.product_id,"
+    " sum(s.quantity)::bigint AS quantity FROM within w JOIN stock s USING (place_id) GROUP BY 1, 2)"
     " SELECT r.place_id, pl.name_vi AS place_name_vi, pl.name_en AS place_name_en, r.product_id,"
     " p.name_vi AS product_name_vi, p.name_en AS product_name_en, p.base_unit_vi, p.base_unit_en, r.reorder_point,"
     " r.min_units, r.max_units, coalesce(t.quantity, 0) AS on_hand FROM stock_level_rule r"
-    " JOIN product p USING (product_id) JOIN place pl USING (place_id) LEFT JOIN there t USING (place_id, product_id)"
-    " WHERE (%(product)s::text IS NULL OR r.product_id = %(product)s)"
+    " JOIN product p USING (product_id) JOIN place pl USING (place_id)"
+    " LEFT JOIN there t USING (place_id, product_id)"
+)
+_LEVELS: Final = (
+    _WITHIN + " AND b.product_id = %(product)s" + _RULES + " WHERE r.product_id = %(product)s ORDER BY pl.name_vi"
 )
 _BELOW: Final = (
-    _LEVELS + " AND p.retired_at IS NULL AND (coalesce(t.quantity, 0) <= r.reorder_point"
+    _WITHIN + _RULES + " WHERE p.retired_at IS NULL AND (coalesce(t.quantity, 0) <= r.reorder_point"
     " OR coalesce(t.quantity, 0) < r.min_units) AND (%(place)s::text IS NULL OR r.place_id = %(place)s)"
     " ORDER BY coalesce(t.quantity, 0)::numeric / greatest(r.reorder_point, r.min_units, 1), pl.name_vi, p.name_vi"
     " LIMIT %(limit)s"
@@ -238,19 +246,16 @@ def read_product(connection: Connection, product_id: str, today: date) -> Produc
             "registration_numbers": tuple(str(row[0]) for row in numbers),
             "packs": tuple(all_rows(connection, PackLine, _PACKS, values)),
             "lots": tuple(all_rows(connection, LotLine, _LOTS, values)),
-            "levels": tuple(all_rows(connection, LevelLine, _LEVELS + _BY_PLACE, values)),
+            "levels": tuple(all_rows(connection, LevelLine, _LEVELS, values)),
         }
     )
-
-
-_BY_PLACE: Final[LiteralString] = " ORDER BY pl.name_vi"
 
 
 def below_reorder_point(
     connection: Connection, today: date, *, place_id: str | None = None, limit: int = 500
 ) -> list[LevelLine]:
     """What has come down to its reorder point, or below its minimum; what is shortest first."""
-    values = {"product": None, "place": place_id, "today": today, "limit": limit}
+    values = {"place": place_id, "today": today, "limit": limit}
     return all_rows(connection, LevelLine, _BELOW, values)
 
 

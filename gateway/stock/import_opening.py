@@ -150,6 +150,8 @@ def _write(
         before = facts.get(key, lots.get(key))
         facts[key] = merged(before, item.expiry_date, item.production_date, item.unit_cost_vnd)
     write_lot_facts(connection, facts)
+    # The planner still believes a lot table that was just filled to be empty, and would read all of it for each line.
+    connection.execute("ANALYZE product, lot")
     by_place = sorted(wanted, key=lambda each: each[0].place_id)
     for place_id, group in groupby(by_place, key=lambda each: each[0].place_id):
         rows = list(group)
