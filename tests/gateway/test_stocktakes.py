@@ -3,8 +3,7 @@
 import threading
 import uuid
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
-from typing import Any
+from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 import psycopg
@@ -13,161 +12,21 @@ import pytest
 from gateway.stock import books, stocktakes
 from gateway.stock.count_scope import CountConflictError, CountNotFoundError, CountRefusedError
 from gateway.stock.lines import Doing, Goods, Line
-from gateway.stock.stocktake_lines import JudgedLine, head, judged_lines
-from gateway.stock.stocktake_posting import Posted, post
-from gateway.stock.stocktake_scans import ScannedPack, lines_of_scans
+from gateway.stock.stocktake_lines import head
+from gateway.stock.stocktake_posting import Posted
 from gateway.stock.stocktakes import CountedLine, HandIn, NewStocktake
-from inventory.ledger import BalanceKey as Key
-from inventory.ledger import Movement, Posting, verify
-from inventory.movement import MovementKind
 from inventory.stocktake import Rules, StocktakeError
-from tests.gateway.ingest_kit import GTIN, NOW, ZONE, Database
+from tests.gateway.ingest_kit import GTIN, ZONE, Database
+from tests.gateway.stocktake_kit import FRIDGE, MORPHINE, STORE, WARD, Pharmacy, at, prove_books
 
 pytestmark = pytest.mark.integration
-
-GS = "\x1d"
-STORE, WARD, FRIDGE = "place:store", "place:ward", "place:fridge-1"
-MORPHINE = "MOR10"
-
-
-def at(minutes: float) -> datetime:
-    return NOW + timedelta(minutes=minutes)
-
-
-class Pharmacy:
-    """A store and the acts upon it, each in a transaction of its own."""
-
-    def __init__(self, database: Database) -> None:
-        self.database = database
-        self.number = 0
-        database.run(
-            "INSERT INTO product (product_id, name_vi, name_en, base_unit_vi, base_unit_en, control_class)"
-            " VALUES (%s, 'Morphin 10 mg', 'Morphine 10 mg', 'ống', 'ampoule', 'narcotic')",
-            MORPHINE,
-        )
-
-    def move(
-        self,
-        kind: MovementKind,
-        quantity: int,
-        source: str,
-        target: str,
-        *,
-        minutes: float,
-        lot: str = "L1",
-        product: str = GTIN,
-        serial: str | None = None,
-    ) -> None:
-        """Book a movement that occurred at that minute."""
-        self.number += 1
-        goods = Goods(product, lot, None, quantity, GTIN if serial else None, serial)
-        line = Line(uuid.UUID(int=self.number), kind, goods, source, target)
-        with psycopg.connect(self.database.dsn) as connection:
-            for place in ("store", "ward", "fridge-1"):
-                books.place_account(connection, place)
-            books.book(connection, Doing(at(minutes), at(minutes), "api", "hoa", scan_text="pack"), [line])
-
-    def receive(self, quantity: int, *, minutes: float = -60, **more: Any) -> None:  # noqa: ANN401 - as `move`
-        """Into the store."""
-        self.move("receive", quantity, "supplier", STORE, minutes=minutes, **more)
-
-    def issue(self, quantity: int, *, minutes: float, **more: Any) -> None:  # noqa: ANN401 - as `move`
-        """Out of the store, to the ward."""
-        self.move("issue", quantity, STORE, WARD, minutes=minutes, **more)
-
-    def start(self, *places: str, number: int = 1, minutes: float = 0, **more: Any) -> uuid.UUID:  # noqa: ANN401
-        """Begin to count."""
-        stocktake_id = uuid.UUID(int=10_000 + number)
-        new = NewStocktake(stocktake_id, places or ("store",), "truong-kho", **more)
-        with psycopg.connect(self.database.dsn) as connection:
-            stocktakes.start(connection, new, at(minutes), ZONE)
-        return stocktake_id
-
-    def count(
-        self,
-        stocktake_id: uuid.UUID,
-        quantity: int,
-        *,
-        by: str = "lan",
-        minutes: float = 10,
-        lot: str = "L1",
-        product: str = GTIN,
-        account: str = STORE,
-        packs: tuple[tuple[str, str], ...] | None = None,
-    ) -> None:
-        """Hand in one line."""
-        self.number += 1
-        line = CountedLine(account, product, lot, quantity, packs)
-        given = HandIn(uuid.UUID(int=20_000 + self.number), stocktake_id, by, at(minutes), (line,))
-        with psycopg.connect(self.database.dsn) as connection:
-            stocktakes.hand_in(connection, given, at(minutes))
-
-    def submit(self, stocktake_id: uuid.UUID, *, leave_uncounted: bool = False) -> str:
-        """Say that the counting is done."""
-        with psycopg.connect(self.database.dsn) as connection:
-            return stocktakes.submit(connection, stocktake_id, "lan", at(30), leave_uncounted=leave_uncounted)
-
-    def verify(self, stocktake_id: uuid.UUID, by: str = "dung") -> str:
-        """Stand for the differences."""
-        with psycopg.connect(self.database.dsn) as connection:
-            return stocktakes.verify(connection, stocktake_id, by, at(40))
-
-    def post(self, stocktake_id: uuid.UUID, *, minutes: float = 50) -> Posted:
-        """Book them."""
-        with psycopg.connect(self.database.dsn) as connection:
-            return post(connection, stocktake_id, "dung", at(minutes), ZONE)
-
-    def finish(self, stocktake_id: uuid.UUID, **more: Any) -> Posted:  # noqa: ANN401 - as `submit`
-        """From counted to booked."""
-        assert self.submit(stocktake_id, **more) == "waiting_verification"
-        assert self.verify(stocktake_id) == "verified"
-        return self.post(stocktake_id)
-
-    def lines(self, stocktake_id: uuid.UUID) -> list[JudgedLine]:
-        """All lines as they are now."""
-        with psycopg.connect(self.database.dsn) as connection:
-            return judged_lines(connection, stocktake_id)
-
-    def on_hand(self, account: str = STORE, lot: str = "L1", product: str = GTIN) -> int:
-        """By the books."""
-        rows = self.database.rows(
-            "SELECT quantity FROM stock_balance WHERE account_id = %s AND product_id = %s AND lot = %s",
-            account,
-            product,
-            lot,
-        )
-        return int(rows[0][0]) if rows else 0
-
-    def count_movements(self) -> list[tuple[Any, ...]]:
-        """What counts have booked."""
-        return self.database.rows(
-            "SELECT kind, quantity, from_account_id, to_account_id, serial_number, person, second_person FROM movement"
-            " WHERE kind IN ('count_in', 'count_out') ORDER BY kind, quantity, serial_number"
-        )
-
-    def cases(self) -> list[Any]:
-        """Codes of the open cases."""
-        return self.database.column("SELECT code FROM discrepancy WHERE resolved_at IS NULL ORDER BY discrepancy_id")
 
 
 @pytest.fixture
 def pharmacy(database: Database) -> Iterator[Pharmacy]:
     """A pharmacy, whose books are proven when the test is over."""
     yield Pharmacy(database)
-    movements = database.rows(
-        "SELECT movement_id, kind, product_id, lot, quantity, from_account_id, to_account_id, occurred_at FROM movement"
-        " ORDER BY received_at, movement_id"
-    )
-    postings = database.rows("SELECT movement_id, account_id, product_id, lot, quantity FROM posting")
-    balances = database.rows("SELECT account_id, product_id, lot, quantity FROM stock_balance WHERE quantity <> 0")
-    in_books = {Key(*row[:3]): int(row[3]) for row in balances}
-    proof = verify([Movement(*row) for row in movements], in_books, [Posting(*row) for row in postings])
-    assert proof.ok, proof
-    for account, product, lot, units in database.rows(
-        "SELECT account_id, product_id, lot, sum(units)::int FROM pack WHERE starts_with(account_id, 'place:')"
-        " GROUP BY 1, 2, 3"
-    ):
-        assert in_books[Key(account, product, lot)] >= units, "a pack stands where the balance has nothing"
+    prove_books(database)
 
 
 def test_a_count_that_fits_books_nothing(pharmacy: Pharmacy) -> None:
@@ -317,101 +176,6 @@ def test_what_the_books_did_not_have_there_is_found(pharmacy: Pharmacy) -> None:
     assert [line.was_expected for line in pharmacy.lines(stocktake)] == [True, False]
     assert pharmacy.finish(stocktake) == Posted(1, 0)
     assert pharmacy.on_hand(lot="L9") == 7
-
-
-def pack(serial: str, lot: str = "L1") -> str:
-    return f"]d201{GTIN}10{lot}{GS}21{serial}"
-
-
-def scanned(pharmacy: Pharmacy, *serials: str) -> CountedLine:
-    with psycopg.connect(pharmacy.database.dsn) as connection:
-        (line,) = lines_of_scans(connection, [ScannedPack("store", (pack(one),)) for one in serials], NOW.date())
-    return line
-
-
-def count_packs(pharmacy: Pharmacy, stocktake: uuid.UUID, *serials: str, minutes: float = 10) -> None:
-    """Two people scan the same packs, one after the other."""
-    line = scanned(pharmacy, *serials)
-    for person in ("lan", "minh"):
-        pharmacy.count(stocktake, line.quantity, by=person, packs=line.packs, minutes=minutes)
-
-
-def test_scanned_packs_are_counted_in_base_units_each_once(pharmacy: Pharmacy) -> None:
-    line = scanned(pharmacy, "S1", "S2", "S1")
-    assert line == CountedLine(STORE, GTIN, "L1", 200, ((GTIN, "S1"), (GTIN, "S2")))
-
-
-def test_a_pack_that_was_not_scanned_is_missing_by_its_serial_number(pharmacy: Pharmacy) -> None:
-    for serial in ("S1", "S2", "S3"):
-        pharmacy.receive(100, serial=serial)
-    stocktake = pharmacy.start()
-    count_packs(pharmacy, stocktake, "S1", "S3")
-    assert pharmacy.finish(stocktake) == Posted(1, 0)
-    assert pharmacy.count_movements() == [("count_out", 100, STORE, "unexplained", "S2", "lan", "dung")]
-    assert pharmacy.database.value("SELECT account_id FROM pack WHERE serial_number = 'S2'") == "unexplained"
-
-
-def test_one_pack_missing_and_another_found_are_both_said_though_the_sum_fits(pharmacy: Pharmacy) -> None:
-    pharmacy.receive(100, serial="S1")
-    pharmacy.receive(100, serial="S2")
-    stocktake = pharmacy.start()
-    count_packs(pharmacy, stocktake, "S1", "NEW")
-    assert pharmacy.finish(stocktake) == Posted(2, 0)
-    assert [row[:5] for row in pharmacy.count_movements()] == [
-        ("count_in", 100, "unexplained", STORE, "NEW"),
-        ("count_out", 100, STORE, "unexplained", "S2"),
-    ]
-
-
-def test_a_pack_that_the_books_have_elsewhere_is_a_case_and_is_not_found_twice(pharmacy: Pharmacy) -> None:
-    pharmacy.receive(100, serial="S1")
-    pharmacy.receive(100, serial="S2")
-    pharmacy.issue(100, serial="S2", minutes=-30)
-    stocktake = pharmacy.start()
-    count_packs(pharmacy, stocktake, "S1", "S2")
-    assert pharmacy.finish(stocktake) == Posted(0, 1)
-    assert (pharmacy.cases(), pharmacy.on_hand(), pharmacy.on_hand(WARD)) == (["counted_elsewhere"], 100, 100)
-
-
-def test_a_pack_that_left_after_it_was_counted_and_one_that_came_are_no_difference(pharmacy: Pharmacy) -> None:
-    pharmacy.receive(100, serial="S1")
-    pharmacy.receive(100, serial="S2")
-    stocktake = pharmacy.start()
-    count_packs(pharmacy, stocktake, "S1", "S2")
-    pharmacy.issue(100, serial="S2", minutes=15)
-    pharmacy.receive(100, serial="S3", minutes=16)
-    assert pharmacy.finish(stocktake) == Posted(0, 0)
-    assert pharmacy.cases() == []
-
-
-def test_if_nobody_knows_which_pack_is_missing_it_is_a_case(pharmacy: Pharmacy) -> None:
-    pharmacy.receive(100, serial="S1")
-    pharmacy.receive(100, serial="S2")
-    stocktake = pharmacy.start()
-    pharmacy.count(stocktake, 100)
-    pharmacy.count(stocktake, 100, by="minh")
-    assert pharmacy.finish(stocktake) == Posted(0, 1)
-    assert (pharmacy.cases(), pharmacy.on_hand()) == (["which_pack_is_missing"], 200)
-
-
-def test_codes_that_cannot_be_counted_are_refused_with_the_reason(pharmacy: Pharmacy) -> None:
-    pharmacy.receive(100, serial="S1")
-    wrong = {
-        "check digit": ("08935234567890",),
-        "FNC1 was lost": (f"]d201{GTIN}10LOT721SER0001",),
-        "not in the catalogue": ("4006381333931",),
-        "names no product": ("]C110LOT7",),
-        "the books 'L1'": (pack("S1", lot="L2"),),
-        "cannot be joined": ("8935234567895", "079201001234"),
-    }
-    with psycopg.connect(pharmacy.database.dsn) as connection:
-        for reason, texts in wrong.items():
-            with pytest.raises(CountRefusedError, match=reason):
-                lines_of_scans(connection, [ScannedPack("store", texts)], NOW.date())
-        with pytest.raises(CountRefusedError, match="2 times"):
-            lines_of_scans(connection, [ScannedPack("store", (pack("S1"),), 2)], NOW.date())
-        joined = lines_of_scans(connection, [ScannedPack("store", ("8935234567895", "]C110L1"), 3)], NOW.date())
-    assert joined == (CountedLine(STORE, GTIN, "L1", 300, None),)
 
 
 def test_stock_that_was_corrected_after_the_count_is_not_corrected_twice(pharmacy: Pharmacy) -> None:
