@@ -31,7 +31,7 @@ RESTART_PAUSE_S: Final = 0.5
 ASK_BROKER_S: Final = 5.0
 DISK_MB: Final = 4
 """So little that a run of some minutes fills it without the ballast's help: acknowledged rows have to make room."""
-POSTGRES_TRIES_S: Final = 20.0
+POSTGRES_TRIES_S: Final = 60.0
 """After a kill -9 of the postmaster its backends take a moment to notice; the new one refuses to start before."""
 
 

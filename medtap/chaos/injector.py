@@ -123,10 +123,15 @@ class Injector:
         proxy.bury()
 
     def _back_up(self, file: Path) -> None:
-        back_up(self._fleet.dsn, file)
+        self._fleet.postgres.wait_ready()
+        try:
+            back_up(self._fleet.dsn, file)
+        except BackupError as error:
+            raise ServiceError(f"the database could not be backed up: {error}") from None
 
     def _restore(self, file: Path) -> None:
         self._fleet.kill_gateway()
+        self._fleet.postgres.wait_ready()
         self.unrestored += (row for row in read_database(self._fleet.dsn).rows if row.text)
         try:
             restore(self._fleet.dsn, file)

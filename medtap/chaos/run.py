@@ -12,6 +12,7 @@ from medtap.chaos.fleet import Fleet
 from medtap.chaos.injector import Injector
 from medtap.chaos.leftovers import owning
 from medtap.chaos.outbox_files import OutboxStream, read_outbox
+from medtap.chaos.playing import Playing
 from medtap.chaos.recovery import RecoveryWatch
 from medtap.chaos.schedule import ScheduledFault, make_schedule
 from medtap.chaos.stored_rows import StoredRows, read_database
@@ -114,24 +115,21 @@ class _Run:
     def inject(self, schedule: Sequence[ScheduledFault], seconds: float, stop: threading.Event) -> None:
         """Begin and end faults at their times; look after the fleet in between."""
         began_s = time.monotonic()
-        due = list(schedule)
-        active: list[tuple[ScheduledFault, float]] = []
-        """With the time of its end: a restart of the database can hold everything up for seconds."""
+        playing = Playing(schedule)
         while True:
             now_s = time.monotonic() - began_s
             over = now_s >= seconds or stop.is_set()
-            for one, end_s in [each for each in active if over or each[1] <= now_s]:
-                self._say(f"{now_s:7.2f} s  end of {one.fault} of {one.target}")
+            for one in playing.active if over else playing.over(now_s):
+                self._say(f"{time.monotonic() - began_s:7.2f} s  end of {one.fault} of {one.target}")
                 self.injector.end(one)
-                active.remove((one, end_s))
+                playing.ended(one, time.monotonic() - began_s)
                 self.recovery.ended(one.fault, self._fleet.agents)
             if over:
                 return
-            while due and due[0].at_s <= now_s:
-                one = due.pop(0)
-                self._say(f"{now_s:7.2f} s  {one.fault} of {one.target}")
-                self.injector.begin(one)
-                active.append((one, now_s + one.hold_s))
+            while (due := playing.next(time.monotonic() - began_s)) is not None:
+                self._say(f"{time.monotonic() - began_s:7.2f} s  {due.fault} of {due.target}")
+                self.injector.begin(due)
+                playing.begun(due, time.monotonic() - began_s)
             self._fleet.tend()
             self.recovery.look(self._fleet.agents.values())
             time.sleep(_TICK_S)
@@ -144,7 +142,7 @@ class _Run:
             agent.silicon.silence()
             agent.silicon.disturb()
         self._end_agents()
-        marks = read_database(self._fleet.dsn).marks
+        marks = self._read_database().marks
         late = [one for one in self._outboxes() if not one.taken_out and marks.get(one.epoch, 0) < one.last_seq]
         if not late:
             return
@@ -159,7 +157,7 @@ class _Run:
 
     def count(self) -> tuple[Account, StoredRows]:
         """The account, after `drain`."""
-        stored = read_database(self._fleet.dsn)
+        stored = self._read_database()
         silicons = [agent.silicon for agent in self._fleet.agents.values()]
         delivered = {code for silicon in silicons for code in silicon.delivered}
         certain = {code for silicon in silicons for code in silicon.certain()}
@@ -171,6 +169,10 @@ class _Run:
             for line in self._fleet.last_words():
                 self._say(line)
         return account, stored
+
+    def _read_database(self) -> StoredRows:
+        self._fleet.postgres.wait_ready()
+        return read_database(self._fleet.dsn)
 
     def _end_agents(self) -> None:
         for agent in self._fleet.agents.values():

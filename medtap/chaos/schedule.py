@@ -97,7 +97,7 @@ def make_schedule(
         one = _draw(random, bag.pop(), now, agents, free_at)
         if one.at_s + one.hold_s <= seconds:
             planned.append(one)
-            for part in _parts(one):
+            for part in parts_of(one):
                 free_at[part] = one.at_s + one.hold_s + REST_S
         now += random.uniform(0.5, 1.5) * mean_pause_s
     return tuple(sorted(planned, key=lambda one: one.at_s))
@@ -115,10 +115,10 @@ def _draw(random: Random, fault: Fault, now: float, agents: Sequence[str], free_
     if fault is Fault.CLOCK_JUMP:
         amount = random.choice(JUMPS_S)
     one = ScheduledFault(now, round(random.uniform(*_HOLD_S[fault]), 2), fault, target, amount)
-    at_s = max([now, *(free_at.get(part, 0.0) for part in _parts(one))])
+    at_s = max([now, *(free_at.get(part, 0.0) for part in parts_of(one))])
     return ScheduledFault(round(at_s, 2), one.hold_s, fault, target, amount)
 
 
-def _parts(one: ScheduledFault) -> tuple[str, ...]:
+def parts_of(one: ScheduledFault) -> tuple[str, ...]:
     """What must not be broken twice at once."""
     return _PARTS.get(one.fault, (one.target,))

@@ -85,7 +85,7 @@ class EmbeddedPostgres:
             keep_open=() if self._temporary is None else (self._temporary.lock,),
         )
         self._server.start()
-        self._wait_ready()
+        self.wait_ready()
 
     @property
     def pid(self) -> int:
@@ -103,7 +103,27 @@ class EmbeddedPostgres:
         if self._server is None:
             raise ServiceError("PostgreSQL was never started")
         self._server.start()
-        self._wait_ready()
+        self.wait_ready()
+
+    def wait_ready(self) -> None:
+        """Wait until it answers.
+
+        Raises:
+            ServiceError: it has ended, or does not answer in time.
+        """
+        deadline = time.monotonic() + _START_TIMEOUT_S
+        last = "no answer"
+        while time.monotonic() < deadline and self._server is not None:
+            if not self._server.running:
+                raise ServiceError(f"the embedded PostgreSQL ended at once: {self._server.last_words()}")
+            try:
+                psycopg.connect(self.dsn(), connect_timeout=2).close()
+            except psycopg.OperationalError as error:
+                last = str(error)
+                time.sleep(0.05)
+            else:
+                return
+        raise ServiceError(f"the embedded PostgreSQL did not answer within {_START_TIMEOUT_S:.0f} s: {last}")
 
     def halt(self) -> None:
         """Stop the server in order, keep its data."""
@@ -169,21 +189,6 @@ class EmbeddedPostgres:
             **self._settings,
         }
         return [part for key, value in settings.items() for part in ("-c", f"{key}={value}")]
-
-    def _wait_ready(self) -> None:
-        deadline = time.monotonic() + _START_TIMEOUT_S
-        last = "no answer"
-        while time.monotonic() < deadline and self._server is not None:
-            if not self._server.running:
-                raise ServiceError(f"the embedded PostgreSQL ended at once: {self._server.last_words()}")
-            try:
-                psycopg.connect(self.dsn(), connect_timeout=2).close()
-            except psycopg.OperationalError as error:
-                last = str(error)
-                time.sleep(0.05)
-            else:
-                return
-        raise ServiceError(f"the embedded PostgreSQL did not answer within {_START_TIMEOUT_S:.0f} s: {last}")
 
 
 def _binaries(directory: Path, user_id: int | None) -> Path:

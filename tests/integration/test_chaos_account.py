@@ -1,7 +1,7 @@
 """The account of a chaos run: it balances only if every row is there once; and the schedule follows from the seed."""
 
 from dataclasses import replace
-from itertools import pairwise
+from itertools import cycle, pairwise
 
 import pytest
 from hypothesis import given
@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from medtap.chaos.account import settle
 from medtap.chaos.faults import CORE, Fault, parse_faults
 from medtap.chaos.outbox_files import OutboxRow, OutboxStream
-from medtap.chaos.schedule import make_schedule
+from medtap.chaos.playing import Playing
+from medtap.chaos.schedule import ScheduledFault, make_schedule, parts_of
 from medtap.chaos.stored_rows import StoredRow, StoredRows
 from medtap.services.errors import ServiceError
 
@@ -123,6 +124,49 @@ def test_two_faults_never_break_one_part_at_the_same_time() -> None:
             if one.fault in busy
         ]
         assert all(end <= begin for (_, end), (begin, _) in pairwise(spans))
+
+
+@given(
+    seed=st.integers(0, 1000),
+    delays_s=st.lists(st.sampled_from([0.03, 0.03, 0.03, 2.0, 20.0]), min_size=20, max_size=200),
+)
+def test_on_a_machine_that_is_seconds_late_two_faults_break_one_part_one_after_the_other(
+    seed: int, delays_s: list[float]
+) -> None:
+    schedule = make_schedule(seed, 120, tuple(Fault), AGENTS)
+    playing, now_s, late_s = Playing(schedule), 0.0, cycle(delays_s)
+    begun_s: dict[ScheduledFault, float] = {}
+    broken: set[str] = set()
+    while len(begun_s) < len(schedule) or playing.active:
+        for one in playing.over(now_s):
+            assert now_s >= begun_s[one] + one.hold_s
+            broken -= set(parts_of(one))
+            now_s += next(late_s)
+            playing.ended(one, now_s)
+        while (due := playing.next(now_s)) is not None:
+            assert broken.isdisjoint(parts_of(due))
+            assert now_s >= due.at_s
+            broken |= set(parts_of(due))
+            now_s += next(late_s)
+            playing.begun(due, now_s)
+            begun_s[due] = now_s
+        now_s += next(late_s)
+    for part in {part for one in schedule for part in parts_of(one)}:
+        of_part = [one for one in schedule if part in parts_of(one)]
+        assert sorted(of_part, key=lambda one: begun_s[one]) == of_part
+
+
+def test_a_machine_in_time_plays_each_fault_when_it_is_due() -> None:
+    schedule = make_schedule(202, 60, tuple(Fault), AGENTS)
+    playing = Playing(schedule)
+    for tick in range(70 * 100):
+        now_s = tick / 100
+        for one in playing.over(now_s):
+            playing.ended(one, now_s)
+        while (due := playing.next(now_s)) is not None:
+            assert now_s - due.at_s < 0.05, due
+            playing.begun(due, now_s)
+    assert playing.next(1e9) is None
 
 
 def test_a_run_that_is_long_enough_has_every_fault() -> None:
