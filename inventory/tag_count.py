@@ -198,7 +198,7 @@ def reconcile(
         raise InventoryError("a count of no place: expected at least one account")
     books = _by_epc(known)
     seen = _Sightings(passes)
-    findings = [_known_finding(tag, places, seen) for tag in books.values()]
+    findings = [_known_finding(epc, tag, places, seen) for epc, tag in books.items()]
     findings += [_stranger(epc, ours, seen) for epc in seen.places_of.keys() - books.keys() if seen.is_in(epc, places)]
     kept = [finding for finding in findings if finding is not None]
     kept.sort(key=lambda one: (_ORDER.index(one.outcome), one.epc))
@@ -278,10 +278,10 @@ def _miss_probability(passes: list[set[str]]) -> float | None:
     return prod(sorted(missed))  # in one order: products of floats differ in their last digit
 
 
-def _known_finding(tag: KnownTag, places: frozenset[str], seen: _Sightings) -> TagFinding | None:
+def _known_finding(key: str, tag: KnownTag, places: frozenset[str], seen: _Sightings) -> TagFinding | None:
     """None: it is not expected here and was not read here, so this count has nothing to say about it."""
     epc, home = tag.epc.upper(), tag.account_id
-    seen_at = seen.places_of.get(canonical_epc(epc), {})
+    seen_at = seen.places_of.get(key, {})
     if home not in places and places.isdisjoint(seen_at):
         return None
     where = tuple(sorted(seen_at))

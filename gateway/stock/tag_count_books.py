@@ -160,6 +160,8 @@ def _without(passes: Sequence[ReadPass], left_out: Collection[str]) -> list[Read
 
 def _placed(passes: Sequence[ReadPass], tags: Sequence[KnownTag], inside: dict[str, frozenset[str]]) -> list[ReadPass]:
     """A reader over a store reads its shelves too: what the books have on a shelf inside is read there."""
+    if all(len(reach) < 2 for reach in inside.values()):  # noqa: PLR2004 - nothing but the place itself
+        return list(passes)
     homes = {canonical_epc(tag.epc): tag.account_id for tag in tags}
     placed: list[ReadPass] = []
     for one in passes:
