@@ -174,7 +174,7 @@ def empty_and_furnish(dsn: str) -> None:
         connection.execute("SET session_replication_role = replica")  # no order among foreign keys
         tables = connection.execute(
             "SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p')"
-            " AND NOT relispartition AND relname NOT IN ('schema_migration', 'server', 'stock_account')"
+            " AND NOT relispartition AND relname NOT IN ('schema_migration', 'server', 'stock_account', 'reason')"
         ).fetchall()
         for (table,) in tables:
             connection.execute(sql.SQL("DELETE FROM {}").format(sql.Identifier(table)))

@@ -177,11 +177,11 @@ def _seed_anew(dsn: str, now: datetime) -> None:
         tables = connection.execute(
             "SELECT string_agg(format('%I', relname), ', ') FROM pg_class WHERE relkind IN ('r', 'p')"
             " AND NOT relispartition AND relnamespace = 'public'::regnamespace"
-            " AND relname NOT IN ('server', 'schema_migration', 'stock_account')"
+            " AND relname NOT IN ('server', 'schema_migration', 'stock_account', 'reason')"
         ).fetchone()
         assert tables is not None
         connection.execute(f"TRUNCATE {tables[0]}, stock_account RESTART IDENTITY CASCADE".encode())
-        accounts = ("supplier", "in_transit", "dispensed", "wasted", "returned", "unexplained")
+        accounts = ("supplier", "in_transit", "dispensed", "wasted", "returned", "unexplained", "repacked")
         connection.execute("INSERT INTO stock_account (account_id) SELECT unnest(%s::text[])", (list(accounts),))
         seed_hospital(connection, now)
 
