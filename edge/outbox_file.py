@@ -313,7 +313,8 @@ def _check_tables(connection: SqlConnection, path: Path) -> None:
         files = connection.execute("SELECT count(*) FROM outbox_file").fetchone()[0]
         whole = set(marks) == set(Stream) and files == 1
         unsealed = tables.unsealed() if whole else ["every stream"]
-        highest = connection.execute("SELECT stream, max(seq) FROM outbox_row GROUP BY stream").fetchall()
+        # Stream by stream: GROUP BY would read the whole file once more.
+        highest = [(stream, tables.newest_kept(stream)) for stream in Stream] if whole else []
     except sqlite3.OperationalError as error:
         if error.sqlite_errorcode != sqlite3.SQLITE_ERROR:
             raise
@@ -326,5 +327,7 @@ def _check_tables(connection: SqlConnection, path: Path) -> None:
             f"outbox {str(path)!r} is damaged: marks of {' and '.join(unsealed)} do not match their checksum"
         )
     for stream, seq in highest:
-        if seq > marks[Stream(stream)].last_seq:
-            raise OutboxDamagedError(f"outbox {str(path)!r} is damaged: {stream} row {seq} stands beyond the last")
+        if seq > marks[stream].last_seq:
+            raise OutboxDamagedError(
+                f"outbox {str(path)!r} is damaged: {stream.value} row {seq} stands beyond the last"
+            )

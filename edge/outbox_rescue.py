@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from edge.contracts.streams import Stream
 from edge.outbox_connection import SqlConnection
-from edge.outbox_marks import FileMarks, StreamMarks, seal_file, seal_stream
+from edge.outbox_marks import FileMarks, StreamMarks, seal_age, seal_file, seal_stream
 from edge.outbox_numbers import Numbers
 from edge.outbox_rows import seal, span_of
 from edge.outbox_tables import OutboxTables
@@ -91,13 +91,12 @@ def _copy_file_marks(damaged: SqlConnection, tables: OutboxTables) -> None:
         *values, sha256 = damaged.execute(query).fetchone()
         if sha256 != seal_file(FileMarks(*values)):
             return
-        ages = damaged.execute("SELECT stream, seq, running_ms FROM acknowledged_at").fetchall()
+        ages = damaged.execute("SELECT stream, seq, running_ms, sha256 FROM acknowledged_at").fetchall()
     except (sqlite3.Error, TypeError, ValueError):
         return
     tables.save_file(FileMarks(values[0], "", values[2]))
-    # Each note has a seal of its own, and is looked at when it is used.
-    for stream, seq, running_ms in ages:
-        if stream in set(Stream):
+    for stream, seq, running_ms, sealed in ages:
+        if stream in set(Stream) and sealed == seal_age(Stream(stream), seq, running_ms):
             tables.ages.note(Stream(stream), seq, running_ms)
 
 
@@ -118,12 +117,13 @@ def _made_anew(
     damaged: SqlConnection, stream: Stream, witness: Numbers | None, epochs: list[str]
 ) -> StreamMarks | None:
     """Marks that let go of nothing: all may have been sent, and only what is not there was acknowledged."""
-    for epoch in epochs:
+    # An epoch under which rows are whole is the file's; without such rows the witness is all that is known.
+    for epoch, rows_needed in [*((one, True) for one in epochs), *((one, False) for one in epochs)]:
         first, last, count = 0, 0, 0
-        for seq, _, body, *_ in _whole_rows(damaged, stream, epoch):
+        for seq, _, body, *_ in _whole_rows(damaged, stream, epoch) if rows_needed else ():
             first, last, count = min(first or seq, seq), max(last, seq + span_of(body) - 1), count + 1
         seen = witness if witness is not None and witness.epoch == epoch else None
-        if not count and seen is None:
+        if not count and (rows_needed or seen is None):
             continue
         acknowledged = max(first - 1, 0)
         if seen is not None:

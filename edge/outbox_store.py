@@ -166,7 +166,9 @@ class OutboxStore:
         try:
             seq = self.durably(lambda: self._commit(stream, bodies), adds=True)
         except OutboxFullError:
-            seq = self._append_on_a_full_disk(stream, bodies, bytes_more)
+            # What is dropped leaves free pages in the file, so that it need not grow for what comes.
+            self._make_room(bytes_more)
+            seq = self.durably(lambda: self._commit(stream, bodies), adds=True)
         self.space.used_bytes += bytes_more  # an estimate, good enough while nothing depends on it
         if self.space.is_near_its_cap:
             self.durably(self.measure)
@@ -214,10 +216,11 @@ class OutboxStore:
         """Delete rows that were acknowledged so long ago, in time that an agent ran; at most so many."""
         ages, acknowledged_seq = self.tables.ages, self.marks[stream].acknowledged_seq
         running_ms = self._running.ms
-        went_back_to = min(self.went_back_to.pop(stream, acknowledged_seq), acknowledged_seq)
+        went_back_to = min(self.went_back_to.get(stream, acknowledged_seq), acknowledged_seq)
         if ages.reaches_above(stream, went_back_to):
             with self.tables.transaction():
                 ages.forget_above(stream, went_back_to)
+        self.went_back_to.pop(stream, None)
         if ages.note_due(stream, acknowledged_seq, running_ms, keep_ms):
             with self.tables.transaction():
                 ages.note(stream, acknowledged_seq, running_ms)
@@ -248,6 +251,7 @@ class OutboxStore:
             detail = f"new {stream} epoch {marks[stream].epoch}: {reason}"
             marks[Stream.EVENTS] = self._insert(Stream.EVENTS, marks[Stream.EVENTS], [self._report(detail)])
         self.marks = marks
+        write_numbers(self._path, self.marks)
 
     def _commit(self, stream: Stream, bodies: Sequence[bytes]) -> int:
         """Number and insert rows in one transaction; return the last number."""
@@ -267,11 +271,6 @@ class OutboxStore:
     def measure(self) -> None:
         """See how much is in use."""
         self.space.used_bytes = self.tables.sizes().used_bytes
-
-    def _append_on_a_full_disk(self, stream: Stream, bodies: Sequence[bytes], bytes_more: int) -> int:
-        """What is dropped leaves free pages in the file, so that it need not grow for what comes."""
-        self._make_room(bytes_more)
-        return self.durably(lambda: self._commit(stream, bodies), adds=True)
 
     def _live_within_the_file(self) -> None:
         """The disk takes no more: from now on the file as it is has to do."""
@@ -341,7 +340,8 @@ class OutboxStore:
         for work in (self._expect_copies, self.measure, self._tell_of_damage, self._ask_the_witness):
             self._in_the_file_as_it_is(work)
         if self.space.was_left_full:
-            self._live_within_the_file()
+            with suppress(OutboxFullError):  # not even the log fits back: rows that come find that out, and make room
+                self._decided(self._live_within_the_file)
 
     def _tell_of_damage(self) -> None:
         aside, file = damaged_siblings(self._path), self.tables.load_file()
@@ -415,6 +415,7 @@ class OutboxStore:
             self._put_gap(stream, replace(damaged, reason=reason), from_ms(before_ms), newest)
             marks[Stream.EVENTS] = self._insert(Stream.EVENTS, marks[Stream.EVENTS], [self._report(detail)])
         self.marks = marks
+        write_numbers(self._path, self.marks)
         self._remember(Gap(stream, damaged.first_seq, damaged.last_seq, reason))
 
     def _put_gap(self, stream: Stream, lost: DamagedRows, oldest: datetime, newest: datetime) -> None:

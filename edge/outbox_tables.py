@@ -131,6 +131,11 @@ class OutboxTables:
         oldest: int | None = self._query("SELECT min(seq) FROM outbox_row WHERE stream = ?", stream.value)[0][0]
         return oldest or 0
 
+    def newest_kept(self, stream: Stream) -> int:
+        """Highest number still kept; 0 if none."""
+        newest: int | None = self._query("SELECT max(seq) FROM outbox_row WHERE stream = ?", stream.value)[0][0]
+        return newest or 0
+
     def waiting_since_ms(self, stream: Stream, acknowledged_seq: int) -> int | None:
         """When the oldest row that waits for the gateway was committed; None if none waits."""
         rows = self._query(

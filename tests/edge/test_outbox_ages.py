@@ -1,6 +1,8 @@
 """Acknowledged rows are kept for days of running time: what the wall clock does deletes nothing."""
 
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 
@@ -9,6 +11,7 @@ import pytest
 from edge.contracts.streams import Stream
 from edge.outbox import Outbox
 from edge.outbox_ages import NOTES
+from edge.outbox_file import damaged_siblings
 from tests.edge.delivery_kit import SetClock, scan
 
 EVENTS = Stream.EVENTS
@@ -129,3 +132,24 @@ def test_a_note_that_the_disk_changed_lets_nothing_go(outbox: Outbox, clock: Set
     assert kept_from(outbox) == 1
     clock.move(DAY_S)
     assert kept_from(outbox) == 0
+
+
+@pytest.mark.parametrize("column", ["seq", "running_ms"])
+def test_a_note_that_the_disk_changed_is_not_believed_after_a_rescue_either(
+    path: Path, clock: SetClock, column: str
+) -> None:
+    box = opened(path, clock)
+    delivered(box, clock, 50)
+    clock.move(DAY_S)
+    delivered(box, clock, 50)
+    box.close()
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute(f"UPDATE acknowledged_at SET {column} = {column} - 40 WHERE seq = 50")  # noqa: S608 - ours
+        connection.execute("UPDATE stream SET sha256 = zeroblob(32) WHERE stream = 'telemetry'")
+    box = opened(path, clock)
+    assert len(damaged_siblings(path)) == 1
+    clock.move((KEEP_DAYS - 1) * DAY_S + 1)
+    assert kept_from(box) == 1
+    clock.move(DAY_S)
+    assert kept_from(box) == 101  # the event that tells of the damage
+    box.close()

@@ -217,6 +217,35 @@ def test_the_numbers_stand_beside_the_file_after_every_commit(path: Path, clock:
     box.close()
 
 
+def test_the_numbers_tell_of_a_new_epoch_and_of_a_declared_gap_at_once(path: Path, clock: SetClock) -> None:
+    box = opened(path, clock)
+    box.begin_epoch(TELEMETRY, "an older copy")
+    assert read_numbers(path)[TELEMETRY].epoch == box.epoch(TELEMETRY)
+    box._tables.delete_through(EVENTS, 3)  # noqa: SLF001 - damage from below
+    assert box.read_frame(EVENTS, 0) is not None
+    assert read_numbers(path)[EVENTS].last_seq == box.last_seq(EVENTS)
+    box.close()
+
+
+def test_numbers_of_the_epoch_before_hide_no_row_of_a_file_whose_marks_are_damaged(path: Path, clock: SetClock) -> None:
+    numbers = numbers_file(path)
+    before = numbers.read_bytes()
+    box = opened(path, clock)
+    for number in range(50, 60):
+        box.append_event(scan(number, clock))
+    box.begin_epoch(EVENTS, "an older copy")
+    epoch, kept = box.epoch(EVENTS), account(box, EVENTS)
+    box.close()
+    # The power was cut between the commit and the note of it.
+    numbers.write_bytes(before)
+    change(path, "UPDATE stream SET sha256 = zeroblob(32) WHERE stream = 'events'")
+    again = opened(path, clock)
+    assert again.epoch(EVENTS) == epoch
+    found, lost = account(again, EVENTS)
+    assert (kept[0].items() <= found.items(), lost) == (True, 0)
+    again.close()
+
+
 VERSION_1 = """
 CREATE TABLE outbox_file (
     only_row INTEGER PRIMARY KEY CHECK (only_row = 1),
