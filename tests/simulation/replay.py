@@ -1,6 +1,7 @@
 """Replays one seed with everything that happens in it: `python -m tests.simulation.replay SEED`."""
 
 import sys
+import traceback
 
 from tests.simulation.oracle import BrokenPromiseError
 from tests.simulation.world import World, silence
@@ -15,6 +16,10 @@ def replay(seed: int, world_class: type[World] = World) -> int:
     except BrokenPromiseError as error:
         sys.stdout.write("\n".join(world.trace.lines))
         sys.stdout.write(f"\n\nseed {seed}: BROKEN PROMISE: {error}\n")
+        return 1
+    except Exception:  # noqa: BLE001 - whatever shipped code raises here has failed the seed, as in `seeds`
+        sys.stdout.write("\n".join(world.trace.lines))
+        sys.stdout.write(f"\n\nseed {seed}: {traceback.format_exc()}\n")
         return 1
     sys.stdout.write("\n".join(report.trace))
     sys.stdout.write(

@@ -64,6 +64,19 @@ def test_a_broken_promise_is_told_with_its_seed_and_its_history(capsys: pytest.C
     assert list(run_seeds(0, 5, Forgetful, failures_max=2).failed) == [0, 1]
 
 
+def test_an_error_of_the_shipped_code_is_told_with_its_history_too(capsys: pytest.CaptureFixture[str]) -> None:
+    class Broken(World):
+        def _settle(self) -> None:
+            super()._settle()
+            raise KeyError("a row")
+
+    assert replay(0, Broken) == 1
+    told = capsys.readouterr().out
+    assert "no more faults" in told
+    assert "seed 0: Traceback" in told
+    assert "KeyError: 'a row'" in told
+
+
 def _run(count: int) -> Summary:
     share = count // PROCESSES
     running = [
