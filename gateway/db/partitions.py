@@ -10,7 +10,12 @@ from psycopg import sql
 from gateway.db.engine import read_engine
 from gateway.db.pool import Connection
 
-TIME_COLUMNS: Final = {"reading": "occurred_at", "event": "occurred_at", "reading_minute": "bucket"}
+TIME_COLUMNS: Final = {
+    "reading": "occurred_at",
+    "event": "occurred_at",
+    "reading_minute": "bucket",
+    "posting": "occurred_at",
+}
 """The partitioned tables, and what they are partitioned by."""
 MONTHS_BEHIND: Final = 1
 """An outage is replayed into its own month; older rows are taken by the default partition."""

@@ -19,10 +19,13 @@ from gateway.db.rollups import refresh_dirty
 
 _LOG = logging.getLogger(__name__)
 _LOCK_KEY: Final = 7203006
+_POSTINGS_LATE_MAX: Final = timedelta(days=3650)
+"""How far back a movement may be entered and still change its day's sum: only days that changed are made anew."""
 _REFRESH: Final = {
     "reading_minute": (timedelta(minutes=1), timedelta(minutes=1), 10_080),
     "reading_hour": (timedelta(hours=1), timedelta(minutes=5), 168),
     "reading_day": (timedelta(days=1), timedelta(hours=1), 31),
+    "posting_day": (timedelta(days=1), timedelta(minutes=1), 31),
 }
 """Sum: how near to now it is made (newer rows are summed up by the query), how often, and how many buckets at once:
 TimescaleDB 2.19 and newer take one at a time by default, so a replayed month of minutes would be 43,200 transactions.
@@ -78,7 +81,7 @@ def _policies(config: StorageConfig, *, batches: bool) -> list[Policy]:
             view,
             "policy_refresh_continuous_aggregate",
             "start_offset",
-            timedelta(days=config.refresh_days + (1 if view == "reading_day" else 0)),
+            _window(view, config),
             f"SELECT add_continuous_aggregate_policy('{view}', start_offset => %s,"
             f" end_offset => interval '{end.total_seconds():.0f} s',"
             f" schedule_interval => interval '{every.total_seconds():.0f} s'"
@@ -98,6 +101,12 @@ def _policies(config: StorageConfig, *, batches: bool) -> list[Policy]:
         )
     )
     return wanted
+
+
+def _window(view: str, config: StorageConfig) -> timedelta:
+    if view == "posting_day":
+        return _POSTINGS_LATE_MAX
+    return timedelta(days=config.refresh_days + (1 if view == "reading_day" else 0))
 
 
 def _takes_batches(connection: Connection) -> bool:

@@ -23,6 +23,7 @@ from inventory.errors import (
     MovementConflictError,
     PackElsewhereError,
     StockHeldError,
+    TwoPeopleNeededError,
 )
 from inventory.ledger import UNGUARDED_ACCOUNTS, BalanceKey, Movement
 from inventory.movement import postings_of
@@ -38,6 +39,7 @@ __all__ = [
     "MovementConflictError",
     "PackElsewhereError",
     "StockHeldError",
+    "TwoPeopleNeededError",
     "availability",
     "book",
     "place_account",
@@ -88,13 +90,15 @@ def book(
     """Write the lines, all or none, in the caller's transaction; a repetition writes nothing (`exists`).
 
     Nothing takes more than there is, guarded or not. With `guard` neither what is reserved is taken nor what is held
-    or expired given out. Without it the books follow what physically happened (an edge node's scan). What the
-    reservations in `settles` hold is free for these lines (see `reservations.post`).
+    or expired given out, nor does one person alone give out what is under special control. Without it the books follow
+    what physically happened (an edge node's scan). What the reservations in `settles` hold is free for these lines (see
+    `reservations.post`).
 
     Raises:
         LedgerError: no movement that the books can take, or one that nobody answers for.
         InsufficientStockError: too little there; says how much is on hand, reserved and free.
         StockHeldError: it may not be given out; says why, since when and by whom.
+        TwoPeopleNeededError: it is under special control, and one person gives it out.
         PackElsewhereError: a serialised pack is not where it is taken from.
         MovementConflictError: a movement of this id is booked with other content.
     """
@@ -116,6 +120,7 @@ def book(
         taken = guards.reserved(connection, keys, doing.received_at, besides=settles) if guard else {}
         guards.refuse_too_little(movements, balances, taken)
         if guard:
+            guards.refuse_one_person(connection, doing, lines)
             guards.refuse_held(connection, doing, lines)
         _insert(connection, doing, lines)
         _move_balances(connection, movements)
@@ -227,9 +232,10 @@ def _insert(connection: Connection, doing: Doing, lines: Sequence[Line]) -> None
         " SELECT l.*, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s FROM unnest(%s::uuid[], %s::text[], %s::text[],"
         " %s::text[], %s::date[], %s::text[], %s::text[], %s::integer[], %s::text[], %s::text[], %s::uuid[]) AS l"
         " ON CONFLICT DO NOTHING RETURNING movement_id, occurred_at, product_id, lot, quantity,"
-        " from_account_id, to_account_id) INSERT INTO posting (movement_id, occurred_at, account_id, product_id, lot,"
-        " quantity) SELECT movement_id, occurred_at, from_account_id, product_id, lot, -quantity FROM written"
-        " UNION ALL SELECT movement_id, occurred_at, to_account_id, product_id, lot, quantity FROM written",
+        " from_account_id, to_account_id) INSERT INTO posting (movement_id, occurred_at, account_id, other_account_id,"
+        " product_id, lot, quantity) SELECT movement_id, occurred_at, from_account_id, to_account_id, product_id, lot,"
+        " -quantity FROM written UNION ALL"
+        " SELECT movement_id, occurred_at, to_account_id, from_account_id, product_id, lot, quantity FROM written",
         (
             *(doing.occurred_at, doing.received_at, doing.client, doing.person, doing.second_person),
             *(doing.document_id, doing.reason_code, storable(doing.note), doing.device_key, doing.epoch_key),

@@ -4,15 +4,17 @@
 from typing import Final
 
 _SIDES: Final = (
-    "SELECT movement_id, occurred_at, from_account_id AS account_id, product_id, lot, gtin, serial_number,"
-    " -quantity AS quantity FROM movement UNION ALL SELECT movement_id, occurred_at, to_account_id, product_id, lot,"
-    " gtin, serial_number, quantity FROM movement"
+    "SELECT movement_id, occurred_at, from_account_id AS account_id, to_account_id AS other_account_id, product_id,"
+    " lot, gtin, serial_number, -quantity AS quantity FROM movement UNION ALL"
+    " SELECT movement_id, occurred_at, to_account_id, from_account_id, product_id, lot, gtin, serial_number, quantity"
+    " FROM movement"
 )
 # A record's hash is a weighted sum of its columns' hashes: two rows with a column exchanged would sum to the same.
 # Hashed once more they don't.
 _SUMS: Final = (
     "SELECT account_id, product_id, lot, count(*) AS rows, sum(quantity) AS quantity,"
-    " sum(hashint8extended(hash_record_extended(ROW(movement_id, occurred_at, quantity), 0), 0)) AS checksum"
+    " sum(hashint8extended(hash_record_extended(ROW(movement_id, occurred_at, quantity, other_account_id), 0), 0))"
+    " AS checksum"
 )
 GROUPS: Final = (
     f"WITH told AS ({_SUMS} FROM ({_SIDES}) AS s GROUP BY 1, 2, 3),"
@@ -23,7 +25,7 @@ GROUPS: Final = (
     " FULL JOIN stock_balance USING (account_id, product_id, lot) ORDER BY 1, 2, 3"
 )
 _ROWS: Final = (
-    "SELECT movement_id, occurred_at, quantity FROM ({}) AS s WHERE account_id = %(account)s"
+    "SELECT movement_id, occurred_at, quantity, other_account_id FROM ({}) AS s WHERE account_id = %(account)s"
     " AND product_id = %(product)s AND lot = %(lot)s"
 )
 UNLIKE: Final = (

@@ -49,6 +49,7 @@ def test_the_status_tells_engine_sizes_and_what_comes_next(series_dsn: str) -> N
             "reading_minute",
             "reading_hour",
             "reading_day",
+            "posting_day",
         }
         assert status.extension_version is not None
     else:

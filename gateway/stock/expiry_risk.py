@@ -1,0 +1,167 @@
+"""Expiry risk: units that won't be used before they expire, at the present rate, and what they cost.
+
+Each product's lots are used one after the other, first expired first out, at the rate of `gateway.stock.consumption`.
+A lot's turn comes when the ones before it are used up or have expired; what is left of it at the end of its last day is
+at risk. Lots without an expiry date are used last and never at risk. Stock that is held counts as usable: what becomes
+of it is not decided.
+
+>>> lots = [LotThere("A", date(2026, 1, 10), 50, None), LotThere("B", date(2026, 1, 20), 200, None)]
+>>> [round(units) for units in left_over(lots, 10.0, date(2026, 1, 1))]  # A lasts 5 days; B has 15 left
+[0, 50]
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from decimal import Decimal
+from itertools import groupby
+from math import ceil
+from typing import Final
+
+from gateway.db.pool import Connection
+from gateway.services.reads_rows import Row, all_rows
+from gateway.stock.consumption import RATE_DAYS, Supply, supply
+from gateway.stock.series import Scope
+
+HORIZON_DAYS: Final = 180
+"""Lots that expire later are not listed: the rate says little about that far."""
+_ROUNDING: Final = 1e-6
+
+
+@dataclass(frozen=True)
+class LotThere:
+    """A lot in the set of places."""
+
+    lot: str
+    expiry_date: date | None
+    """The last day of use."""
+    quantity: int
+    """Base units."""
+    unit_cost_vnd: Decimal | None
+
+
+class RiskLine(Row):
+    """A lot that won't be used up in time."""
+
+    product_id: str
+    name_vi: str
+    name_en: str
+    base_unit_vi: str
+    base_unit_en: str
+    lot: str
+    expiry_date: date
+    days_left: int
+    """Of use, today included; 0 or less: expired."""
+    on_hand: int
+    """Base units of this lot."""
+    daily_rate: float
+    """Of the product, base units a day."""
+    units_at_risk: int
+    """Base units; part of a unit counts as a whole one."""
+    unit_cost_vnd: Decimal | None
+    """None: unknown; then the risk has no value, and is not nothing."""
+
+    @property
+    def value_vnd(self) -> Decimal | None:
+        """Of what is at risk."""
+        return None if self.unit_cost_vnd is None else self.units_at_risk * self.unit_cost_vnd
+
+
+def left_over(lots: Sequence[LotThere], daily_rate: float, today: date) -> list[float]:
+    """Of each lot, in the order given (the order of use), the base units that are left when it expires."""
+    left, free_from = [], 0.0
+    for lot in lots:
+        if lot.expiry_date is None:
+            left.append(0.0)
+            continue
+        days = (lot.expiry_date - today).days + 1
+        used = min(float(lot.quantity), daily_rate * max(0.0, days - free_from))
+        left.append(lot.quantity - used)
+        if daily_rate > 0:
+            free_from += used / daily_rate
+    return left
+
+
+class _LotRow(Row):
+    product_id: str
+    lot: str
+    expiry_date: date | None
+    quantity: int
+    unit_cost_vnd: Decimal | None
+
+
+_LOTS: Final = (
+    "SELECT b.product_id, b.lot, l.expiry_date, sum(b.quantity)::bigint AS quantity,"
+    " coalesce(l.unit_cost_vnd, p.unit_cost_vnd) AS unit_cost_vnd FROM stock_balance b"
+    " JOIN lot l USING (product_id, lot) JOIN product p USING (product_id)"
+    " WHERE b.quantity > 0 AND b.account_id = ANY(%(inside)s)"
+    " GROUP BY b.product_id, b.lot, l.expiry_date, l.first_seen_at, 5"
+    ' ORDER BY b.product_id COLLATE "C", l.expiry_date NULLS LAST, l.first_seen_at, b.lot COLLATE "C"'
+)
+
+
+@dataclass(frozen=True)
+class ExpiryRisk:
+    """All lots at risk in a set of places."""
+
+    lines: tuple[RiskLine, ...]
+    """What is worth most first; what has no known cost after that, by units."""
+
+    @property
+    def units(self) -> int:
+        """Base units, of all products."""
+        return sum(line.units_at_risk for line in self.lines)
+
+    @property
+    def value_vnd(self) -> Decimal:
+        """As far as costs are known."""
+        return sum((line.value_vnd for line in self.lines if line.value_vnd is not None), Decimal(0))
+
+    @property
+    def without_cost(self) -> int:
+        """Lines whose cost is not known."""
+        return sum(line.value_vnd is None for line in self.lines)
+
+
+def expiry_risk(
+    connection: Connection,
+    scope: Scope,
+    today: date,
+    *,
+    horizon_days: int = HORIZON_DAYS,
+    rate_days: int = RATE_DAYS,
+) -> ExpiryRisk:
+    """Lots that expire within the horizon, or have, and of which something will be left."""
+    rows = all_rows(connection, _LotRow, _LOTS, {"inside": list(scope.inside)})
+    products = {one.product_id: one for one in supply(connection, scope, today, rate_days=rate_days)}
+    last_day = today + timedelta(days=horizon_days)
+    lines = [
+        line
+        for product_id, lots in groupby(rows, key=lambda row: row.product_id)
+        if product_id in products
+        for line in _lines(products[product_id], lots, today)
+        if line.expiry_date <= last_day
+    ]
+    lines.sort(key=lambda line: (line.value_vnd is None, -(line.value_vnd or 0), -line.units_at_risk, line.product_id))
+    return ExpiryRisk(tuple(lines))
+
+
+def _lines(product: Supply, rows: Iterable[_LotRow], today: date) -> Iterable[RiskLine]:
+    lots = [LotThere(row.lot, row.expiry_date, row.quantity, row.unit_cost_vnd) for row in rows]
+    for lot, units in zip(lots, left_over(lots, product.daily_rate, today), strict=True):
+        at_risk = ceil(units - _ROUNDING)
+        if lot.expiry_date is not None and at_risk > 0:
+            yield RiskLine(
+                product_id=product.product_id,
+                name_vi=product.name_vi,
+                name_en=product.name_en,
+                base_unit_vi=product.base_unit_vi,
+                base_unit_en=product.base_unit_en,
+                lot=lot.lot,
+                expiry_date=lot.expiry_date,
+                days_left=(lot.expiry_date - today).days + 1,
+                on_hand=lot.quantity,
+                daily_rate=product.daily_rate,
+                units_at_risk=at_risk,
+                unit_cost_vnd=lot.unit_cost_vnd,
+            )
