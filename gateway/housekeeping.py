@@ -1,4 +1,4 @@
-"""Housekeeping: each minute, sums of the readings that came in; once an hour, partitions, ageing, old live events."""
+"""Housekeeping: each minute, sums of readings and promises of stock that are over; once an hour, everything older."""
 
 import logging
 import threading
@@ -12,6 +12,7 @@ from gateway.db.partitions import make_partitions
 from gateway.db.policies import settle_policies
 from gateway.db.pool import Pool
 from gateway.db.rollups import refresh_dirty
+from gateway.stock.reservations import expire_due
 
 _LOG = logging.getLogger(__name__)
 _TIDY_EVERY_S: Final = 3600.0
@@ -51,7 +52,7 @@ class Housekeeping:
             self._thread.join(timeout=30.0)
 
     def tidy(self) -> None:
-        """The hourly round."""
+        """The hourly round: partitions, ageing, old live events."""
         now = self._clock()
         with self._pool.connection() as connection:
             make_partitions(connection, now)
@@ -67,6 +68,9 @@ class Housekeeping:
         """The round of a minute."""
         with self._pool.connection() as connection:
             refresh_dirty(connection)
+        with self._pool.connection() as connection:
+            # A promise that is over holds nothing back anyway; this is so that people see it as over.
+            expire_due(connection, self._clock())
 
     def _run(self) -> None:
         rounds_to_tidy = 0

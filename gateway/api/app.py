@@ -8,12 +8,12 @@ from typing import Final
 from fastapi import FastAPI
 from starlette.staticfiles import StaticFiles
 
-from gateway.api import stock_catalogue, stock_counts, stock_tag_counts, v1
+from gateway.api import stock_catalogue, stock_counts, stock_operators, stock_tag_counts, v1
 from gateway.api.access import refuse_undeclared_routes
 from gateway.api.problems import install_problem_handlers
 from gateway.api.security_headers import SecurityHeaders
 from gateway.api.web import HEARTBEAT_S, make_web
-from gateway.pages import catalogue_routes, sign_in_routes, work_routes
+from gateway.pages import catalogue_routes, operator_routes, sign_in_routes, work_routes
 from gateway.pages.live_routes import live_router
 from gateway.services.app_services import AppServices
 from gateway.services.sessions import SessionPolicy
@@ -60,9 +60,11 @@ def create_app(
     app.include_router(stock_catalogue.router)
     app.include_router(stock_counts.router)
     app.include_router(stock_tag_counts.router)
+    app.include_router(stock_operators.router)
     app.include_router(sign_in_routes.router)
     app.include_router(work_routes.router)
     app.include_router(catalogue_routes.router)
+    app.include_router(operator_routes.router)
     app.include_router(live_router())
     static = files("gateway.pages") / "static"
     with as_file(static) as directory:

@@ -13,7 +13,8 @@ from gateway.pages.view import BANNER, Scene, View
 from gateway.services import reads_pharmacy, reads_tags
 from gateway.services.app_services import LiveEventLike
 from gateway.services.reads_operations import PHARMACY_DRIVERS
-from gateway.services.roles import STOCK_ROLES
+from gateway.services.roles import STOCK_ROLES, Role
+from gateway.stock.operators import scanners
 
 _SCANS_SHOWN: Final = 12
 _ROWS_SHOWN: Final = 200
@@ -57,6 +58,9 @@ ACCOUNT_WORDS: Final[Mapping[str, str]] = MappingProxyType(
         "unexplained": N_("unexplained"),
     }
 )
+SCAN_ACTIONS: Final[Mapping[str, str]] = MappingProxyType(
+    {"receive": N_("receives packs"), "issue": N_("issues packs"), "lookup": N_("only shows")}
+)
 
 
 def _newest(scene: Scene, _argument: str) -> Mapping[str, Any]:
@@ -97,11 +101,18 @@ def _discrepancies(scene: Scene, _argument: str) -> Mapping[str, Any]:
     return {"discrepancies": found, "cases": CASES, "other_case": OTHER_CASE}
 
 
+def _scanners(scene: Scene, _argument: str) -> Mapping[str, Any]:
+    may_work = scene.person.may(Role.PHARMACIST)
+    return {"scanners": scanners(scene.connection), "actions": SCAN_ACTIONS, "may_work": may_work}
+
+
 def _touched(event: LiveEventLike) -> Sequence[str]:
     if event.kind == "scan":
         return ("newest_scan", "recent_scans", "stock", "discrepancies")
     if event.kind == "tag":
         return ("shelf",)
+    if event.kind == "operator":
+        return ("scanners",)
     return (BANNER,) if event.kind in {"device", "edge_node"} else ()
 
 
@@ -118,6 +129,7 @@ PHARMACY_VIEW: Final = View(
             "shelf": _shelf,
             "stock": _stock,
             "discrepancies": _discrepancies,
+            "scanners": _scanners,
         }
     ),
     touched=_touched,

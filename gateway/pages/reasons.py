@@ -86,6 +86,15 @@ CASES: Final[Mapping[str, Mend]] = MappingProxyType(
         "not_in_books": Mend(
             N_("This pack was never received."), N_("Find its delivery note and receive it afterwards.")
         ),
+        "held_stock_issued": Mend(
+            N_("This pack is held or recalled, and was issued all the same."),
+            N_("Fetch it back before it is used, and tell whoever placed the hold."),
+        ),
+        "reserved_stock_issued": Mend(
+            N_("This pack was promised to somebody else, and was issued all the same."),
+            N_("Look for other stock for the promise, or fetch the pack back."),
+        ),
+        "doubtful_code": MENDS["separator_lost"],
     }
 )
 OTHER_CASE: Final = Mend(N_("What happened does not fit the books."), N_("Check where the pack is now."))

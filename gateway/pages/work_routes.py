@@ -13,7 +13,7 @@ from gateway.api.acknowledge import COMMENT_LENGTH_MAX, acknowledge
 from gateway.api.web import web_of
 from gateway.pages.banner import banner_of
 from gateway.pages.on_call_view import STATE_WORDS
-from gateway.pages.translations import N_
+from gateway.pages.pharmacy_view import SCAN_ACTIONS
 from gateway.pages.view import BANNER, Scene, View
 from gateway.services import reads_operations
 from gateway.services.reads_operations import COLD_CHAIN_DRIVERS, DESK_DRIVERS, PHARMACY_DRIVERS
@@ -23,7 +23,6 @@ from gateway.services.sessions import SignedIn
 router: Final = APIRouter(include_in_schema=False)
 _DEAD_LETTERS_SHOWN: Final = 50
 _SCANNER_DRIVERS: Final = frozenset({"serial_scanner", "hid_scanner", "nfc_pn532"})
-_SCAN_ACTIONS: Final = {"receive": N_("receives packs"), "issue": N_("issues packs"), "lookup": N_("only shows")}
 _EVERY_DRIVER: Final = tuple({*DESK_DRIVERS, *PHARMACY_DRIVERS, *COLD_CHAIN_DRIVERS})
 
 _BANNER_VIEW: Final = View(
@@ -58,7 +57,7 @@ def admin(request: Request, person: Annotated[SignedIn, Depends(RolesRequired(AD
             "devices": reads_operations.devices(connection),
             "dead_letters": reads_operations.dead_letters(connection, _DEAD_LETTERS_SHOWN),
             "words": STATE_WORDS,
-            "scan_actions": _SCAN_ACTIONS,
+            "scan_actions": SCAN_ACTIONS,
             "scanners": _SCANNER_DRIVERS,
         }
     return web.page(request, "admin.html", values)

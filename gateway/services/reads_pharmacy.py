@@ -116,24 +116,28 @@ class Discrepancy(Row):
 
 
 # A movement says what was moved; a scan that moved nothing has only what was parsed from the code. A value that the
-# parser refused is still shown to the person, so the casts from text are guarded.
+# parser refused is still shown to the person, so the casts from text are guarded. `own`: labels of this hospital, see
+# gateway/stock/own_labels.py.
 _SCANS: Final = (
     "SELECT s.epoch_key, s.seq, s.occurred_at, s.received_at, s.text, s.kind, s.outcome, s.reason, s.parsed,"
     " s.device_key, dp.name_vi AS device_place_name_vi, dp.name_en AS device_place_name_en, s.movement_id,"
     " coalesce(m.gtin, s.parsed->>'gtin') AS gtin, pr.product_id, pr.name_vi AS product_name_vi,"
-    " pr.name_en AS product_name_en, pr.base_unit_vi, pr.base_unit_en, coalesce(m.lot, s.parsed->>'lot') AS lot,"
+    " pr.name_en AS product_name_en, pr.base_unit_vi, pr.base_unit_en,"
+    " coalesce(m.lot, s.parsed->>'lot', s.own->>'92') AS lot,"
     r" coalesce(m.expiry_date, CASE WHEN s.parsed->>'expiry_date' ~ '^\d{4}-\d\d-\d\d$'"
     " THEN (s.parsed->>'expiry_date')::date END) AS expiry_date,"
-    " coalesce(m.serial_number, s.parsed->>'serial_number') AS serial_number, m.quantity, m.from_account_id,"
-    " fp.name_vi AS from_name_vi, fp.name_en AS from_name_en, m.to_account_id, tp.name_vi AS to_name_vi,"
-    " tp.name_en AS to_name_en, CASE WHEN pr.product_id IS NOT NULL THEN (SELECT coalesce(sum(b.quantity), 0)::bigint"
+    " coalesce(m.serial_number, s.parsed->>'serial_number', s.own->>'94') AS serial_number, m.quantity,"
+    " m.from_account_id, fp.name_vi AS from_name_vi, fp.name_en AS from_name_en, m.to_account_id,"
+    " tp.name_vi AS to_name_vi, tp.name_en AS to_name_en,"
+    " CASE WHEN pr.product_id IS NOT NULL THEN (SELECT coalesce(sum(b.quantity), 0)::bigint"
     " FROM stock_balance b JOIN stock_account ba USING (account_id)"
     " WHERE b.product_id = pr.product_id AND ba.place_id IS NOT NULL) END AS on_hand,"
     " CASE WHEN s.outcome = 'discrepancy' THEN (SELECT min(c.code) FROM discrepancy c"
     " WHERE c.epoch_key = s.epoch_key AND c.seq = s.seq) END AS case_code"
-    " FROM (SELECT * FROM scan ORDER BY occurred_at DESC, received_at DESC, seq DESC LIMIT %(limit)s) s"
+    " FROM (SELECT *, CASE WHEN parsed->>'gtin' IS NULL THEN parsed->'elements' END AS own"
+    " FROM scan ORDER BY occurred_at DESC, received_at DESC, seq DESC LIMIT %(limit)s) s"
     " LEFT JOIN movement m USING (movement_id) LEFT JOIN trade_item ti ON ti.gtin = s.parsed->>'gtin'"
-    " LEFT JOIN product pr ON pr.product_id = coalesce(m.product_id, ti.product_id)"
+    " LEFT JOIN product pr ON pr.product_id = coalesce(m.product_id, ti.product_id, s.own->>'91')"
     " LEFT JOIN device d ON d.device_key = s.device_key LEFT JOIN place dp ON dp.place_id = d.place_id"
     " LEFT JOIN stock_account fa ON fa.account_id = m.from_account_id LEFT JOIN place fp ON fp.place_id = fa.place_id"
     " LEFT JOIN stock_account ta ON ta.account_id = m.to_account_id LEFT JOIN place tp ON tp.place_id = ta.place_id"

@@ -23,6 +23,7 @@ from gateway.stock import books, cases, locks
 from gateway.stock.holds import state_of
 from gateway.stock.lines import Doing, Goods, Line
 from gateway.stock.operators import operator_at
+from gateway.stock.own_labels import OwnLabel, last_account_of, own_label
 from gateway.stock.packs import Pack, read_packs
 from inventory.ledger import UNGUARDED_ACCOUNTS
 from inventory.parsed_scan import ParsedScan
@@ -107,6 +108,12 @@ class Stock:
             "SELECT place_id, scan_action FROM device WHERE device_key = %s", (at.device_key,)
         ).fetchone()
         device = Device(row[0], row[1]) if row is not None else Device(None, "lookup")
+        label = own_label(connection, parsed, self._today(at))
+        if label is not None:
+            return self._judge_own_label(connection, at, device, label)
+        return self._judge_pack(connection, at, device, parsed)
+
+    def _judge_pack(self, connection: Connection, at: Occurrence, device: Device, parsed: ParsedScan) -> ScanResult:
         refusal = _why_refused(parsed)
         if refusal or parsed.gtin is None:
             return ScanResult("refused", refusal)
@@ -119,10 +126,22 @@ class Stock:
         if item is None:
             return _case(connection, at, "unknown_product", f"{missing}: enter it, then scan again")
         if device.place_id is None:
-            reason = f"scanner {at.device_id!r} stands in no place: give it one in the site file, then scan again"
-            return _case(connection, at, "device_without_place", reason)
+            return _without_place(connection, at)
         goods = Goods(item[0], parsed.lot or "", parsed.expiry_date, int(item[1]), parsed.gtin, parsed.serial_number)
         return self._book(connection, at, device, goods)
+
+    def _judge_own_label(self, connection: Connection, at: Occurrence, device: Device, label: OwnLabel) -> ScanResult:
+        """A pack without GTIN. The books do not keep it as a pack: its own last scan says whether it was booked."""
+        if device.scan_action == "lookup":
+            return ScanResult("looked_up")
+        if device.place_id is None:
+            return _without_place(connection, at)
+        locks.enter_alone(connection)
+        here = books.place_account(connection, device.place_id)
+        there = "dispensed" if device.scan_action == "issue" else here
+        if last_account_of(connection, label) == there:
+            return ScanResult("repeated", "this label was booked by an earlier scan already")
+        return self._book(connection, at, device, label.goods)
 
     def _book(self, connection: Connection, at: Occurrence, device: Device, goods: Goods) -> ScanResult:
         locks.enter_alone(connection)
@@ -241,6 +260,11 @@ class Stock:
     def _expired(self, at: Occurrence, goods: Goods) -> bool:
         """The expiry date is the last day of use (GS1 General Specifications, AI 17)."""
         return goods.expiry_date is not None and goods.expiry_date < self._today(at)
+
+
+def _without_place(connection: Connection, at: Occurrence) -> ScanResult:
+    reason = f"scanner {at.device_id!r} stands in no place: give it one in the site file, then scan again"
+    return _case(connection, at, "device_without_place", reason)
 
 
 def _why_refused(parsed: ParsedScan) -> str:

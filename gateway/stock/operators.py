@@ -9,7 +9,24 @@ from datetime import datetime
 import psycopg
 
 from gateway.db.pool import Connection
+from gateway.services.reads_rows import Row, all_rows
 from gateway.stock.errors import OperatorError
+
+
+class Scanner(Row):
+    """A device that books by its scans, or could, and who works there now."""
+
+    device_key: int
+    edge_node: str
+    device_id: str
+    description: str
+    scan_action: str
+    place_name_vi: str | None
+    place_name_en: str | None
+    username: str | None
+    """Null: nobody, and its scans have no person."""
+    display_name: str | None
+    since: datetime | None
 
 
 def sign_on(connection: Connection, device_key: int, username: str, now: datetime) -> None:
@@ -51,6 +68,21 @@ def operator_at(connection: Connection, device_key: int, at: datetime) -> str | 
         (device_key, at, at),
     ).fetchone()
     return None if row is None else str(row[0])
+
+
+def scanners(connection: Connection) -> list[Scanner]:
+    """Those that book first. A reader that only shows what it reads is listed if it is a barcode scanner."""
+    return all_rows(
+        connection,
+        Scanner,
+        "SELECT d.device_key, d.edge_node, d.device_id, d.description, d.scan_action, p.name_vi AS place_name_vi,"
+        " p.name_en AS place_name_en, o.username, a.display_name, o.since FROM device d"
+        " LEFT JOIN place p USING (place_id) LEFT JOIN device_operator o ON o.device_key = d.device_key"
+        " AND o.until IS NULL LEFT JOIN login_account a ON a.username = o.username"
+        " WHERE d.scan_action <> 'lookup' OR d.driver IN ('serial_scanner', 'hid_scanner')"
+        " ORDER BY d.scan_action = 'lookup', d.scan_action DESC, d.edge_node, d.device_id",
+        {},
+    )
 
 
 def _locked(connection: Connection, device_key: int) -> tuple[str, datetime] | None:
