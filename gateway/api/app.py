@@ -13,6 +13,7 @@ from gateway.api.access import refuse_undeclared_routes
 from gateway.api.problems import install_problem_handlers
 from gateway.api.security_headers import SecurityHeaders
 from gateway.api.web import HEARTBEAT_S, make_web
+from gateway.api.work_mount import ROUTERS as WORK_ROUTERS
 from gateway.pages import catalogue_routes, operator_routes, sign_in_routes, work_routes
 from gateway.pages.live_routes import live_router
 from gateway.services.app_services import AppServices
@@ -65,6 +66,8 @@ def create_app(
     app.include_router(work_routes.router)
     app.include_router(catalogue_routes.router)
     app.include_router(operator_routes.router)
+    for router in WORK_ROUTERS:
+        app.include_router(router)
     app.include_router(live_router())
     static = files("gateway.pages") / "static"
     with as_file(static) as directory:

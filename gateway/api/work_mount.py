@@ -1,0 +1,16 @@
+"""All routers of the store's work, API and pages, to be mounted together."""
+
+from typing import Final
+
+from fastapi import APIRouter
+
+from gateway.api import stock_documents, stock_work_in, stock_work_scan
+from gateway.pages import document_routes, work_in_routes
+
+ROUTERS: Final[tuple[APIRouter, ...]] = (
+    stock_documents.router,
+    stock_work_in.router,
+    stock_work_scan.router,
+    document_routes.router,
+    work_in_routes.router,
+)

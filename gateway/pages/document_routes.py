@@ -1,0 +1,109 @@
+"""Pages of stock documents: the list, and one whole, which every work page leads to."""
+
+import uuid
+from datetime import date
+from typing import Annotated, Any, Final
+from zoneinfo import ZoneInfo
+
+from fastapi import APIRouter, Depends, Query, Request
+from fastapi.responses import HTMLResponse
+
+from gateway.api.access import RolesRequired
+from gateway.api.problems import not_found
+from gateway.api.stock_catalogue import today_of
+from gateway.api.web import web_of
+from gateway.pages.document_words import ACCOUNTS, DOCUMENT_KINDS, DOCUMENT_STATES, STATE_MOODS
+from gateway.pages.pharmacy_view import EXPIRES_SOON
+from gateway.pages.translations import N_
+from gateway.pages.work_kit import WORK_NAVIGATION, WORK_ROLES
+from gateway.services.roles import STOCK_ROLES
+from gateway.stock import document_reads
+from gateway.stock.catalogue import place_tree
+
+router: Final = APIRouter(prefix="/work", include_in_schema=False)
+_READERS: Final = [Depends(RolesRequired(STOCK_ROLES))]
+_DOCUMENTS_A_PAGE: Final = 100
+
+
+def document_values(request: Request) -> dict[str, Any]:
+    """What the templates of documents need besides the documents."""
+    return {
+        "work_navigation": WORK_NAVIGATION,
+        "workers": WORK_ROLES,
+        "kinds": DOCUMENT_KINDS,
+        "states": DOCUMENT_STATES,
+        "moods": STATE_MOODS,
+        "accounts": ACCOUNTS,
+        "today": today_of(web_of(request).services),
+        "soon": EXPIRES_SOON,
+    }
+
+
+@router.get("", dependencies=_READERS)
+def documents_page(
+    *,
+    request: Request,
+    kind: Annotated[str, Query(max_length=20)] = "",
+    state: Annotated[str, Query(max_length=20)] = "",
+    place_id: Annotated[str, Query(max_length=64)] = "",
+    first_day: Annotated[str, Query(max_length=10)] = "",
+    last_day: Annotated[str, Query(max_length=10)] = "",
+    number: Annotated[str, Query(max_length=20)] = "",
+    page: Annotated[int, Query(ge=1, le=10_000)] = 1,
+) -> HTMLResponse:
+    """The newest first; a filter that is empty filters nothing."""
+    web = web_of(request)
+    with web.services.pool.connection() as connection:
+        found = document_reads.list_documents(
+            connection,
+            ZoneInfo(web.services.config.time_zone),
+            kind=kind or None,
+            state=state or None,
+            place_id=place_id or None,
+            first_day=_day(first_day),
+            last_day=_day(last_day),
+            number=number.strip() or None,
+            limit=_DOCUMENTS_A_PAGE + 1,
+            offset=(page - 1) * _DOCUMENTS_A_PAGE,
+        )
+        places = place_tree(connection)
+    chosen = {"kind": kind, "state": state, "place_id": place_id, "first_day": first_day, "last_day": last_day}
+    values = {
+        "documents": found[:_DOCUMENTS_A_PAGE],
+        "more": len(found) > _DOCUMENTS_A_PAGE,
+        "number": page,
+        "searched": number,
+        "chosen": chosen,
+        "places": places,
+    }
+    return web.page(request, "work_documents.html", {**document_values(request), **values})
+
+
+def _day(text: str) -> date | None:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        return None
+
+
+@router.get("/documents/{document_id}", dependencies=_READERS)
+def document_page(request: Request, document_id: uuid.UUID) -> HTMLResponse:
+    """One document with what was booked for it."""
+    return show_document(request, document_id)
+
+
+def show_document(request: Request, document_id: uuid.UUID, problem: str = "") -> HTMLResponse:
+    """The page of a document; `problem` says why an act on it was refused."""
+    web = web_of(request)
+    with web.services.pool.connection() as connection:
+        head = document_reads.document_head(connection, document_id)
+        if head is None:
+            raise not_found(N_("There is no such stock document."))
+        values = {
+            "document": head,
+            "lines": document_reads.movement_lines(connection, document_id),
+            "about_it": document_reads.documents_about(connection, document_id),
+            "place_names": {f"place:{place.place_id}": place for place in place_tree(connection)},
+            "problem": problem,
+        }
+    return web.page(request, "work_document.html", {**document_values(request), **values})
