@@ -7,6 +7,7 @@ InventoryError
 └── LedgerError          a movement that the books cannot take
     ├── InsufficientStockError
     ├── StockHeldError
+    ├── TwoPeopleNeededError
     ├── PackElsewhereError
     └── MovementConflictError
 """
@@ -44,6 +45,10 @@ class InsufficientStockError(LedgerError):
 
 class StockHeldError(LedgerError):
     """The stock may not be given out: held, or expired. The message says which, since when and by whom."""
+
+
+class TwoPeopleNeededError(LedgerError):
+    """Stock under special control that one person alone would give out. The message says which."""
 
 
 class PackElsewhereError(LedgerError):

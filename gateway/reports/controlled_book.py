@@ -32,6 +32,7 @@ class ControlledKind(Enum):
     NARCOTIC = "THUỐC GÂY NGHIỆN"
     PSYCHOTROPIC = "THUỐC HƯỚNG THẦN"
     PRECURSOR = "THUỐC TIỀN CHẤT"
+    TOXIC = "THUỐC ĐỘC"
 
 
 @dataclass(frozen=True)

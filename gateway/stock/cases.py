@@ -16,12 +16,18 @@ def open_case(
     movement_id: uuid.UUID | None = None,
     epoch_key: int | None = None,
     seq: int | None = None,
+    product_id: str | None = None,
+    lot: str | None = None,
+    document_id: uuid.UUID | None = None,
 ) -> None:
-    """A case for someone to resolve; `epoch_key` and `seq` name the event, `movement_id` what needs explaining."""
+    """A case for someone to resolve; `epoch_key` and `seq` name the event, `movement_id` what needs explaining.
+
+    `product_id` and `lot` name the goods where neither says it, `document_id` the act that it came of.
+    """
     connection.execute(
-        "INSERT INTO discrepancy (opened_at, code, detail, epoch_key, seq, movement_id)"
-        " VALUES (%s, %s, %s, %s, %s, %s)",
-        (opened_at, code, storable(detail), epoch_key, seq, movement_id),
+        "INSERT INTO discrepancy (opened_at, code, detail, epoch_key, seq, movement_id, product_id, lot, document_id)"
+        " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)",
+        (opened_at, code, storable(detail), epoch_key, seq, movement_id, product_id, lot, document_id),
     )
 
 

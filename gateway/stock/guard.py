@@ -3,13 +3,18 @@
 import uuid
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date, datetime
+from typing import Final
 
 from gateway.db.pool import Connection
 from gateway.stock.lines import GIVING_KINDS, Availability, Doing, Line
-from inventory.errors import InsufficientStockError, LedgerError, StockHeldError
+from inventory.errors import InsufficientStockError, LedgerError, StockHeldError, TwoPeopleNeededError
 from inventory.ledger import UNGUARDED_ACCOUNTS, BalanceKey, Movement
 from inventory.lot_state import Hold, holds_on, lot_state
-from inventory.movement import postings_of
+from inventory.movement import MovementKind, postings_of
+
+TWO_PEOPLE_KINDS: Final[frozenset[MovementKind]] = frozenset({"issue", "dispense", "waste"})
+"""Movements of drugs under special control that two people answer for, each time (circular 20/2017/TT-BYT has receipts,
+issues and destruction witnessed; which acts these are here is ours to say)."""
 
 
 def refuse_unknown(connection: Connection, lines: Sequence[Line]) -> None:
@@ -101,6 +106,26 @@ def refuse_untraceable(doing: Doing) -> None:
         missing += [] if doing.document_id or doing.scan_text else ["document_id or scan_text"]
     if missing:
         raise LedgerError(f"a movement told by {doing.client!r} can't be traced without {', '.join(missing)}")
+
+
+def refuse_one_person(connection: Connection, doing: Doing, lines: Sequence[Line]) -> None:
+    """Drugs under special control don't leave by one person's word.
+
+    Raises:
+        TwoPeopleNeededError: naming the product.
+    """
+    products = sorted({line.goods.product_id for line in lines if line.kind in TWO_PEOPLE_KINDS})
+    if doing.second_person is not None or not products:
+        return
+    row = connection.execute(
+        "SELECT product_id, control_class FROM product WHERE product_id = ANY(%s) AND control_class <> 'none'"
+        " ORDER BY product_id LIMIT 1",
+        (products,),
+    ).fetchone()
+    if row is not None:
+        raise TwoPeopleNeededError(
+            f"product {row[0]} is under special control ({row[1]}): a second person has to confirm"
+        )
 
 
 def refuse_held(connection: Connection, doing: Doing, lines: Sequence[Line]) -> None:

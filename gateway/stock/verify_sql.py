@@ -71,7 +71,8 @@ REVERSALS: Final = (
 )
 NUMBERS: Final = (
     "SELECT kind, given, written FROM (SELECT kind, sum(last_number) AS given FROM stock_document_number"
-    " GROUP BY kind) AS n LEFT JOIN LATERAL (SELECT count(*) AS written FROM stock_document d WHERE d.kind = n.kind)"
+    " GROUP BY kind) AS n LEFT JOIN LATERAL (SELECT count(*) AS written FROM (SELECT number FROM stock_document d"
+    " WHERE d.kind = n.kind UNION SELECT number FROM stocktake WHERE n.kind = 'count') AS numbers)"
     " AS d ON true WHERE written < given ORDER BY kind"
 )
 COUNTS: Final = "SELECT count(*), count(*) FILTER (WHERE client = 'edge' AND person IS NULL) FROM movement"
