@@ -146,7 +146,7 @@ class _Document:
             books.book(self.connection, doing, movements, guard=False)
         for key, (code, detail) in found:
             text = f"{self.number}: {key.account_id}, product {key.product_id}, lot {key.lot!r}: {detail}"
-            cases.open_case(self.connection, self.now, code, text)
+            cases.open_case(self.connection, self.now, code, text, product_id=key.product_id, lot=key.lot)
         self._note_booked(plans)
         return Posted(len(entries), len(found))
 
