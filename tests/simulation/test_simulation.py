@@ -19,7 +19,7 @@ PROCESSES = 2
 REPLAY = "python -m tests.simulation.replay"
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1800)
 def test_ten_thousand_seeds_lose_nothing_and_double_nothing(request: pytest.FixtureRequest) -> None:
     seed = request.config.getoption("--seed", default=None)
     if seed is not None:
