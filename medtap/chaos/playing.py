@@ -29,6 +29,11 @@ class Playing:
         """Faults that have begun and not ended."""
         return [one for one, _ in self._active]
 
+    @property
+    def done(self) -> bool:
+        """True when every fault has begun and ended."""
+        return not self._due and not self._active
+
     def next(self, now_s: float) -> ScheduledFault | None:
         """The next fault to begin; None if none is due, or each waits for its part."""
         busy = {part for one in self.active for part in parts_of(one)}

@@ -113,12 +113,12 @@ class _Run:
         self.recovery = RecoveryWatch()
 
     def inject(self, schedule: Sequence[ScheduledFault], seconds: float, stop: threading.Event) -> None:
-        """Begin and end faults at their times; look after the fleet in between."""
+        """Begin and end faults at their times, all of them; look after the fleet in between."""
         began_s = time.monotonic()
         playing = Playing(schedule)
         while True:
             now_s = time.monotonic() - began_s
-            over = now_s >= seconds or stop.is_set()
+            over = stop.is_set() or (now_s >= seconds and playing.done)
             for one in playing.active if over else playing.over(now_s):
                 self._say(f"{time.monotonic() - began_s:7.2f} s  end of {one.fault} of {one.target}")
                 self.injector.end(one)

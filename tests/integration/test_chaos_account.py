@@ -137,7 +137,7 @@ def test_on_a_machine_that_is_seconds_late_two_faults_break_one_part_one_after_t
     playing, now_s, late_s = Playing(schedule), 0.0, cycle(delays_s)
     begun_s: dict[ScheduledFault, float] = {}
     broken: set[str] = set()
-    while len(begun_s) < len(schedule) or playing.active:
+    while not playing.done:
         for one in playing.over(now_s):
             assert now_s >= begun_s[one] + one.hold_s
             broken -= set(parts_of(one))
@@ -151,6 +151,7 @@ def test_on_a_machine_that_is_seconds_late_two_faults_break_one_part_one_after_t
             playing.begun(due, now_s)
             begun_s[due] = now_s
         now_s += next(late_s)
+    assert set(begun_s) == set(schedule)
     for part in {part for one in schedule for part in parts_of(one)}:
         of_part = [one for one in schedule if part in parts_of(one)]
         assert sorted(of_part, key=lambda one: begun_s[one]) == of_part
@@ -166,7 +167,7 @@ def test_a_machine_in_time_plays_each_fault_when_it_is_due() -> None:
         while (due := playing.next(now_s)) is not None:
             assert now_s - due.at_s < 0.05, due
             playing.begun(due, now_s)
-    assert playing.next(1e9) is None
+    assert playing.done
 
 
 def test_a_run_that_is_long_enough_has_every_fault() -> None:

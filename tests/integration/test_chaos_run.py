@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -14,7 +15,7 @@ import psutil
 import psycopg
 import pytest
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(900)]
 
 KEYS = {"generated", "stored", "duplicates", "declared_gaps", "undeclared_lost", "faults", "recovery_s"}
 
@@ -38,7 +39,7 @@ def test_a_short_run_with_the_core_faults_loses_nothing_and_leaves_nothing_behin
         capture_output=True,
         text=True,
         check=False,
-        timeout=280,
+        timeout=850,
         env={**os.environ, "TMPDIR": str(scratch)},
     )
     assert done.returncode == 0, done.stderr + done.stdout
@@ -55,7 +56,7 @@ def test_a_short_run_with_the_core_faults_loses_nothing_and_leaves_nothing_behin
 
 def test_rows_deleted_and_doubled_behind_the_gateways_back_are_found(scratch: Path) -> None:
     with subprocess.Popen(
-        _command("--seed", "1", "--seconds", "4", "--faults", "kill_agent", "--nodes", "1", "--verbose"),
+        _command("--seed", "1", "--seconds", "600", "--faults", "kill_agent", "--nodes", "1", "--verbose"),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -66,7 +67,7 @@ def test_rows_deleted_and_doubled_behind_the_gateways_back_are_found(scratch: Pa
         dsn = next(line.split("database: ")[1].strip() for line in run.stderr if "database: " in line)
         children = psutil.Process(run.pid).children(recursive=True)
         with psycopg.connect(dsn, autocommit=True) as connection:
-            deadline = time.monotonic() + 30
+            deadline = time.monotonic() + 120
             while time.monotonic() < deadline:
                 row = connection.execute(
                     "SELECT (SELECT count(*) FROM reading), (SELECT count(*) FROM scan)"
@@ -82,15 +83,17 @@ def test_rows_deleted_and_doubled_behind_the_gateways_back_are_found(scratch: Pa
                 "UPDATE scan SET text = (SELECT min(text) FROM scan) WHERE text = (SELECT max(text) FROM scan)"
             )
             doubled = connection.execute("INSERT INTO reading SELECT * FROM reading ORDER BY seq DESC LIMIT 2").rowcount
+        # Only now: however late this test is, the run has waited for it. It ends its faults, and draws up the account.
+        run.send_signal(signal.SIGINT)
         remarks = run.stderr.read()
         figures = json.loads(run.stdout.read())
-        assert run.wait(60) == 1
+        assert run.wait(120) == 1
     assert (lost, doubled) == (3, 2)
     assert (figures["undeclared_lost"], figures["duplicates"]) == (3, 2 + 1)
     assert "lost: node-1 telemetry" in remarks
     assert "too many: epoch" in remarks
     assert "too many: code 'CHAOS-node-1-" in remarks
-    _, alive = psutil.wait_procs(children, timeout=10)
+    _, alive = psutil.wait_procs(children, timeout=60)
     assert alive == []
     assert list(scratch.iterdir()) == []
 
