@@ -25,7 +25,8 @@ from medtap.services.errors import ServiceError
 from medtap.services.postgres import EmbeddedPostgres
 from medtap.services.processes import ChildProcess
 
-READY_TIMEOUT_S: Final = 60.0
+READY_TIMEOUT_S: Final = 240.0
+"""Twelve processes start; on a busy machine each of them takes many seconds."""
 RESTART_PAUSE_S: Final = 0.5
 """A process that ends by itself is started again after this, as systemd's RestartSec would."""
 ASK_BROKER_S: Final = 5.0

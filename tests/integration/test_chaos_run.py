@@ -64,7 +64,13 @@ def test_rows_deleted_and_doubled_behind_the_gateways_back_are_found(scratch: Pa
     ) as run:
         assert run.stdout is not None
         assert run.stderr is not None
-        dsn = next(line.split("database: ")[1].strip() for line in run.stderr if "database: " in line)
+        said: list[str] = []
+        for line in run.stderr:
+            said.append(line)
+            if "database: " in line:
+                break
+        assert "database: " in "".join(said), "".join(said)
+        dsn = said[-1].split("database: ")[1].strip()
         children = psutil.Process(run.pid).children(recursive=True)
         with psycopg.connect(dsn, autocommit=True) as connection:
             deadline = time.monotonic() + 120
