@@ -26,7 +26,7 @@ from medtap.services.postgres import EmbeddedPostgres
 from medtap.services.processes import ChildProcess
 
 READY_TIMEOUT_S: Final = 240.0
-"""Twelve processes start; on a busy machine each of them takes many seconds."""
+"""A busy machine takes many seconds to start each process."""
 RESTART_PAUSE_S: Final = 0.5
 """A process that ends by itself is started again after this, as systemd's RestartSec would."""
 ASK_BROKER_S: Final = 5.0
