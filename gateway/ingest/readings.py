@@ -40,6 +40,9 @@ class ReadingBlock:
     first_seq: int
     device_keys: Mapping[str, int]
     readings: Sequence[WireReading]
+    oldest_occurred_at: datetime
+    """Of the whole frame: of a frame that is cut, no reading is older."""
+    newest_occurred_at: datetime
 
     def __iter__(self) -> Iterator[ReadingRow]:
         """As rows."""
@@ -66,9 +69,8 @@ class ReadingBlock:
 
     def times(self) -> Iterable[datetime]:
         """Times in every slot of `SLOT` that holds a reading."""
-        times = [each.occurred_at for each in self.readings]
-        low, high = min(times), max(times)
-        return (low, high) if high - low <= SLOT else times
+        low, high = self.oldest_occurred_at, self.newest_occurred_at
+        return (low, high) if high - low <= SLOT else [each.occurred_at for each in self.readings]
 
     def packed(self) -> bytes:
         """In COPY's binary format."""
@@ -97,6 +99,7 @@ class Readings(Sequence[ReadingRow]):
     def __init__(self) -> None:
         self.blocks: list[ReadingBlock] = []
         self.rows: list[ReadingRow] = []
+        self._latest: Mapping[int, ReadingRow] | None = None
 
     def __len__(self) -> int:
         """How many."""
@@ -125,13 +128,25 @@ class Readings(Sequence[ReadingRow]):
         return (row for row in chain(chain.from_iterable(blocks), self.rows) if row.device_key in keys)
 
     def latest(self) -> Mapping[int, ReadingRow]:
-        """Of each device the reading that happened last."""
+        """Of each device the reading that happened last. Found once: ask when all of them are there."""
+        if self._latest is not None:
+            return self._latest
         latest: dict[int, ReadingRow] = {}
-        for row in chain(chain.from_iterable(block.latest() for block in self.blocks), self.rows):
-            known = latest.get(row.device_key)
-            if known is None or row.occurred_at >= known.occurred_at:
-                latest[row.device_key] = row
+        _keep_latest(latest, self.rows)
+        # From the newest on: of a stream's blocks all but one or two then say nothing new.
+        for block in sorted(self.blocks, key=lambda block: block.newest_occurred_at, reverse=True):
+            known = [latest.get(key) for key in block.device_keys.values()]
+            if not all(row is not None and row.occurred_at > block.newest_occurred_at for row in known):
+                _keep_latest(latest, block.latest())
+        self._latest = latest
         return latest
+
+
+def _keep_latest(latest: dict[int, ReadingRow], rows: Iterable[ReadingRow]) -> None:
+    for row in rows:
+        known = latest.get(row.device_key)
+        if known is None or row.occurred_at >= known.occurred_at:
+            latest[row.device_key] = row
 
 
 def write(connection: Connection, readings: Readings) -> None:
@@ -152,5 +167,8 @@ def write(connection: Connection, readings: Readings) -> None:
                 copy.write(bytes(piece))
                 piece.clear()
         copy.write(bytes(piece + _TRAILER))
-    if able.marks_dirty:
-        mark_dirty(connection, [time for block in readings.blocks for time in block.times()])
+        # While the server works on the last of it: what is asked for next.
+        times = [time for block in readings.blocks for time in block.times()] if able.marks_dirty else []
+        readings.latest()
+    if times:
+        mark_dirty(connection, times)

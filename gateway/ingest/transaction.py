@@ -224,7 +224,10 @@ class IngestTransaction:
         first_seq = max(frame.header.first_seq, mark.mark + 1)
         readings = frame.readings[first_seq - frame.header.first_seq :]
         if all_believed(clock, frame.oldest_occurred_at, frame.newest_occurred_at, received_at):
-            self._readings.blocks.append(ReadingBlock(received_at, epoch_key, boot_key, first_seq, keys, readings))
+            oldest, newest = frame.oldest_occurred_at, frame.newest_occurred_at
+            self._readings.blocks.append(
+                ReadingBlock(received_at, epoch_key, boot_key, first_seq, keys, readings, oldest, newest)
+            )
         else:
             for seq, row in enumerate(readings, first_seq):
                 at, claimed = settle_time(clock, row.occurred_at, received_at)

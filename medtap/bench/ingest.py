@@ -38,6 +38,7 @@ _ROWS_PER_FRAME: Final = 400
 """As many readings as fit into a frame of 64 kB."""
 _WARM_UP: Final = 5_000
 _COPY_BLOCK_ROWS: Final = 20_000
+_COPY_PIECE_BYTES: Final = 64 * 1024
 _START_S: Final = 60.0
 _COPY: Final = f"COPY reading ({', '.join(COLUMNS)}) FROM STDIN (FORMAT BINARY)".encode()
 _COPY_HEADER: Final = b"PGCOPY\n\xff\r\n\0" + bytes(8)
@@ -198,7 +199,9 @@ class IngestBench:
         packed = [_COPY_HEADER + pack(block) + _COPY_TRAILER for block in blocks]
 
         def write_packed(copy: psycopg.Copy, block: bytes) -> None:
-            copy.write(block)
+            # In pieces that a socket takes: libpq moves what is left of a larger one at each partial send.
+            for at in range(0, len(block), _COPY_PIECE_BYTES):
+                copy.write(block[at : at + _COPY_PIECE_BYTES])
 
         def write_rows(copy: psycopg.Copy, block: Sequence[Reading]) -> None:
             copy.set_types(_TYPES)

@@ -86,6 +86,9 @@ class LoadClient:
         chunk = self._socket.recv(_READ_BYTES)
         if not chunk:
             raise ConnectionError("the MQTT broker closed the connection")
+        if hasattr(socket, "TCP_QUICKACK"):
+            # The broker leaves Nagle's algorithm on: what it sends next would wait 40 ms for TCP's acknowledgement.
+            self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
         self._inbox += chunk
         at = 0
         while (packet := _packet(self._inbox, at)) is not None:
