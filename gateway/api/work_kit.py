@@ -19,8 +19,9 @@ from gateway.pages.speech import Speech
 from gateway.pages.translations import N_
 from gateway.services.roles import STOCK_ROLES, Role
 from gateway.services.sessions import SignedIn
-from gateway.stock.acts import ActLine, Actor, Done, Notice, WorkRefusedError
+from gateway.stock.acts import ActLine, Actor, Done, Notice
 from gateway.stock.errors import DocumentConflictError, WarehouseError
+from gateway.stock.work_errors import WorkRefusedError
 from inventory.errors import InventoryError, MovementConflictError
 
 WORK_PROBLEMS: Final[dict[int | str, dict[str, Any]]] = {

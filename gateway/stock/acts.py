@@ -14,22 +14,12 @@ from zoneinfo import ZoneInfo
 from gateway.db.pool import Connection
 from gateway.stock import books, documents
 from gateway.stock.documents import NewDocument, line_id
-from gateway.stock.errors import WarehouseError
 from gateway.stock.lines import HOSPITAL_ZONE, Doing, Goods, Line
+from gateway.stock.work_errors import WorkRefusedError
 from inventory.movement import MovementKind
 
 Outcome = Literal["created", "exists"]
 ReasonFor = Literal["adjustment", "destruction", "return", "reversal", "hold", "release", "storage"]
-
-
-class WorkRefusedError(WarehouseError):
-    """An act that the store's rules refuse. `code` is a stable word for programs and translations."""
-
-    def __init__(self, code: str, message: str, **values: object) -> None:
-        """`message` says it in English; `values` fill the translated sentence of the code."""
-        super().__init__(message)
-        self.code = code
-        self.values = values
 
 
 @dataclass(frozen=True)

@@ -16,9 +16,10 @@ from gateway.db.pool import Connection
 from gateway.db.storable import storable
 from gateway.services.reads_rows import Row, all_rows, first_row
 from gateway.stock import acts
-from gateway.stock.acts import Actor, Outcome, WorkRefusedError
+from gateway.stock.acts import Actor, Outcome
 from gateway.stock.catalogue import below_reorder_point
 from gateway.stock.errors import DocumentConflictError
+from gateway.stock.work_errors import WorkRefusedError
 from inventory.folding import folded
 
 _PREFIX: Final = "DH"
@@ -274,12 +275,12 @@ def suppliers_like(connection: Connection, text: str = "", limit: int = 20) -> S
 
 
 def _next_number(connection: Connection, now: datetime, zone: ZoneInfo) -> str:
-    year = now.astimezone(zone).year
+    """Orders of a year are written one after the other, so that none is missing between two."""
+    stem = f"{_PREFIX}{now.astimezone(zone).year % 100:02d}-"
+    connection.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, %s))", (stem, _LOCK))
     row = connection.execute(
-        "INSERT INTO stock_document_number AS n (kind, year, last_number) VALUES ('order', %s, 1)"
-        " ON CONFLICT (kind, year) DO UPDATE SET last_number = n.last_number + 1 RETURNING last_number",
-        (year,),
+        "SELECT coalesce(max(substr(number, length(%(stem)s) + 1)::integer), 0) + 1 FROM purchase_order"
+        " WHERE starts_with(number, %(stem)s)",
+        {"stem": stem},
     ).fetchone()
-    if row is None:
-        raise RuntimeError("an upsert that returns its row returned none")
-    return f"{_PREFIX}{year % 100:02d}-{row[0]:06d}"
+    return f"{stem}{row[0] if row else 1:06d}"

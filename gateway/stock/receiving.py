@@ -13,10 +13,12 @@ from typing import Final
 
 from gateway.db.pool import Connection
 from gateway.stock import acts, books, documents, holds, locks, orders
-from gateway.stock.acts import ActLine, Actor, Done, Notice, WorkRefusedError
+from gateway.stock.acts import ActLine, Actor, Done, Notice
 from gateway.stock.documents import NewDocument
 from gateway.stock.guard import open_holds_of
 from gateway.stock.holds import NewHold
+from gateway.stock.packs import read_packs
+from gateway.stock.work_errors import WorkRefusedError
 from inventory.lot_state import LotState, holds_on, lot_state
 
 SHORT_SHELF_LIFE: Final = timedelta(days=180)
@@ -57,7 +59,7 @@ def receive(connection: Connection, receipt: Receipt, actor: Actor) -> Done:
 
     Raises:
         WorkRefusedError: `no_lines`, `place_unknown`, `supplier_missing`, `order_unknown`, `order_closed`,
-            `not_to_be_received`, and what `acts.refuse_no_lines` says.
+            `not_to_be_received`, `pack_known`, and what `acts.refuse_no_lines` says.
         DocumentConflictError: a document of this id has other content.
         LedgerError: as `books.book`: an unknown product, a pack that the books have already.
     """
@@ -79,6 +81,7 @@ def receive(connection: Connection, receipt: Receipt, actor: Actor) -> Done:
         order_notices = _against_order(connection, order, receipt.lines)
     # A hold may be opened below, which is done alone; nobody else books between the judgement and the booking.
     locks.enter_alone(connection)
+    _refuse_known_packs(connection, receipt.lines)
     lots = judge_lots(connection, receipt.lines, account_id, actor.today)
     refused = [lot for lot in lots if lot.state.name in _REFUSED_STATES]
     if refused and not receipt.into_quarantine:
@@ -153,6 +156,18 @@ def _refuse(lot: _Lot) -> None:
 
 def _must_be_held(lot: _Lot, receipt: Receipt) -> bool:
     return lot.quarantine_on_receipt or (receipt.into_quarantine and lot.state.name != "available")
+
+
+def _refuse_known_packs(connection: Connection, lines: Sequence[ActLine]) -> None:
+    """A serialised pack comes from its supplier once; what comes back is a return."""
+    keys = [(line.gtin, line.serial_number) for line in lines if line.gtin and line.serial_number]
+    for (gtin, serial_number), pack in sorted(read_packs(connection, keys).items()):
+        raise WorkRefusedError(
+            "pack_known",
+            f"pack {serial_number!r} of {gtin} was received already, the books have it at {pack.account_id!r}: leave"
+            " it out, or book a return",
+            pack=serial_number,
+        )
 
 
 def _hold(connection: Connection, receipt: Receipt, lot: _Lot, actor: Actor) -> Notice:
