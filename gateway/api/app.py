@@ -8,7 +8,7 @@ from typing import Final
 from fastapi import FastAPI
 from starlette.staticfiles import StaticFiles
 
-from gateway.api import stock_catalogue, stock_counts, stock_operators, stock_tag_counts, v1
+from gateway.api import stock_catalogue, stock_counts, stock_operators, stock_series, stock_tag_counts, v1
 from gateway.api.access import refuse_undeclared_routes
 from gateway.api.problems import install_problem_handlers
 from gateway.api.security_headers import SecurityHeaders
@@ -16,6 +16,8 @@ from gateway.api.web import HEARTBEAT_S, make_web
 from gateway.api.work_mount import ROUTERS as WORK_ROUTERS
 from gateway.pages import catalogue_routes, operator_routes, sign_in_routes, work_routes
 from gateway.pages.live_routes import live_router
+from gateway.pages.stock_overview_files import router as stock_files
+from gateway.pages.stock_overview_routes import router as stock_pages
 from gateway.services.app_services import AppServices
 from gateway.services.sessions import SessionPolicy
 
@@ -67,6 +69,8 @@ def create_app(
     app.include_router(catalogue_routes.router)
     app.include_router(operator_routes.router)
     for router in WORK_ROUTERS:
+        app.include_router(router)
+    for router in (stock_series.router, stock_pages, stock_files):
         app.include_router(router)
     app.include_router(live_router())
     static = files("gateway.pages") / "static"

@@ -14,6 +14,8 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Final, Literal
 
+from pydantic import computed_field
+
 from gateway.db.pool import Connection
 from gateway.services.reads_rows import Row, all_rows
 from gateway.stock.series import Scope, day_begin, day_zone
@@ -78,6 +80,7 @@ class Supply(Row):
     expired: int
     """Base units that lie there expired."""
     next_expiry: date | None
+    """The earliest of what is still usable."""
     value_vnd: Decimal
     """Of all that lies there, expired or not; by the lot's own cost, else the product's."""
     without_cost: int
@@ -88,11 +91,13 @@ class Supply(Row):
     last_consumed_on: date | None = None
     """Only where it is asked for."""
 
+    @computed_field  # type: ignore[prop-decorator]  # pydantic's own form
     @property
     def daily_rate(self) -> float:
         """Base units a day; never below zero."""
         return max(0, self.consumed) / self.rate_days
 
+    @computed_field  # type: ignore[prop-decorator]
     @property
     def days_of_stock(self) -> float | None:
         """Days until the usable stock is gone at the present rate; None: nothing is consumed."""
@@ -104,7 +109,7 @@ _SUPPLY: Final = (
     "WITH there AS (SELECT b.product_id,"
     " coalesce(sum(b.quantity) FILTER (WHERE l.expiry_date IS NULL OR l.expiry_date >= %(today)s), 0)::bigint"
     " AS on_hand, coalesce(sum(b.quantity) FILTER (WHERE l.expiry_date < %(today)s), 0)::bigint AS expired,"
-    " min(l.expiry_date) AS next_expiry,"
+    " min(l.expiry_date) FILTER (WHERE l.expiry_date >= %(today)s) AS next_expiry,"
     " coalesce(sum(b.quantity * coalesce(l.unit_cost_vnd, p.unit_cost_vnd)), 0) AS value_vnd, coalesce(sum(b.quantity)"
     " FILTER (WHERE coalesce(l.unit_cost_vnd, p.unit_cost_vnd) IS NULL), 0)::bigint AS without_cost"
     " FROM stock_balance b JOIN lot l USING (product_id, lot) JOIN product p USING (product_id)"
