@@ -24,14 +24,12 @@ TODAY: Final = date(2026, 11, 22)
 MED: Final = "MED/01"
 
 
-def _move(
-    world: WORLD, days_ago: int, kind: MovementKind, quantity: int, source: str, target: str, *, lot: str = "A1"
-) -> None:
+def _move(world: WORLD, days_ago: int, kind: MovementKind, quantity: int, *way: str, lot: str = "A1") -> None:
     at: datetime = world.clock() - timedelta(days=days_ago)
     expiry = {"A1": TODAY + timedelta(days=20), "OLD": TODAY - timedelta(days=3)}.get(lot)
     with psycopg.connect(str(world.pool.conninfo)) as connection:
         doing = Doing(occurred_at=at, received_at=at, client="web", person="lan", scan_text="x")
-        books.book(connection, doing, [Line(uuid.uuid4(), kind, Goods(MED, lot, expiry, quantity), source, target)])
+        books.book(connection, doing, [Line(uuid.uuid4(), kind, Goods(MED, lot, expiry, quantity), way[0], way[1])])
 
 
 @pytest.fixture
