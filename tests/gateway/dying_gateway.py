@@ -4,21 +4,26 @@ import os
 import signal
 import sys
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 
 from gateway.bootstrap import Gateway
 from gateway.config import load
 from gateway.ingest.subscriber import Delivery, Subscriber
 
+_PUBACK = Subscriber.puback
 
-def _die(_self: Subscriber, _delivery: Delivery) -> bool:
-    os.kill(os.getpid(), signal.SIGKILL)
-    return False
+
+def _die(self: Subscriber, deliveries: Sequence[Delivery]) -> int:
+    """At the first frame: what other nodes left at the broker (their states) may come before it."""
+    if any("/up/" in each.message.topic for each in deliveries):
+        os.kill(os.getpid(), signal.SIGKILL)
+    return _PUBACK(self, deliveries)
 
 
 def main() -> None:
-    """Run until the first message is committed."""
-    Subscriber.puback = _die  # type: ignore[method-assign, assignment] # the moment of death under test
+    """Run until the first frame is committed."""
+    Subscriber.puback = _die  # type: ignore[method-assign] # the moment of death under test
     Gateway(load(Path(sys.argv[1]))).start()
     threading.Event().wait()
 

@@ -64,7 +64,7 @@ def _worker(faulty: _Faulty, broker: EmbeddedBroker, receive_maximum: int = 1000
     worker = IngestWorker(config, faulty, _now)  # type: ignore[arg-type] # the one method that it uses
     worker.start()
     try:
-        assert worker.subscriber.wait_connected(10.0)
+        assert worker.subscriber.wait_connected(60.0)
         yield worker
     finally:
         worker.stop()

@@ -81,17 +81,18 @@ def test_a_broker_that_falls_silent_is_left_and_another_connection_tried(monkeyp
     monkeypatch.setattr(mqtt_connection, "PING_ANSWER_S", 0.2)
     broker = _Broker(answers_pings=False)
     with _subscriber(broker) as subscriber:
-        assert subscriber.wait_connected(15.0)
-        eventually(lambda: broker.connections >= 2, timeout_s=30.0)
+        assert subscriber.wait_connected(60.0)
+        eventually(lambda: broker.connections >= 2, timeout_s=60.0)
         assert broker.pings >= 1
 
 
 def test_a_broker_that_has_nothing_to_say_is_kept_as_long_as_it_answers(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(mqtt_connection, "KEEP_ALIVE_S", 1)
+    monkeypatch.setattr(mqtt_connection, "PING_ANSWER_S", 60.0)  # however slow this machine is
     broker = _Broker(answers_pings=True)
     with _subscriber(broker) as subscriber:
-        assert subscriber.wait_connected(15.0)
-        eventually(lambda: broker.pings >= 3, timeout_s=30.0)
+        assert subscriber.wait_connected(60.0)
+        eventually(lambda: broker.pings >= 3, timeout_s=60.0)
         assert broker.connections == 1
 
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
+import psutil
 import psycopg
 import pytest
 
@@ -72,14 +73,17 @@ def test_a_gateway_killed_between_commit_and_puback_stores_nothing_twice(
     settled = Gateway(config)
     settled.start()  # opens the session at the broker, brings up the schema
     assert settled.ingest is not None
-    assert settled.ingest.subscriber.wait_connected(10.0)
+    assert settled.ingest.subscriber.wait_connected(60.0)
     edge.send(_frame(node, 4.0))
     edge.wait_ack(lambda ack: ack.mark == 1)
     settled.stop()
 
     with subprocess.Popen([sys.executable, "-m", "tests.gateway.dying_gateway", str(file)]) as dying:
         edge.send(_frame(node, 4.1, 4.2))
-        assert dying.wait(40.0) == -signal.SIGKILL
+        try:
+            assert dying.wait(120.0) == -signal.SIGKILL
+        finally:
+            dying.kill()
     assert _seqs(postgres_dsn) == [1, 2, 3]
 
     again = Gateway(config)
@@ -88,12 +92,21 @@ def test_a_gateway_killed_between_commit_and_puback_stores_nothing_twice(
         # The broker delivers the message again; the mark says that it is stored.
         edge.wait_ack(lambda ack: ack.mark == 3)
         assert again.ingest is not None
-        assert again.ingest.counts.duplicate_frames >= 1
+        ingest = again.ingest
+        eventually(lambda: ingest.counts.duplicate_frames >= 1)
         edge.send(_frame(node, 4.3))
         edge.wait_ack(lambda ack: ack.mark == 4)
     finally:
         again.stop()
     assert _seqs(postgres_dsn) == [1, 2, 3, 4]
+
+
+def _kill(postgres: EmbeddedPostgres) -> None:
+    """Every process of it: a backend that has not yet noticed could still commit."""
+    processes = psutil.Process(postgres.pid).children(recursive=True)
+    postgres.kill()
+    _, left = psutil.wait_procs(processes, timeout=60.0)
+    assert not left
 
 
 def test_while_the_database_is_away_nothing_is_lost_and_nothing_is_acknowledged(
@@ -104,17 +117,17 @@ def test_while_the_database_is_away_nothing_is_lost_and_nothing_is_acknowledged(
     gateway.start()
     try:
         assert gateway.ingest is not None
-        assert gateway.ingest.subscriber.wait_connected(10.0)
+        assert gateway.ingest.subscriber.wait_connected(60.0)
         edge.send(_frame(node, 4.0))
         edge.wait_ack(lambda ack: ack.mark == 1)
-        own_postgres.kill()
+        _kill(own_postgres)
         for value in (4.1, 4.2, 4.3):
             edge.send(_frame(node, value))
         with pytest.raises(AssertionError, match="no such acknowledgement"):
             edge.wait_ack(lambda ack: ack.mark > 1, timeout_s=1.0)
         own_postgres.restart()
-        edge.wait_ack(lambda ack: ack.mark == 4, timeout_s=40.0)
-        assert gateway.ingest.subscriber.connected
+        edge.wait_ack(lambda ack: ack.mark == 4, timeout_s=120.0)
+        assert gateway.ingest.subscriber.wait_connected(60.0)
     finally:
         gateway.stop()
     assert _seqs(dsn) == [1, 2, 3, 4]
@@ -129,7 +142,7 @@ def test_bad_duplicate_and_early_frames_are_let_go_too_so_that_the_broker_never_
     gateway.start()
     try:
         assert gateway.ingest is not None
-        assert gateway.ingest.subscriber.wait_connected(10.0)
+        assert gateway.ingest.subscriber.wait_connected(60.0)
         first = _frame(node, 4.0)
         early = node.readings(reading(4.9, at=_now()), first_seq=50, at=_now())
         for message in (first, first, early, first, early):
@@ -138,8 +151,9 @@ def test_bad_duplicate_and_early_frames_are_let_go_too_so_that_the_broker_never_
         edge.send(_frame(node, 4.1))
         edge.wait_ack(lambda ack: ack.mark == 2)
         counts = gateway.ingest.counts
-        assert counts.dead_letters == 1
-        assert counts.gap_frames == 2
+        # More, if the broker gave something twice.
+        assert counts.dead_letters >= 1
+        assert counts.gap_frames >= 2
     finally:
         gateway.stop()
 
@@ -149,7 +163,7 @@ def test_a_hello_is_answered_at_once(postgres_dsn: str, broker: EmbeddedBroker, 
     gateway.start()
     try:
         assert gateway.ingest is not None
-        assert gateway.ingest.subscriber.wait_connected(10.0)
+        assert gateway.ingest.subscriber.wait_connected(60.0)
         streams = tuple(
             StreamState(stream=stream, epoch=node.epoch, oldest_kept_seq=0, last_seq=0) for stream in Stream
         )
@@ -187,13 +201,13 @@ def test_a_late_puback_never_lets_go_of_another_message(own_broker: EmbeddedBrok
     subscriber = Subscriber(_mqtt(own_broker), held.take, _now, BacklogWatch())
     subscriber.start()
     try:
-        assert subscriber.wait_connected(10.0)
+        assert subscriber.wait_connected(60.0)
         _publish(own_broker, node, b"old")
         eventually(lambda: held.payloads() == [b"old"])
         own_broker.kill()
         eventually(lambda: not subscriber.connected)
         own_broker.start()
-        eventually(lambda: subscriber.connected)
+        assert subscriber.wait_connected(60.0)
         _publish(own_broker, node, b"new")
         eventually(lambda: held.payloads()[-1] == b"new")
         old, new = held.deliveries[0], held.deliveries[-1]
@@ -209,7 +223,7 @@ def test_what_found_no_room_is_fetched_again(broker: EmbeddedBroker, node: Node)
     subscriber = Subscriber(_mqtt(broker), held.take, _now, BacklogWatch())
     subscriber.start()
     try:
-        assert subscriber.wait_connected(10.0)
+        assert subscriber.wait_connected(60.0)
         held.room = False
         first_generation = subscriber.generation
         _publish(broker, node, b"left behind")
@@ -233,7 +247,7 @@ def test_an_exception_in_the_callback_ends_nothing(broker: EmbeddedBroker, node:
     subscriber = Subscriber(_mqtt(broker), fails_once, _now, BacklogWatch())
     subscriber.start()
     try:
-        assert subscriber.wait_connected(10.0)
+        assert subscriber.wait_connected(60.0)
         _publish(broker, node, b"first")
         _publish(broker, node, b"second")
         eventually(lambda: b"second" in held.payloads())
