@@ -99,3 +99,25 @@ def test_a_broker_that_has_nothing_to_say_is_kept_as_long_as_it_answers(monkeypa
 def test_a_half_open_connection_is_noticed_within_ten_seconds() -> None:
     """By what is shipped: half a keep-alive of silence, then as long for the answer to a ping."""
     assert KEEP_ALIVE_S / 2 + PING_ANSWER_S <= 10.0
+
+
+@pytest.mark.skipif(not hasattr(socket, "TCP_QUICKACK"), reason="TCP_QUICKACK is Linux's")
+def test_the_brokers_segments_are_acknowledged_at_once_after_each_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Linux falls back to delayed acknowledgements as soon as we answer; a broker with Nagle's algorithm waits then."""
+    monkeypatch.setattr(mqtt_connection, "KEEP_ALIVE_S", 60)
+    broker = _Broker(answers_pings=True)
+    ear, bell = socket.socketpair()
+    connection = mqtt_connection.Connection(MqttConfig(host="127.0.0.1", port=broker.port, client_id="gateway"))
+    try:
+        wire = connection._socket  # noqa: SLF001 - what the system thinks of it
+        for _ in range(3):
+            connection.send(_PINGREQ)
+            answers: list[object] = []
+            while not answers:
+                answers += connection.exchange(ear)
+            assert wire.getsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK) == 1
+    finally:
+        connection.close()
+        ear.close()
+        bell.close()
+        broker.close()
