@@ -12,6 +12,8 @@ from gateway.db.partitions import make_partitions
 from gateway.db.policies import settle_policies
 from gateway.db.pool import Pool
 from gateway.db.rollups import refresh_dirty
+from gateway.services.live_events import publish
+from gateway.services.scan_joining import settle_overdue
 from gateway.stock.reservations import expire_due
 
 _LOG = logging.getLogger(__name__)
@@ -71,6 +73,8 @@ class Housekeeping:
         with self._pool.connection() as connection:
             # A promise that is over holds nothing back anyway; this is so that people see it as over.
             expire_due(connection, self._clock())
+        with self._pool.connection() as connection:
+            publish(connection, settle_overdue(connection, self._clock()))
 
     def _run(self) -> None:
         rounds_to_tidy = 0

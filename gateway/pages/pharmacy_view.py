@@ -39,6 +39,16 @@ SCAN_STATES: Final[Mapping[str, State]] = MappingProxyType(
             N_("Go on working; then resolve the case in the list of open cases."),
             sign="unequal",
         ),
+        "waiting_for_second": State(
+            "attention",
+            N_("Half a pack"),
+            N_("This code does not say all about the pack. Nothing was booked yet."),
+            N_("Scan the other code of the same pack."),
+            sign="half",
+        ),
+        "joined": State(
+            "info", N_("Part of a pack"), N_("This code was judged together with the next one."), sign="half"
+        ),
         "refused": State(
             "stop",
             N_("Refused"),

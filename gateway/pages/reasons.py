@@ -11,7 +11,8 @@ from typing import Final
 
 from gateway.pages.translations import N_
 from gateway.services.reads_pharmacy import Scan
-from inventory.scan import parse_scan
+from gateway.services.scanning_device import read_code
+from inventory.element_string import GS
 
 PERSONAL_KINDS: Final = frozenset({"cccd", "bhyt"})
 """Codes of people, not of packs: what they say is never shown in the pharmacy."""
@@ -36,7 +37,10 @@ MENDS: Final[Mapping[str, Mend]] = MappingProxyType(
     {
         "separator_lost": Mend(
             N_("The scanner loses the separator between the fields, so that lot and serial number run together."),
-            N_("Set the scanner to send GS1 with the separator (GS, 0x1D); the scanner's manual names the setting."),
+            N_(
+                "Set the scanner to send GS1 with the separator (GS, 0x1D); the scanner's manual names the setting."
+                " If it can only send another character, enter that as separator of this scanner in the site file."
+            ),
         ),
         "check_digit": Mend(N_("A check digit is wrong: the code was misread or is damaged."), _RESCAN),
         "date": Mend(N_("The date in the code does not exist."), _BY_HAND),
@@ -95,6 +99,10 @@ CASES: Final[Mapping[str, Mend]] = MappingProxyType(
             N_("Look for other stock for the promise, or fetch the pack back."),
         ),
         "doubtful_code": MENDS["separator_lost"],
+        "second_code_missing": Mend(
+            N_("Only one of the pack's codes was scanned, so product and lot are not both known. Nothing was booked."),
+            N_("Scan all codes of the pack again, one right after the other."),
+        ),
     }
 )
 OTHER_CASE: Final = Mend(N_("What happened does not fit the books."), N_("Check where the pack is now."))
@@ -115,7 +123,7 @@ def mends_of(scan: Scan) -> list[Mend]:
         return []
     if scan.kind in PERSONAL_KINDS:
         return [PERSONAL_CODE]
-    parsed = parse_scan(scan.text, scan.occurred_at.date())
+    parsed = read_code(scan.text, scan.occurred_at.date(), scan.device_separator or GS)
     found: dict[str, Mend] = {}
     # A lost separator is a warning of the parser; it makes lot and serial number doubtful, so stock refuses it.
     doubts = [problem for problem in parsed.warnings if problem.code == "separator_lost"]

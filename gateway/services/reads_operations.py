@@ -37,6 +37,12 @@ class Device(Row):
     place_name_vi: str | None
     place_name_en: str | None
     scan_action: Literal["receive", "issue", "lookup"]
+    separator: str
+    """What the scanner sends in place of GS."""
+    expects_lot: Literal["by_product", "always", "never"]
+    """Whether a code without a lot waits for the pack's other code."""
+    join_within_s: int
+    """How far apart two codes of one pack may be scanned; 0: they are never joined."""
     state: Literal["up", "down", "unknown"]
     state_reason: str
     state_changed_at: datetime | None
@@ -89,8 +95,8 @@ COLD_CHAIN_DRIVERS: Final = ("ds18b20", "modbus_temperature")
 
 _DEVICES: Final = (
     "SELECT d.device_key, d.site, d.edge_node, d.device_id, d.driver, d.description, d.place_id,"
-    " p.name_vi AS place_name_vi, p.name_en AS place_name_en, d.scan_action, d.state, d.state_reason,"
-    " d.state_changed_at FROM device d LEFT JOIN place p USING (place_id)"
+    " p.name_vi AS place_name_vi, p.name_en AS place_name_en, d.scan_action, d.separator, d.expects_lot,"
+    " d.join_within_s, d.state, d.state_reason, d.state_changed_at FROM device d LEFT JOIN place p USING (place_id)"
 )
 
 

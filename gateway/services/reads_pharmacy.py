@@ -8,7 +8,9 @@ from gateway.services.app_services import DbConnection
 from gateway.services.reads_rows import Row, all_rows
 from inventory.movement import MovementKind
 
-ScanOutcome = Literal["received", "issued", "looked_up", "repeated", "discrepancy", "refused"]
+ScanOutcome = Literal[
+    "received", "issued", "looked_up", "repeated", "discrepancy", "refused", "waiting_for_second", "joined"
+]
 
 
 class Scan(Row):
@@ -23,8 +25,12 @@ class Scan(Row):
     outcome: ScanOutcome
     reason: str
     parsed: dict[str, Any]
-    """As `medtap scan parse --json` prints it."""
+    """As `medtap scan parse --json` prints it; of a pack with several codes, what they say together."""
+    joined_seq: int | None
+    """The later scan of the same epoch that this code was judged with; null unless the outcome is `joined`."""
     device_key: int
+    device_separator: str | None
+    """What this scanner sends in place of GS."""
     device_place_name_vi: str | None
     device_place_name_en: str | None
     movement_id: UUID | None
@@ -120,7 +126,8 @@ class Discrepancy(Row):
 # gateway/stock/own_labels.py.
 _SCANS: Final = (
     "SELECT s.epoch_key, s.seq, s.occurred_at, s.received_at, s.text, s.kind, s.outcome, s.reason, s.parsed,"
-    " s.device_key, dp.name_vi AS device_place_name_vi, dp.name_en AS device_place_name_en, s.movement_id,"
+    " s.joined_seq, s.device_key, d.separator AS device_separator,"
+    " dp.name_vi AS device_place_name_vi, dp.name_en AS device_place_name_en, s.movement_id,"
     " coalesce(m.gtin, s.parsed->>'gtin') AS gtin, pr.product_id, pr.name_vi AS product_name_vi,"
     " pr.name_en AS product_name_en, pr.base_unit_vi, pr.base_unit_en,"
     " coalesce(m.lot, s.parsed->>'lot', s.own->>'92') AS lot,"

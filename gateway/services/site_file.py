@@ -15,13 +15,15 @@ from typing import Annotated, Any, Literal
 
 import psycopg
 import pydantic
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
 
 from edge.contracts.base import Name
 from gateway.db.pool import Connection
 from gateway.errors import SiteFileError
 from gateway.services.site_products import ProductItem, StorageClass, import_product
 from gateway.stock.books import place_account
+from inventory.element_string import GS
+from inventory.separator_guess import SUBSTITUTE_CHARACTERS_MAX, may_be_separator
 
 Text = Annotated[str, StringConstraints(min_length=1, max_length=300, pattern=r"\A[^\x00-\x1f]+\z")]
 PlaceId = Annotated[str, StringConstraints(pattern=r"\A[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\z")]
@@ -61,6 +63,22 @@ class DeviceItem(_Item):
     device_id: Name
     place_id: PlaceId | None = None
     scan_action: Literal["receive", "issue", "lookup"] = "lookup"
+    separator: str = GS
+    """What the scanner sends in place of GS, if it can't send GS."""
+    expects_lot: Literal["by_product", "always", "never"] = "by_product"
+    """Whether a GTIN without a lot waits for the pack's other code."""
+    join_within_s: Annotated[int, Field(ge=0, le=120)] = 20
+    """How far apart two codes of one pack may be scanned; 0: they are never joined."""
+
+    @field_validator("separator")
+    @classmethod
+    def _is_no_data(cls, separator: str) -> str:
+        if not may_be_separator(separator):
+            raise ValueError(
+                f"expected what the scanner sends in place of GS: 1 to {SUBSTITUTE_CHARACTERS_MAX} characters, one of"
+                " them such as | ^ ~ # that never stands in a GS1 value, or FNC1 spelt out, such as <GS>"
+            )
+        return separator
 
 
 class PatientItem(_Item):
@@ -174,10 +192,12 @@ ON CONFLICT (place_id) DO UPDATE SET parent_place_id = excluded.parent_place_id,
     storage_class = coalesce(excluded.storage_class, place.storage_class)"""
 
 _DEVICE = """\
-INSERT INTO device (site, edge_node, device_id, place_id, scan_action)
-VALUES (%(site)s, %(edge_node)s, %(device_id)s, %(place_id)s, %(scan_action)s)
+INSERT INTO device (site, edge_node, device_id, place_id, scan_action, separator, expects_lot, join_within_s)
+VALUES (%(site)s, %(edge_node)s, %(device_id)s, %(place_id)s, %(scan_action)s, %(separator)s, %(expects_lot)s,
+    %(join_within_s)s)
 ON CONFLICT (site, edge_node, device_id)
-DO UPDATE SET place_id = excluded.place_id, scan_action = excluded.scan_action"""
+DO UPDATE SET place_id = excluded.place_id, scan_action = excluded.scan_action, separator = excluded.separator,
+    expects_lot = excluded.expects_lot, join_within_s = excluded.join_within_s"""
 
 _PATIENT = """\
 INSERT INTO patient (patient_id, patient_number, full_name, birth_date, sex, insurance_number, allergy_flag)

@@ -8,7 +8,7 @@ that isn't understood is refused and touches nothing.
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date
-from typing import Final, Literal
+from typing import Literal
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -19,6 +19,8 @@ from gateway.db.pool import Connection
 from gateway.db.storable import storable
 from gateway.services.live_events import NewLiveEvent
 from gateway.services.occurrence import Occurrence
+from gateway.services.scan_joining import join_with_earlier
+from gateway.services.scanning_device import PERSONAL_KINDS, Device, read_code, read_device
 from gateway.stock import books, cases, locks
 from gateway.stock.holds import state_of
 from gateway.stock.lines import Doing, Goods, Line
@@ -27,20 +29,10 @@ from gateway.stock.own_labels import OwnLabel, last_account_of, own_label
 from gateway.stock.packs import Pack, read_packs
 from inventory.ledger import UNGUARDED_ACCOUNTS
 from inventory.parsed_scan import ParsedScan
-from inventory.scan import parse_scan
 
-Outcome = Literal["received", "issued", "looked_up", "repeated", "discrepancy", "refused"]
-
-_PERSONAL_KINDS: Final = frozenset({"cccd", "bhyt"})
-"""Codes about a person: their text is not kept here."""
-
-
-@dataclass(frozen=True)
-class Device:
-    """What the hospital decided about the scanning device."""
-
-    place_id: str | None
-    scan_action: str
+Outcome = Literal[
+    "received", "issued", "looked_up", "repeated", "discrepancy", "refused", "waiting_for_second", "joined"
+]
 
 
 @dataclass(frozen=True)
@@ -70,28 +62,36 @@ class Stock:
 
     def apply_code_scanned(self, connection: Connection, at: Occurrence, scan: CodeScanned) -> tuple[NewLiveEvent, ...]:
         """A barcode."""
-        return self._apply(connection, at, parse_scan(scan.text, self._today(at)))
+        device = read_device(connection, at.device_key)
+        return self._apply(connection, at, device, read_code(scan.text, self._today(at), device.separator))
 
     def apply_nfc_tag_read(self, connection: Connection, at: Occurrence, tag: NfcTagRead) -> tuple[NewLiveEvent, ...]:
         """An NFC tag: the first of its records that is a stock code, or the first record at all."""
+        device = read_device(connection, at.device_key)
         texts = [record.text for record in tag.records if record.text] or [""]
-        parsed = [parse_scan(text, self._today(at)) for text in texts]
-        return self._apply(connection, at, next((each for each in parsed if each.valid and each.gtin), parsed[0]))
+        codes = [read_code(text, self._today(at), device.separator) for text in texts]
+        return self._apply(connection, at, device, next((each for each in codes if each.valid and each.gtin), codes[0]))
 
     def _today(self, at: Occurrence) -> date:
         return at.occurred_at.astimezone(self._zone).date()
 
-    def _apply(self, connection: Connection, at: Occurrence, parsed: ParsedScan) -> tuple[NewLiveEvent, ...]:
-        result = self._judge(connection, at, parsed)
-        personal = parsed.kind in _PERSONAL_KINDS
+    def _apply(
+        self, connection: Connection, at: Occurrence, device: Device, code: ParsedScan
+    ) -> tuple[NewLiveEvent, ...]:
+        pack = join_with_earlier(connection, at, device, code, self._zone)
+        if pack.outcome is None:
+            result = self._judge(connection, at, device, pack.parsed)
+        else:
+            result = ScanResult(pack.outcome, pack.reason)
+        personal = code.kind in PERSONAL_KINDS
         connection.execute(
             "INSERT INTO scan (epoch_key, seq, occurred_at, received_at, device_key, text, kind, outcome, reason,"
             " parsed, movement_id) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
             (
                 *(at.epoch_key, at.seq, at.occurred_at, at.received_at, at.device_key),
-                "" if personal else storable(parsed.input),
-                *(parsed.kind, result.outcome, storable(result.reason)),
-                Jsonb({"kind": parsed.kind} if personal else storable(parsed.to_json_dict())),
+                "" if personal else storable(code.input),
+                *(code.kind, result.outcome, storable(result.reason)),
+                Jsonb({"kind": code.kind} if personal else storable(pack.parsed.to_json_dict())),
                 result.movement_id,
             ),
         )
@@ -101,13 +101,9 @@ class Stock:
             "outcome": result.outcome,
             "movement_id": str(result.movement_id) if result.movement_id else None,
         }
-        return (NewLiveEvent("pharmacy", "scan", payload),)
+        return (*pack.shown, NewLiveEvent("pharmacy", "scan", payload))
 
-    def _judge(self, connection: Connection, at: Occurrence, parsed: ParsedScan) -> ScanResult:
-        row = connection.execute(
-            "SELECT place_id, scan_action FROM device WHERE device_key = %s", (at.device_key,)
-        ).fetchone()
-        device = Device(row[0], row[1]) if row is not None else Device(None, "lookup")
+    def _judge(self, connection: Connection, at: Occurrence, device: Device, parsed: ParsedScan) -> ScanResult:
         label = own_label(connection, parsed, self._today(at))
         if label is not None:
             return self._judge_own_label(connection, at, device, label)

@@ -178,6 +178,8 @@ def _seed_stock(connection: psycopg.Connection[Any], now: datetime) -> None:
     outcomes = ("refused", "looked_up", "repeated", "discrepancy", "issued", "received")
     for seq, outcome in enumerate(outcomes, 1):
         add_scan(connection, scanner, seq, outcome, now - timedelta(seconds=20 * (len(outcomes) - seq) + 3))
+    for seq, outcome in ((7, "joined"), (8, "waiting_for_second")):
+        add_scan(connection, scanner, seq, outcome, now - timedelta(seconds=300 - seq))
     connection.execute(
         "INSERT INTO discrepancy (opened_at, code, detail, epoch_key, seq) VALUES (%s, 'not_in_books',"
         " 'issued pack was never received', 1, 4)",
@@ -213,8 +215,20 @@ def add_scan(connection: psycopg.Connection[Any], scanner: int, seq: int, outcom
             (movement, kind, at, at, GTIN, GTIN, date(2027, 6, 30), f"P{seq:05d}", source, target),
         )
     connection.execute(
-        "INSERT INTO scan VALUES (1, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
-        (seq, at, at, scanner, text, parsed["kind"], outcome, "", Jsonb(parsed), movement),
+        "INSERT INTO scan VALUES (1, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
+        (
+            seq,
+            at,
+            at,
+            scanner,
+            text,
+            parsed["kind"],
+            outcome,
+            "",
+            Jsonb(parsed),
+            movement,
+            seq + 1 if outcome == "joined" else None,
+        ),
     )
 
 

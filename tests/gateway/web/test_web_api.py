@@ -158,7 +158,7 @@ def test_the_summary_counts_what_is_stored(world: WORLD) -> None:
         "events_stored": 0,
         "taps": 9,
         "check_ins": 4,
-        "scans": 6,
+        "scans": 8,
         "movements": 2,
         "alarms": 1,
         "pages_sent": 1,
