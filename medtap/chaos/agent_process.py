@@ -4,6 +4,7 @@ import json
 import shutil
 import sys
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -29,8 +30,22 @@ class Standing:
     pid: int
     connected: bool
     devices_up: bool
-    backlog: int
-    """Rows that the gateway has not acknowledged."""
+    streams: Mapping[str, "StreamStanding"]
+    """By name."""
+
+    @property
+    def heard(self) -> bool:
+        """True if the gateway has acknowledged rows of each stream."""
+        return all(one.acknowledged_seq for one in self.streams.values())
+
+
+@dataclass(frozen=True)
+class StreamStanding:
+    """One stream of an agent."""
+
+    epoch: str
+    last_seq: int
+    acknowledged_seq: int
 
 
 class AgentProcess:
@@ -138,7 +153,10 @@ class AgentProcess:
             pid=status["pid"],
             connected=status["connected"],
             devices_up=all(device["state"] == "up" for device in status["devices"].values()),
-            backlog=sum(one["last_seq"] - one["acknowledged_seq"] for one in status["streams"].values()),
+            streams={
+                name: StreamStanding(one["epoch"], one["last_seq"], one["acknowledged_seq"])
+                for name, one in status["streams"].items()
+            },
         )
 
     def swap_outbox(self) -> None:

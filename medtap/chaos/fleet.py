@@ -223,7 +223,7 @@ class Fleet:
         while time.monotonic() < deadline:
             self.tend()
             standings = [agent.standing() for agent in self.agents.values()]
-            if all(one is not None and one.devices_up and one.connected and not one.backlog for one in standings):
+            if all(one is not None and one.devices_up and one.connected and one.heard for one in standings):
                 return
             time.sleep(0.05)
         words = " | ".join(self.last_words())

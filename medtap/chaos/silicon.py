@@ -16,8 +16,11 @@ READING_INTERVAL_S: Final = 0.1
 SCAN_PAUSE_S: Final = (0.05, 0.6)
 THERMOMETERS: Final = 4
 """Of each agent: forty readings a second."""
-UNCERTAIN_S: Final = 0.7
+UNCERTAIN_S: Final = 2.0
 """A code on the line so shortly before an agent dies may stay there: it was not kept, and nobody was told it was."""
+
+WHOLE_WITHIN_S: Final = 0.25
+"""A code that takes longer (our thread was late) may be given up as half a code: drivers do after 0.5 s of silence."""
 
 
 @dataclass(frozen=True)
@@ -27,6 +30,8 @@ class Scan:
     text: str
     sent_at_s: float
     """Monotonic time of its last character."""
+    took_s: float
+    """From its first character to its last."""
 
 
 class NodeSilicon:
@@ -102,13 +107,15 @@ class NodeSilicon:
             return frozenset(self._delivered)
 
     def certain(self) -> frozenset[str]:
-        """Codes that a living agent with a working disk has heard: each must have been kept."""
+        """Whole codes that a living agent with a working disk has heard: each must have been kept."""
         with self._lock:
             spans = list(self._disturbed)
             if self._disturbed_since is not None:
                 spans.append((self._disturbed_since - UNCERTAIN_S, float("inf")))
             return frozenset(
-                scan.text for scan in self._heard if not any(begin <= scan.sent_at_s <= end for begin, end in spans)
+                scan.text
+                for scan in self._heard
+                if scan.took_s < WHOLE_WITHIN_S and not any(begin <= scan.sent_at_s <= end for begin, end in spans)
             )
 
     def _scan_on(self) -> None:
@@ -120,6 +127,8 @@ class NodeSilicon:
                 continue
             with self._lock:
                 self._delivered.add(text)
+            began_s = time.monotonic()
             if self._scanner.scan(text):
                 with self._lock:
-                    self._heard.append(Scan(text, time.monotonic()))
+                    now_s = time.monotonic()
+                    self._heard.append(Scan(text, now_s, now_s - began_s))

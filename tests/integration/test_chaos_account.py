@@ -1,17 +1,22 @@
 """The account of a chaos run: it balances only if every row is there once; and the schedule follows from the seed."""
 
+import time
 from dataclasses import replace
 from itertools import cycle, pairwise
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from medtap.chaos.account import settle
+from medtap.chaos.agent_process import Standing, StreamStanding
 from medtap.chaos.faults import CORE, Fault, parse_faults
 from medtap.chaos.outbox_files import OutboxRow, OutboxStream
 from medtap.chaos.playing import Playing
+from medtap.chaos.recovery import RecoveryWatch
 from medtap.chaos.schedule import ScheduledFault, make_schedule, parts_of
+from medtap.chaos.silicon import NodeSilicon, Scan
 from medtap.chaos.stored_rows import StoredRow, StoredRows
 from medtap.services.errors import ServiceError
 
@@ -104,6 +109,46 @@ def test_a_row_below_the_mark_or_gone_from_the_file_does_not_wait_anywhere() -> 
     assert settle([gone], stored, ()).undeclared_lost == 1
     without = replace(gone, rows={1: _row(1), 2: _row(2)})
     assert settle([without], replace(stored, marks={"aa": 2}), ()).undeclared_lost == 1
+
+
+def _standing(at_s: float, last_seq: int, acknowledged_seq: int, epoch: str = "aa") -> dict[str, Standing | None]:
+    stream = StreamStanding(epoch, last_seq, acknowledged_seq)
+    return {"node-1": Standing(at_s, 1, connected=True, devices_up=True, streams={"events": stream})}
+
+
+def test_an_agent_has_recovered_when_what_it_had_is_acknowledged_although_new_rows_always_wait() -> None:
+    watch, now_s = RecoveryWatch(), time.time()
+    watch.ended(Fault.PARTITION, ["node-1"])
+    watch.see(_standing(now_s - 10, 50, 50))
+    assert watch.waiting, "what it said before the end of the fault tells nothing"
+    watch.see(_standing(now_s + 10, 90, 50))
+    watch.see(_standing(now_s + 11, 130, 89))
+    assert watch.worst_s(Fault.PARTITION) is None
+    assert watch.still() == ["no recovery from partition: node-1"]
+    watch.see(_standing(now_s + 12, 170, 90))
+    assert not watch.waiting
+    assert watch.worst_s(Fault.PARTITION) == pytest.approx(12, abs=1)
+
+
+def test_an_agent_with_another_outbox_file_has_recovered_when_that_one_is_acknowledged() -> None:
+    watch, now_s = RecoveryWatch(), time.time()
+    watch.ended(Fault.SWAP_OUTBOX, ["node-1"])
+    watch.see(_standing(now_s + 10, 90, 50))
+    watch.see(_standing(now_s + 11, 5, 0, epoch="bb"))
+    assert watch.waiting
+    watch.see(_standing(now_s + 12, 8, 5, epoch="bb"))
+    assert not watch.waiting
+
+
+def test_a_code_that_the_scanner_sent_too_slowly_to_be_whole_is_not_held_against_the_agent(tmp_path: Path) -> None:
+    silicon = NodeSilicon("node-1", tmp_path / "node-1", seed=1)
+    try:
+        silicon.calm()
+        now_s = time.monotonic() + 10
+        silicon._heard += [Scan("whole", now_s, 0.002), Scan("halved", now_s, 0.6)]  # noqa: SLF001 - heard by nobody
+        assert silicon.certain() == {"whole"}
+    finally:
+        silicon.close()
 
 
 @given(seed=st.integers(0, 2**32), seconds=st.floats(3, 600), faults=st.sets(st.sampled_from(Fault), min_size=1))
