@@ -20,7 +20,6 @@ from edge.contracts.streams import Stream
 from edge.contracts.topics import Sender
 from medtap.bench.mqtt_load import LoadClient
 
-_RESEND_S: Final = 5.0
 _GIVE_UP_S: Final = 300.0
 _OUTBOX_BYTES: Final = 512 * 1024
 BOOT_ID: Final = "b007b007b007b007"
@@ -43,6 +42,8 @@ class LoadSpec:
     """Time of the first reading, ISO 8601."""
     rate_per_s: float = 0.0
     """Readings a second at most; 0: as fast as the window allows."""
+    resend_s: float = 5.0
+    """All that is in flight of a node is sent again if its mark does not move for so long."""
 
 
 @dataclass(frozen=True)
@@ -163,7 +164,7 @@ class _Load:
     def _send(self, now: float, began: float) -> None:
         spec = self._spec
         for node in self._nodes:
-            if node.sent > node.acknowledged and now - node.moved_at > _RESEND_S:
+            if node.sent > node.acknowledged and now - node.moved_at > spec.resend_s:
                 self._resent += node.sent - node.acknowledged
                 node.sent, node.moved_at = node.acknowledged, now
             until = min(len(node.frames), node.acknowledged + spec.window_frames)

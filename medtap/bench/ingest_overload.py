@@ -18,6 +18,7 @@ from medtap.bench.ingest_load import LoadSpec
 OVERLOAD: Final = 5
 _TURN_S: Final = 1.0
 _NODES: Final = 20
+_PATIENCE_S: Final = 60.0
 
 
 class Bench(Protocol):
@@ -63,8 +64,14 @@ class Overload:
         """
         spec = self._bench.spec(nodes=_NODES, rows=self._per_s * self._seconds, rows_per_frame=1)
         offered = spec.nodes * spec.readings_per_node
-        # No window: the broker, not the load, is to hold what the gateway cannot take yet.
-        spec = replace(spec, rate_per_s=float(self._per_s), window_frames=spec.readings_per_node)
+        # No window: the broker, not the load, is to hold what the gateway cannot take yet. And nothing is sent again
+        # only because it waits there: what is sent twice then was lost.
+        spec = replace(
+            spec,
+            rate_per_s=float(self._per_s),
+            window_frames=spec.readings_per_node,
+            resend_s=self._seconds + _PATIENCE_S,
+        )
         with psycopg.connect(self._bench.dsn, autocommit=True) as connection:
             connection.execute("TRUNCATE reading")
         with self._shut():
