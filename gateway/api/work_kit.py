@@ -3,7 +3,7 @@
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import date
+from datetime import date, datetime
 from http import HTTPStatus
 from typing import Annotated, Any, Final, Literal
 from zoneinfo import ZoneInfo
@@ -99,7 +99,7 @@ def act_lines(goods: list[GoodsGiven]) -> tuple[ActLine, ...]:
     return tuple(ActLine(**given.model_dump()) for given in goods)
 
 
-def actor_of(request: Request, person: SignedIn, occurred_at: AwareDatetime | None = None) -> Actor:
+def actor_of(request: Request, person: SignedIn, occurred_at: datetime | None = None) -> Actor:
     """Who acts; without a time, now."""
     services = web_of(request).services
     now = services.clock()

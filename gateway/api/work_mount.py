@@ -4,11 +4,12 @@ from typing import Final
 
 from fastapi import APIRouter
 
-from gateway.api import stock_documents, stock_work_in, stock_work_scan
+from gateway.api import stock_documents, stock_orders, stock_work_in, stock_work_scan
 from gateway.pages import document_routes, work_in_routes
 
 ROUTERS: Final[tuple[APIRouter, ...]] = (
     stock_documents.router,
+    stock_orders.router,
     stock_work_in.router,
     stock_work_scan.router,
     document_routes.router,

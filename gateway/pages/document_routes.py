@@ -2,22 +2,27 @@
 
 import uuid
 from datetime import date
+from http import HTTPStatus
 from typing import Annotated, Any, Final
 from zoneinfo import ZoneInfo
 
-from fastapi import APIRouter, Depends, Query, Request
-from fastapi.responses import HTMLResponse
+from fastapi import APIRouter, Depends, Form, Query, Request, Response
+from fastapi.responses import HTMLResponse, RedirectResponse
 
+from gateway.api import stock_work_in
 from gateway.api.access import RolesRequired
-from gateway.api.problems import not_found
+from gateway.api.problems import Problem, not_found
 from gateway.api.stock_catalogue import today_of
 from gateway.api.web import web_of
+from gateway.api.work_kit import Worker
 from gateway.pages.document_words import ACCOUNTS, DOCUMENT_KINDS, DOCUMENT_STATES, STATE_MOODS
+from gateway.pages.goods_receipt_paper import goods_receipt_paper
 from gateway.pages.pharmacy_view import EXPIRES_SOON
 from gateway.pages.translations import N_
-from gateway.pages.work_kit import WORK_NAVIGATION, WORK_ROLES
+from gateway.pages.work_kit import WORK_NAVIGATION, WORK_ROLES, reasons_for
 from gateway.services.roles import STOCK_ROLES
-from gateway.stock import document_reads
+from gateway.services.sessions import SignedIn
+from gateway.stock import document_reads, transfers, undoing
 from gateway.stock.catalogue import place_tree
 
 router: Final = APIRouter(prefix="/work", include_in_schema=False)
@@ -103,7 +108,63 @@ def show_document(request: Request, document_id: uuid.UUID, problem: str = "") -
             "document": head,
             "lines": document_reads.movement_lines(connection, document_id),
             "about_it": document_reads.documents_about(connection, document_id),
+            "way": head.kind == "transfer" and bool(transfers.on_the_way(connection, document_id)),
+            "undoable": undoing.UNDOABLE,
+            "undo_id": uuid.uuid4(),
+            "reasons": reasons_for(connection, "reversal"),
             "place_names": {f"place:{place.place_id}": place for place in place_tree(connection)},
             "problem": problem,
         }
     return web.page(request, "work_document.html", {**document_values(request), **values})
+
+
+@router.post("/documents/{document_id}/undo")
+def undo_from_page(
+    request: Request,
+    person: Worker,
+    document_id: uuid.UUID,
+    reason_code: Annotated[str, Form(min_length=1, max_length=64)],
+    own_id: Annotated[uuid.UUID, Form(alias="document_id")],
+) -> Response:
+    """Take it back, then show the reversal; a second press finds the same reversal."""
+    try:
+        body = stock_work_in.UndoingGiven(document_id=own_id, reason_code=reason_code)
+        done = stock_work_in.undo(
+            request=request, response=Response(), person=person, document_id=document_id, body=body
+        )
+    except Problem as problem:
+        return _refused(request, document_id, problem)
+    return RedirectResponse(f"/work/documents/{done.document_id}", HTTPStatus.SEE_OTHER)
+
+
+@router.post("/documents/{document_id}/confirm")
+def confirm_from_page(request: Request, person: Worker, document_id: uuid.UUID) -> Response:
+    """The second person's half of an adjustment."""
+    try:
+        stock_work_in.confirm_adjustment(request, Response(), person, document_id)
+    except Problem as problem:
+        return _refused(request, document_id, problem)
+    return RedirectResponse(f"/work/documents/{document_id}", HTTPStatus.SEE_OTHER)
+
+
+@router.get("/documents/{document_id}/goods-receipt.pdf")
+def goods_receipt_pdf(
+    request: Request, document_id: uuid.UUID, person: Annotated[SignedIn, Depends(RolesRequired(STOCK_ROLES))]
+) -> Response:
+    """Phiếu nhập kho."""
+    web = web_of(request)
+    with web.services.pool.connection() as connection:
+        found = goods_receipt_paper(
+            connection, document_id, person.display_name, web.services.clock(), ZoneInfo(web.services.config.time_zone)
+        )
+    if found is None:
+        raise not_found(N_("There is no such stock document."))
+    number, paper = found
+    headers = {"Content-Disposition": f'inline; filename="{number}.pdf"', "Cache-Control": "no-store"}
+    return Response(paper, media_type="application/pdf", headers=headers)
+
+
+def _refused(request: Request, document_id: uuid.UUID, problem: Problem) -> HTMLResponse:
+    page = show_document(request, document_id, web_of(request).speech(request).text(problem.detail, **problem.values))
+    page.status_code = int(problem.status)
+    return page

@@ -58,6 +58,12 @@ class Reason:
 WORK_NAVIGATION: Final[tuple[tuple[str, str], ...]] = (
     ("/work", N_("Documents")),
     ("/work/receive", N_("Receive")),
+    ("/work/put-away", N_("Put away")),
+    ("/work/transfer", N_("Transfer")),
+    ("/work/return", N_("Return from a ward")),
+    ("/work/return-to-supplier", N_("Return to the supplier")),
+    ("/work/repack", N_("Repack")),
+    ("/work/adjust", N_("Adjust")),
 )
 """(address, msgid) of the pages, in the order of a day."""
 

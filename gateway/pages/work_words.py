@@ -7,7 +7,7 @@ from typing import Final
 from gateway.pages.reasons import MENDS, PERSONAL_CODE, UNKNOWN_CODE, UNKNOWN_PRODUCT, Mend
 from gateway.pages.state import State
 from gateway.pages.translations import N_
-from gateway.stock.errors import DocumentConflictError
+from gateway.stock.errors import DocumentConflictError, SecondPersonError
 from gateway.stock.work_scan import Reading
 from inventory.errors import (
     InsufficientStockError,
@@ -33,6 +33,12 @@ NOTICES: Final[Mapping[str, State]] = MappingProxyType(
         "in_quarantine": State(
             "attention", "", N_("In quarantine until two people release it: %(product)s, lot %(lot)s.")
         ),
+        "transfer_short": State(
+            "attention", "", N_("Did not arrive: %(quantity)s of %(product)s, lot %(lot)s. A case was opened.")
+        ),
+        "transfer_over": State(
+            "attention", "", N_("More than was sent: %(quantity)s of %(product)s, lot %(lot)s. A case was opened.")
+        ),
     }
 )
 """A notice's mood and sentence, by its code."""
@@ -54,6 +60,25 @@ REFUSALS: Final[Mapping[str, str]] = MappingProxyType(
             "%(product)s, lot %(lot)s has expired, is recalled or is damaged. Give it back to the supplier, or tick"
             " “into quarantine”."
         ),
+        "pack_known": N_("Pack %(pack)s was received already. Leave it out, or book a return."),
+        "storage_class": N_(
+            "%(product)s belongs in a place of another storage class. Choose another place, or give a reason."
+        ),
+        "document_unknown": N_("There is no such stock document."),
+        "transfer_unknown": N_("There is no such transfer. Choose one from the list."),
+        "nothing_on_the_way": N_("Nothing of %(number)s is on its way any more."),
+        "not_in_transfer": N_(
+            "Pack %(pack)s was not sent with %(number)s. Put it aside and find out where it comes from."
+        ),
+        "units_not_conserved": N_(
+            "%(product)s: %(taken)s base units are taken apart, %(made)s are made of them. Enter what is missing."
+        ),
+        "lot_mixed": N_("%(product)s: lot %(lot)s is made of none that is taken apart. Keep the lot."),
+        "expiry_later": N_("%(product)s expires on %(date)s: new packs can't last longer."),
+        "pack_units": N_("Packs of %(gtin)s hold %(units)s each, not %(given)s. Enter whole packs, the rest loose."),
+        "not_undoable": N_("%(number)s can't be taken back."),
+        "undone_already": N_("%(number)s was taken back already."),
+        "arrived_already": N_("Of %(number)s something has arrived with %(arrival)s. Take that back first."),
     }
 )
 """What the store's rules refuse and what mends it, by the refusal's code."""
@@ -76,6 +101,11 @@ def books_refusal(error: Exception) -> tuple[str, str]:
             StockHeldError,
             "held",
             N_("It is held or expired and must not be given out. Put it aside. (%(reason)s)"),
+        ),
+        (
+            SecondPersonError,
+            "second_person",
+            N_("Somebody else has to confirm it: the same person can't be the second. (%(reason)s)"),
         ),
         (
             PackElsewhereError,

@@ -136,6 +136,16 @@ def documents_about(connection: Connection, document_id: uuid.UUID) -> list[Docu
     )
 
 
+def transfers_on_the_way(connection: Connection, limit: int = 50) -> list[DocumentHead]:
+    """Sent, and not all of it has arrived; the oldest first: somebody waits for it."""
+    return all_rows(
+        connection,
+        DocumentHead,
+        _HEAD + " WHERE d.kind = 'transfer' AND d.state = 'in_transit' ORDER BY d.created_at, d.number LIMIT %(limit)s",
+        {"limit": limit},
+    )
+
+
 def movement_lines(connection: Connection, document_id: uuid.UUID) -> Sequence[MovementLine]:
     """What was booked for it."""
     return all_rows(connection, MovementLine, _LINES, {"document": document_id})
