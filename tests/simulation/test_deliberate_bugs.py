@@ -26,6 +26,7 @@ from tests.simulation.oracle import BrokenPromiseError
 from tests.simulation.seeds import run_seeds
 from tests.simulation.world import World
 
+pytestmark = pytest.mark.timeout(900)
 SEEDS_TO_FIND_A_BUG = 1000
 
 # Each bug works on parts that shipped code keeps to itself.
