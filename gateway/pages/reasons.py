@@ -4,8 +4,9 @@ The parser is pure, so the code is read again here: its findings carry stable wo
 sentence that was stored stays visible as a technical detail.
 """
 
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Final
 
@@ -26,12 +27,30 @@ class Mend:
     mend: str
     technical: str = ""
     """In English, as the parser or the stock service said it."""
+    field: str = ""
+    """The field of the code that is wrong, as people call it (msgid); empty if it has no such name."""
+    value: str = ""
+    """What stands in that field, behind its number in brackets; empty if it is not about one field."""
 
 
 _BY_HAND: Final = N_(
     "Compare with what is printed on the pack; if it repeats, show the pack to the pharmacist in charge."
 )
 _RESCAN: Final = N_("Clean the code and scan it once more.")
+_WEB_ADDRESS: Final = Mend(N_("The web address has a field that must not stand there."), _BY_HAND)
+_TAG: Final = Mend(N_("What the tag says can't be understood."), N_("Scan the square code on the pack itself."))
+_FIELDS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "00": N_("Shipping unit (SSCC)"),
+        "01": N_("Product code (GTIN)"),
+        "10": N_("Lot"),
+        "11": N_("Date of manufacture"),
+        "17": N_("Expiry"),
+        "21": N_("Serial number"),
+    }
+)
+_FIELD: Final = re.compile(r"\(([0-9]{2,4})\)([^\s:]*)")
+"""How a finding about one field begins (see `inventory.content_rules`)."""
 
 MENDS: Final[Mapping[str, Mend]] = MappingProxyType(
     {
@@ -55,6 +74,16 @@ MENDS: Final[Mapping[str, Mend]] = MappingProxyType(
         "not_digital_link": Mend(
             N_("This web address is no product code."), N_("Scan the square code on the pack itself.")
         ),
+        "separator_repeated": Mend(N_("A field of the code is empty."), _RESCAN),
+        "time": Mend(N_("The time in the code does not exist."), _BY_HAND),
+        "bracket": Mend(N_("The brackets of a typed code are wrong."), N_("Scan the code instead of typing it.")),
+        "qualifier": _WEB_ADDRESS,
+        "attribute": _WEB_ADDRESS,
+        "scheme": _TAG,
+        "partition": _TAG,
+        "range": _TAG,
+        "uri": _TAG,
+        "ndef": _TAG,
         "empty": Mend(N_("The code is empty."), _RESCAN),
         "symbology": Mend(
             N_("This kind of barcode is not used on packs."), N_("Scan the square code on the pack itself.")
@@ -114,6 +143,14 @@ def readable(text: str) -> str:
     return "".join(each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in pictures)
 
 
+def _about_field(known: Mend, message: str) -> Mend:
+    """With the field and the value that the finding begins with."""
+    field = _FIELD.match(message)
+    if field is None:
+        return replace(known, technical=message)
+    return replace(known, technical=message, field=_FIELDS.get(field[1], ""), value=f"({field[1]}) {field[2]}".strip())
+
+
 def mends_of(scan: Scan) -> list[Mend]:
     """What was wrong with a refused or contradicting scan, each thing once; empty for any other scan."""
     if scan.outcome == "discrepancy":
@@ -129,7 +166,7 @@ def mends_of(scan: Scan) -> list[Mend]:
     doubts = [problem for problem in parsed.warnings if problem.code == "separator_lost"]
     for problem in (*parsed.errors, *doubts):
         known = MENDS.get(problem.code, UNKNOWN_CODE if parsed.gtin is None else OTHER)
-        found.setdefault(known.what, Mend(known.what, known.mend, problem.message))
+        found.setdefault(known.what, _about_field(known, problem.message))
     if found:
         return list(found.values())
     known = UNKNOWN_CODE if scan.gtin is None else UNKNOWN_PRODUCT if scan.product_name_vi is None else OTHER

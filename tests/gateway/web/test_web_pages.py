@@ -127,6 +127,13 @@ def test_a_refused_scan_says_why_and_what_mends_it(world: WORLD, text_of: TextOf
     assert "Hãy" in shown or "Lau" in shown
 
 
+def test_a_refused_scan_names_the_field_and_what_stands_in_it(world: WORLD, text_of: TextOf) -> None:
+    world.execute("DELETE FROM scan WHERE outcome <> 'refused'")
+    world.execute("UPDATE scan SET text = %s", "]d2010893500651234517269931")
+    shown = text_of(_newest(world.signed_in("pharmacist").get("/pharmacy").text, "newest_scan"))
+    assert "Ngày ghi trong mã không có thật. Hạn dùng: (17) 269931" in shown
+
+
 def test_a_persons_card_scanned_in_the_pharmacy_is_not_shown(world: WORLD) -> None:
     world.execute("DELETE FROM scan WHERE outcome <> 'refused'")
     world.execute(
