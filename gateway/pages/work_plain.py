@@ -35,7 +35,8 @@ async def _posted(request: Request) -> Posted:
     form = await request.form()
     texts = {name: value for name, value in form.items() if isinstance(value, str)}
     fields = {name: value.strip() for name, value in texts.items() if name not in _NOT_FIELDS and value.strip()}
-    codes = tuple(line for line in texts.get("codes", "").splitlines() if line.strip())
+    # Not splitlines: that parts a code at its GS too.
+    codes = tuple(line for line in texts.get("codes", "").replace("\r", "\n").split("\n") if line.strip())
     return Posted(fields, codes[:_LINES_MAX])
 
 

@@ -108,8 +108,7 @@ def destruction_minutes(minutes: DestructionMinutes, letterhead: Letterhead) -> 
                     ("Phương pháp hủy", minutes.method),
                 )
             ),
-            Paragraph("Thành phần hội đồng hủy thuốc:", strong=True),
-            Facts(members),
+            *((Paragraph("Thành phần hội đồng hủy thuốc:", strong=True), Facts(members)) if members else ()),
             Paragraph("Hội đồng đã tiến hành hủy các thuốc sau:"),
             Table(columns, rows),
             Paragraph(

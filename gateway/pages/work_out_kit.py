@@ -1,0 +1,133 @@
+"""What the pages of work that gives out share: one page, what it refuses said on it, and codes from its fields.
+
+Plain forms without scripts: each scan ends with Enter, which posts it; the answer is the page with its field in focus.
+"""
+
+import re
+import uuid
+from collections.abc import Callable, Mapping
+from datetime import date
+from http import HTTPStatus
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+from fastapi import Request
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
+
+from gateway.api.problems import Problem
+from gateway.api.web import web_of
+from gateway.api.work_out_kit import now_of, problem_of, zone_of
+from gateway.db.pool import Connection
+from gateway.pages import work_out_words
+from gateway.pages.pharmacy_view import EXPIRES_SOON
+from gateway.pages.work_kit import WORK_NAVIGATION, reasons_for
+from gateway.pages.work_plain import Posted
+from gateway.stock.catalogue import place_tree
+from gateway.stock.errors import WarehouseError
+from gateway.stock.outgoing import AskedLine
+from gateway.stock.scanned_goods import ScannedGoods, read_goods
+from gateway.stock.work_errors import WorkRefusedError
+from inventory.errors import InventoryError
+
+_NUMBER: Final = re.compile(r"[0-9]{1,9}")
+
+
+def show(
+    request: Request,
+    template: str,
+    values: Mapping[str, Any],
+    *,
+    problem: str = "",
+    reasons: str = "",
+) -> HTMLResponse:
+    """The page; with a problem, and what mends it, on top."""
+    web = web_of(request)
+    with web.services.pool.connection() as connection:
+        places = [place for place in place_tree(connection) if place.kind in {"store", "fridge", "shelf", "ward"}]
+        reason_list = reasons_for(connection, reasons) if reasons else []
+    common = {
+        "work_navigation": WORK_NAVIGATION,
+        "places": places,
+        "place_names": {f"place:{place.place_id}": place for place in places},
+        "reasons": reason_list,
+        "words": work_out_words,
+        "problem": problem,
+        "today": now_of(request).astimezone(zone_of(request)).date(),
+        "soon": EXPIRES_SOON,
+        "new_id": uuid.uuid4(),
+        "outside": work_out_words.OUTSIDE,
+    }
+    status = HTTPStatus.UNPROCESSABLE_ENTITY if problem else HTTPStatus.OK
+    return web.page(request, template, {**common, **values}, status=status)
+
+
+def attempt(request: Request, act: Callable[[Connection], str], again: Callable[[str], HTMLResponse]) -> Response:
+    """Do it and go to the address that it answers; refused: the page again, with the reason and what mends it."""
+    web = web_of(request)
+    try:
+        with web.services.pool.connection() as connection:
+            address = act(connection)
+    except (WarehouseError, InventoryError) as error:
+        return again(said(request, problem_of(error)))
+    except ValueError:
+        return again(web.speech(request).text(work_out_words.UNREADABLE_FORM))
+    return RedirectResponse(address, HTTPStatus.SEE_OTHER)
+
+
+def said(request: Request, problem: Problem) -> str:
+    """A refusal in the reader's language."""
+    return web_of(request).speech(request).text(problem.detail, **problem.values)
+
+
+def units_in(text: str) -> int:
+    """A number of base units that somebody typed.
+
+    Raises:
+        WorkRefusedError: it is none.
+    """
+    plain = text.strip().replace(".", "").replace(",", "")
+    if not _NUMBER.fullmatch(plain):
+        raise WorkRefusedError("number", f"{text!r} is no number of base units", text=text.strip()[:40])
+    return int(plain)
+
+
+def asked_lines(connection: Connection, form: Posted, today: date) -> tuple[AskedLine, ...]:
+    """One product a line: a scanned or typed code, then how many base units; without a number one pack.
+
+    Raises:
+        WorkRefusedError: a code is not understood.
+    """
+    wanted: dict[str, int] = {}
+    for line in form.codes:
+        code, _, number = line.strip().replace("\t", " ").rpartition(" ")
+        if not code or not _NUMBER.fullmatch(number):
+            code, number = line.strip(), ""
+        goods = read_goods(connection, code, today)
+        wanted[goods.product_id] = wanted.get(goods.product_id, 0) + (int(number) if number else goods.units or 1)
+    return tuple(AskedLine(product_id, quantity) for product_id, quantity in wanted.items())
+
+
+def goods_in(connection: Connection, form: Posted, today: date) -> ScannedGoods:
+    """What the field `code` names.
+
+    Raises:
+        WorkRefusedError: nothing, or nothing known.
+    """
+    code = form.fields.get("code", "")
+    if not code:
+        raise WorkRefusedError("no_lines", "no code: scan a pack, or type the product's code")
+    return read_goods(connection, code, today)
+
+
+def today_in(zone: ZoneInfo, request: Request) -> date:
+    """The hospital's day."""
+    return now_of(request).astimezone(zone).date()
+
+
+def id_in(form: Posted, name: str = "document_id") -> uuid.UUID:
+    """The id that the form carries.
+
+    Raises:
+        ValueError: none.
+    """
+    return uuid.UUID(form.fields.get(name, ""))
