@@ -119,6 +119,14 @@ CASES: Final[Mapping[str, Mend]] = MappingProxyType(
         "not_in_books": Mend(
             N_("This pack was never received."), N_("Find its delivery note and receive it afterwards.")
         ),
+        "transfer_short": Mend(
+            N_("Goods that were sent did not arrive."),
+            N_("Ask whoever sent and carried them, then adjust with a reason."),
+        ),
+        "transfer_over": Mend(
+            N_("More arrived than was sent."),
+            N_("Compare with the place that sent it, then adjust there with a reason."),
+        ),
         "held_stock_issued": Mend(
             N_("This pack is held or recalled, and was issued all the same."),
             N_("Fetch it back before it is used, and tell whoever placed the hold."),

@@ -22,6 +22,21 @@ export function show() {
   for (const each of document.querySelectorAll("[data-side]")) each.classList.toggle("chosen", each.dataset.side === side);
 }
 
+// Always day/month/year: a browser's own date field shows them in the order of the browser's language.
+function dayShown(iso) {
+  return iso ? iso.split("-").reverse().join("/") : "";
+}
+
+// YYYY-MM-DD; null if nothing is entered, undefined if it is no date.
+function dayRead(text) {
+  if (!text.trim()) return null;
+  const found = /^(\d{1,2})[/. -]?(\d{1,2})[/. -]?(\d{4}|\d{2})$/.exec(text.trim());
+  if (!found) return undefined;
+  const [, day, month, year] = found.map(Number);
+  const date = new Date(Date.UTC(year < 100 ? 2000 + year : year, month - 1, day));
+  return date.getUTCDate() === day && date.getUTCMonth() === month - 1 ? date.toISOString().slice(0, 10) : undefined;
+}
+
 // Of each product that is expected: how much of it is in the lines.
 function showTotals() {
   for (const each of document.querySelectorAll("[data-scanned]")) {
@@ -46,7 +61,7 @@ function row(each, place) {
     list.replaceChildren(...each.lots.map((one) => new Option(`${one.on_hand} ${each.unit} · ${one.expiry_date ?? ""}`, one.lot)));
     lot.setAttribute("list", list.id);
   }
-  made.querySelector(".line-expiry").value = each.expiry_date ?? "";
+  made.querySelector(".line-expiry").value = dayShown(each.expiry_date);
   made.querySelector(".line-quantity").value = each.quantity;
   return made;
 }
@@ -57,12 +72,17 @@ function edited(event) {
   if (!each || draft.sending) return;
   draft.remember();
   if (event.target.matches(".line-quantity")) each.quantity = Math.max(0, Math.round(Number(event.target.value) || 0));
-  if (event.target.matches(".line-expiry")) each.expiry_date = event.target.value || null;
+  if (event.target.matches(".line-expiry")) {
+    const day = dayRead(event.target.value);
+    if (day === undefined) say("attention", words.noDate, words.noDateSentence);
+    else each.expiry_date = day;
+    event.target.value = dayShown(each.expiry_date);
+  }
   if (event.target.matches(".line-lot")) {
     each.lot = event.target.value.trim();
     const known = each.lots?.find((one) => one.lot === each.lot);
     if (known) each.expiry_date = known.expiry_date;
-    event.target.closest("tr").querySelector(".line-expiry").value = each.expiry_date ?? "";
+    event.target.closest("tr").querySelector(".line-expiry").value = dayShown(each.expiry_date);
   }
   keep();
   showTotals(); // the rows stay as they are: the focus is on its way to the next field

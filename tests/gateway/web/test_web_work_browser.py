@@ -107,7 +107,7 @@ def test_a_delivery_is_scanned_counted_and_saved_without_a_mouse(page: Page, wor
     expect(page.locator("#feedback")).to_have_attribute("data-mood", "ok")
     expect(page.locator("#feedback .word")).to_have_text("Đã thêm")
     assert page.input_value(".line-lot") == "B77"
-    assert page.input_value(".line-expiry") == "2028-01-31"
+    assert page.input_value(".line-expiry") == "31/01/2028"
     # Wherever the focus is: in a quantity, whose number stays; on a button, which is not pressed.
     page.focus(".line-quantity")
     scan(page, BOX + "2")
@@ -209,7 +209,14 @@ def test_a_typed_article_code_is_a_line_and_asks_for_its_lot(page: Page) -> None
     expect(page.locator("#feedback")).to_have_attribute("data-mood", "attention")
     expect(page.locator(".line-lot")).to_be_focused()
     page.keyboard.type("L9", delay=120)
+    page.keyboard.press("Tab")
+    expect(page.locator(".line-expiry")).to_be_focused()
+    page.keyboard.type("310", delay=120)
+    page.keyboard.press("Enter")
+    expect(page.locator("#feedback .word")).to_have_text("Không phải ngày")
+    page.focus(".line-expiry")
+    page.keyboard.type("28022028", delay=120)
     page.keyboard.press("Enter")
     expect(page.locator("#scan")).to_be_focused()
-    assert page.input_value(".line-lot") == "L9"
+    assert (page.input_value(".line-lot"), page.input_value(".line-expiry")) == ("L9", "28/02/2028")
     assert urlsplit(page.url).path == "/work/receive"
