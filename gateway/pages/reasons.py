@@ -131,6 +131,10 @@ CASES: Final[Mapping[str, Mend]] = MappingProxyType(
             N_("This pack is held or recalled, and was issued all the same."),
             N_("Fetch it back before it is used, and tell whoever placed the hold."),
         ),
+        "controlled_alone": Mend(
+            N_("This drug is under special control, and was issued by one person alone."),
+            N_("Let a second person confirm it in the case that was opened."),
+        ),
         "reserved_stock_issued": Mend(
             N_("This pack was promised to somebody else, and was issued all the same."),
             N_("Look for other stock for the promise, or fetch the pack back."),

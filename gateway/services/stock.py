@@ -22,6 +22,7 @@ from gateway.services.occurrence import Occurrence
 from gateway.services.scan_joining import join_with_earlier
 from gateway.services.scanning_device import PERSONAL_KINDS, Device, read_code, read_device
 from gateway.stock import books, cases, locks
+from gateway.stock.controlled_rules import controlled_among
 from gateway.stock.holds import state_of
 from gateway.stock.lines import Doing, Goods, Line
 from gateway.stock.operators import operator_at
@@ -218,7 +219,7 @@ class Stock:
         return ScanResult("issued", movement_id=issue.movement_id)
 
     def _why_not_to_be_issued(self, connection: Connection, at: Occurrence, issue: Line) -> list[_Problem]:
-        """It was issued all the same; but held, expired, or promised to somebody else."""
+        """It was issued all the same; but held, expired, promised to somebody else, or by one person alone."""
         goods, here = issue.goods, issue.from_account_id
         problems = []
         pack = (goods.gtin, goods.serial_number) if goods.gtin and goods.serial_number else None
@@ -230,6 +231,10 @@ class Stock:
         if left.free < 0:
             reason = f"issued, but promised: {left.reserved} base units are reserved and {left.on_hand} are left"
             problems.append(_Problem("reserved_stock_issued", reason, issue.movement_id))
+        if controlled_among(connection, [goods.product_id]):
+            # A scanner knows one person at most; the books take two (`guard.refuse_one_person`).
+            reason = f"product {goods.product_id} is under special control, and no second person confirmed the issue"
+            problems.append(_Problem("controlled_alone", reason, issue.movement_id))
         return problems
 
     def _booked_with_case(

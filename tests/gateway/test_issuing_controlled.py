@@ -4,12 +4,13 @@ from collections.abc import Iterator
 
 import pytest
 
-from gateway.stock import outgoing
+from edge.contracts.observations import CodeScanned
+from gateway.stock import discrepancies, outgoing
 from gateway.stock.errors import SecondPersonError
 from gateway.stock.verify import verify_books
 from gateway.stock.work_errors import WorkRefusedError
 from inventory.errors import TwoPeopleNeededError
-from tests.gateway.ingest_kit import Database
+from tests.gateway.ingest_kit import Database, Node
 from tests.gateway.work_out_kit import MORPHINE, NOW, PARA, STORE, Counter, doing, goods, line
 
 pytestmark = pytest.mark.integration
@@ -83,6 +84,18 @@ def test_what_waits_can_be_cancelled_and_is_free_again(counter: Counter) -> None
     with counter.act() as connection:
         outgoing.cancel(connection, document, NOW)
     assert counter.there(lot="M1", product=MORPHINE).free == 20
+
+
+def test_what_a_scanner_issued_alone_is_booked_and_is_a_case(counter: Counter, database: Database) -> None:
+    counter.run("INSERT INTO trade_item (gtin, product_id, units) VALUES (%s, %s, 5)", "08935006512344", MORPHINE)
+    scan = CodeScanned(
+        device_id="scanner-issue", occurred_at=NOW, monotonic_ns=1, text="]d201089350065123441727123110M1"
+    )
+    database.take(Node().events(scan))
+    assert counter.there(lot="M1", product=MORPHINE).on_hand == 15, "it has happened"
+    with counter.act() as connection:
+        (case,) = discrepancies.queue(connection)
+    assert (case.code, case.product_id, case.control_class) == ("controlled_alone", MORPHINE, "narcotic")
 
 
 def test_it_waits_into_the_next_day_and_nobody_else_gets_it(counter: Counter) -> None:
