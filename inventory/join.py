@@ -18,8 +18,10 @@ _JUDGED_ANEW = frozenset({"required", "excluded", "repeated", "key_missing", "da
 """Findings that depend on all symbols, or that judging all elements finds again."""
 
 
-def join_scans(scans: Sequence[ParsedScan], today: date) -> ParsedScan:
+def join_scans(scans: Sequence[ParsedScan], today: date, *, complete: bool = True) -> ParsedScan:
     """What all symbols of one pack say together; its `input` is theirs, line by line.
+
+    `complete` says that the pack carries no other symbol; else a missing key is only a warning, as in `parse_scan`.
 
     Raises:
         InventoryError: there is none, or one that does not mark a pack.
@@ -28,7 +30,7 @@ def join_scans(scans: Sequence[ParsedScan], today: date) -> ParsedScan:
     if not scans or strangers:
         what = f"a code of kind {strangers[0].kind!r}" if strangers else "no scan"
         raise InventoryError(f"{what} cannot be joined: expected the GS1 codes of one pack")
-    request = ScanRequest("\n".join(scan.input for scan in scans), today, complete=True)
+    request = ScanRequest("\n".join(scan.input for scan in scans), today, complete=complete)
     elements = tuple(dict.fromkeys(element for scan in scans for element in scan.elements))
     judged = request.judge(_kind(scans), Split(elements))
     errors = _merge(judged.errors, *(_kept(scan.errors) for scan in scans))

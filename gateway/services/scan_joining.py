@@ -33,9 +33,8 @@ _WORDS: Final = ("gtin", "lot", "expiry_date", "serial_number", "production_date
 """What a code can say of a pack."""
 _JUDGED: Final = frozenset({"received", "issued", "repeated", "discrepancy"})
 _EARLIER: Final = (
-    "s.epoch_key, s.seq, s.occurred_at, s.text, s.outcome, s.parsed, s.outcome = 'discrepancy' AND EXISTS ("
-    f"SELECT FROM discrepancy c WHERE c.epoch_key = s.epoch_key AND c.seq = s.seq AND c.code = '{CASE}'"
-    " AND c.resolved_at IS NULL)"
+    "s.epoch_key, s.seq, s.occurred_at, s.text, s.outcome, s.parsed, (SELECT c.resolved_at IS NULL"  # noqa: S608 - constants
+    f" FROM discrepancy c WHERE c.epoch_key = s.epoch_key AND c.seq = s.seq AND c.code = '{CASE}')"
 )
 
 
@@ -63,13 +62,18 @@ class _Earlier:
     outcome: str
     said: dict[str, Any]
     """Its `parsed`: what it and those joined to it said."""
-    has_open_case: bool
-    """It waited, and by the server's clock for too long."""
+    case_is_open: bool | None
+    """It waited, and by the server's clock for too long: whether its case is still open. None: it has none."""
 
     @property
     def may_be_joined(self) -> bool:
         """Nobody acted upon it yet."""
-        return self.outcome == "waiting_for_second" or self.has_open_case
+        return self.outcome == "waiting_for_second" or self.case_is_open is True
+
+    @property
+    def is_judged(self) -> bool:
+        """It was a whole pack, or completed one."""
+        return self.outcome in _JUDGED and self.case_is_open is None
 
 
 def join_with_earlier(
@@ -170,8 +174,8 @@ def _joined(
     symbols = [read_code(text, today, device.separator) for text in dict.fromkeys(row[0] for row in texts)]
     if not all(_is_of_a_pack(symbol) for symbol in symbols):
         return None  # the separator's setting was changed meanwhile
-    before = join_scans(symbols, today)
-    together = join_scans([*symbols, parsed], today)
+    before = join_scans(symbols, today, complete=False)
+    together = join_scans([*symbols, parsed], today, complete=False)
     return together if together.valid and _fit(before, parsed) else None
 
 
@@ -193,9 +197,8 @@ def _is_said(parsed: ParsedScan, earlier: _Earlier, today: date, device: Device)
     says all by itself. Otherwise a pack of the same lot may begin with it.
     """
     stated = parsed.to_json_dict()
-    if earlier.outcome not in _JUDGED or any(
-        stated[word] is not None and stated[word] != earlier.said.get(word) for word in _WORDS
-    ):
+    news = [word for word in _WORDS if stated[word] is not None and stated[word] != earlier.said.get(word)]
+    if news or not earlier.is_judged:
         return False
     if parsed.input == earlier.text:
         return True
@@ -205,7 +208,7 @@ def _is_said(parsed: ParsedScan, earlier: _Earlier, today: date, device: Device)
 
 def _take(connection: Connection, earlier: _Earlier, at: Occurrence) -> bool:
     """Make the earlier scans part of this one; False if a person has settled the case meanwhile."""
-    if earlier.has_open_case:
+    if earlier.case_is_open:
         closed = connection.execute(
             "UPDATE discrepancy SET resolved_at = %s, resolved_by = 'late scan',"
             " resolution = 'the other code came late'"

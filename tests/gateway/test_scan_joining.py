@@ -1,5 +1,7 @@
 """Packs with several codes: what waits, what is booked together, what becomes a case. Real PostgreSQL."""
 
+import itertools
+import random
 from collections.abc import Iterator
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -127,8 +129,12 @@ def test_a_pack_with_two_codes_is_issued_from_the_lot_it_was_received_in(counter
     assert counter.booked() == [PACK, ("issue", *PACK[1:])]
 
 
-def test_three_codes_of_a_pack_are_one_pack(counter: Counter) -> None:
-    assert counter.scan((0, EAN), (5, "]C117271231"), (10, "]C110L1")) == ["joined", "joined", "received"]
+@pytest.mark.parametrize("product_at", [0, 1, 2])
+def test_three_codes_of_a_pack_are_one_pack_in_any_order(counter: Counter, product_at: int) -> None:
+    codes = ["]C117271231", "]C110L1"]
+    codes.insert(product_at, EAN)
+    outcomes = counter.scan(*((5.0 * place, code) for place, code in enumerate(codes)))
+    assert outcomes == ["joined", "joined", "received"]
     assert counter.booked() == [PACK]
     assert counter.database.column("SELECT joined_seq FROM scan ORDER BY seq") == [3, 3, None]
 
@@ -147,8 +153,11 @@ def test_the_pharmacist_is_asked_for_the_other_code_and_then_sees_the_whole_pack
     assert live == ["waiting_for_second", "received"]
 
 
-def test_a_code_scanned_again_while_it_waits_is_the_same_pack_and_waits_anew(counter: Counter) -> None:
-    assert counter.scan((0, EAN), (15, EAN), (30, LOT)) == ["joined", "joined", "received"]
+@pytest.mark.parametrize(("first", "second"), [(EAN, LOT), (LOT, EAN)])
+def test_a_code_scanned_again_while_it_waits_is_the_same_pack_and_waits_anew(
+    counter: Counter, first: str, second: str
+) -> None:
+    assert counter.scan((0, first), (15, first), (30, second)) == ["joined", "joined", "received"]
     assert counter.booked() == [PACK]
 
 
@@ -260,6 +269,32 @@ def test_a_frame_that_is_delivered_again_changes_nothing(counter: Counter) -> No
         counter.database.take(message)
     assert counter.outcomes() == ["joined", "received"]
     assert counter.booked() == [PACK]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_however_scans_are_delivered_they_end_the_same(counter: Counter, seed: int) -> None:
+    """In one frame; or each alone, twice, with the server's patience at an end after each of them."""
+    chosen = random.Random(seed)  # noqa: S311 - a sequence to be repeated
+    codes = [EAN, LOT, OTHER_EAN, "]C110L2", matrix("L3"), "]C117260101", "]C117269931"]
+    times = itertools.accumulate(chosen.choice([1, 2, WITHIN_S, WITHIN_S + 1]) for _ in range(14))
+    scans = [(seconds - 600.0, chosen.choice(codes)) for seconds in times]
+    ends = []
+    for epoch, frames in enumerate(([scans], [[scan] for scan in scans]), 1):
+        counter.node = Node(epoch=f"{epoch:016x}")
+        for frame in frames:
+            message = counter.frame(*frame)
+            for _ in range(len(frames[:2])):
+                counter.database.take(message)
+            counter.time_is_up()
+        query = (
+            "SELECT s.seq, s.outcome, s.joined_seq, m.product_id, m.lot, c.code FROM scan s"
+            " JOIN ingest_mark e USING (epoch_key) LEFT JOIN movement m USING (movement_id)"
+            " LEFT JOIN discrepancy c ON c.epoch_key = s.epoch_key AND c.seq = s.seq AND c.resolved_at IS NULL"
+            " WHERE e.epoch = %s ORDER BY s.seq"
+        )
+        ends.append(counter.database.rows(query, counter.node.epoch))
+    assert len(ends[0]) == len(scans)
+    assert ends[0] == ends[1]
 
 
 def test_the_gateway_may_be_restarted_between_two_codes(counter: Counter) -> None:
