@@ -23,6 +23,7 @@ from gateway.api.work_kit import (
     id_of,
     refusals,
 )
+from gateway.db.storable import storable
 from gateway.stock import orders
 from gateway.stock.acts import ReasonFor
 
@@ -130,7 +131,7 @@ def proposals(request: Request, place_id: Annotated[str, Query(max_length=64)]) 
     """What runs short there, less what is on order already."""
     services = web_of(request).services
     with services.pool.connection() as connection:
-        found = orders.propose(connection, place_id, today_of(services))
+        found = orders.propose(connection, storable(place_id), today_of(services))
     return [ProposalAnswer(**vars(each)) for each in found]
 
 

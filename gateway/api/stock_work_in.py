@@ -11,6 +11,7 @@ from pydantic import BaseModel, Field
 from gateway.api.v1 import PREFIX
 from gateway.api.web import web_of
 from gateway.api.work_kit import (
+    PRINTABLE,
     READERS,
     WORK_PROBLEMS,
     Act,
@@ -31,7 +32,9 @@ from gateway.stock import adjustments, put_away, receiving, repacking, returns, 
 from gateway.stock.acts import Actor, Done
 
 _Act = TypeVar("_Act")
-_Reason = Annotated[str, Field(min_length=1, max_length=64, description="A code of GET /api/v1/stock/reasons")]
+_Reason = Annotated[
+    str, Field(min_length=1, max_length=64, pattern=PRINTABLE, description="A code of GET /api/v1/stock/reasons")
+]
 router: Final = APIRouter(prefix=f"{PREFIX}/stock", tags=["stock"], responses=WORK_PROBLEMS)
 
 

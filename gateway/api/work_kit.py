@@ -42,7 +42,8 @@ READERS: Final = [Depends(RolesRequired(STOCK_ROLES))]
 IdempotencyKey = Annotated[
     str | None, Header(max_length=200, description="Instead of document_id: the same key is the same act")
 ]
-Name = Annotated[str, Field(min_length=1, max_length=64)]
+PRINTABLE: Final = r"\A[^\x00-\x1f]*\z"
+Name = Annotated[str, Field(min_length=1, max_length=64, pattern=PRINTABLE)]
 Note = Annotated[str, Field(max_length=1000)]
 Quantity = Annotated[int, Field(ge=1, le=2**31 - 1, description="Base units")]
 _NOT_FOUND: Final = frozenset({"order_unknown", "document_unknown", "transfer_unknown"})
@@ -55,10 +56,10 @@ class GoodsGiven(BaseModel):
 
     product_id: Name
     quantity: Quantity
-    lot: Annotated[str, Field(max_length=64, description="Empty where the packs name none")] = ""
+    lot: Annotated[str, Field(max_length=64, pattern=PRINTABLE, description="Empty where the packs name none")] = ""
     expiry_date: date | None = None
     gtin: Annotated[str | None, Field(pattern=r"\A[0-9]{14}\z", description="Of the pack; null: loose units")] = None
-    serial_number: Annotated[str | None, Field(min_length=1, max_length=20)] = None
+    serial_number: Annotated[str | None, Field(min_length=1, max_length=20, pattern=PRINTABLE)] = None
     scan_text: Annotated[str | None, Field(max_length=4096)] = None
 
 

@@ -14,7 +14,7 @@ from gateway.api.access import RolesRequired
 from gateway.api.problems import Problem, not_found
 from gateway.api.stock_catalogue import today_of
 from gateway.api.web import web_of
-from gateway.api.work_kit import Worker
+from gateway.api.work_kit import PRINTABLE, Worker
 from gateway.pages.document_words import ACCOUNTS, DOCUMENT_KINDS, DOCUMENT_STATES, STATE_MOODS
 from gateway.pages.goods_receipt_paper import goods_receipt_paper
 from gateway.pages.pharmacy_view import EXPIRES_SOON
@@ -123,7 +123,7 @@ def undo_from_page(
     request: Request,
     person: Worker,
     document_id: uuid.UUID,
-    reason_code: Annotated[str, Form(min_length=1, max_length=64)],
+    reason_code: Annotated[str, Form(min_length=1, max_length=64, pattern=PRINTABLE)],
     own_id: Annotated[uuid.UUID, Form(alias="document_id")],
 ) -> Response:
     """Take it back, then show the reversal; a second press finds the same reversal."""

@@ -8,6 +8,7 @@ from typing import Final, LiteralString
 from zoneinfo import ZoneInfo
 
 from gateway.db.pool import Connection
+from gateway.db.storable import storable
 from gateway.services.reads_rows import Row, all_rows, first_row
 from gateway.stock.documents import DocumentKind, DocumentState
 
@@ -104,12 +105,12 @@ def list_documents(
 ) -> list[DocumentHead]:
     """The newest first; days are the hospital's, by when a document was entered."""
     values = {
-        "kind": kind,
-        "state": state,
-        "place": place_id,
+        "kind": storable(kind),
+        "state": storable(state),
+        "place": storable(place_id),
         "since": _midnight(first_day, zone),
         "until": _midnight(last_day + timedelta(days=1) if last_day else None, zone),
-        "number": number,
+        "number": storable(number),
         "limit": limit,
         "offset": offset,
     }

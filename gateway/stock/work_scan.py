@@ -190,7 +190,7 @@ def _filled(connection: Connection, reading: Reading, today: date, now: datetime
     if reading.article is None:
         return reading
     product_id = reading.article.product_id
-    account_id = f"place:{from_place_id}" if from_place_id else ""
+    account_id = f"place:{storable(from_place_id)}" if from_place_id else ""
     lots: list[LotThere] = []
     if account_id:
         values = {"account": account_id, "product": product_id, "now": now, "limit": _LOTS_MAX}

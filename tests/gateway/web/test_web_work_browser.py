@@ -128,6 +128,8 @@ def test_a_delivery_is_scanned_counted_and_saved_without_a_mouse(page: Page, wor
     line_count(page, 2)
     scan(page, f"01{CASE}1728013110B77")
     line_count(page, 3)
+    scan(page, BOX.replace("\x1d", "<GS>") + "2")
+    expect(page.locator("#feedback .word")).to_have_text("Đã quét trước đó")
     scan(page, "*2")
     assert page.input_value("tr[data-place='0'] .line-quantity") == "240"
     assert stock(world) == 0

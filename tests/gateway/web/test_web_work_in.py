@@ -60,6 +60,28 @@ def test_a_scanner_may_send_another_character_for_the_separator(store: Store) ->
     assert store.scan(text, separator="~")["line"]["serial_number"] == "S0001"
 
 
+def test_the_houses_own_label_names_a_product_without_gtin_with_its_lot(store: Store) -> None:
+    line = store.scan(f"]d291{PRODUCT}\x1d92B77\x1d93280131")["line"]
+    assert (line["product_id"], line["lot"], line["expiry_date"], line["gtin"], line["units"]) == (
+        *(PRODUCT, "B77", "2028-01-31"),
+        *(None, 1),
+    )
+
+
+def test_characters_that_no_database_keeps_are_refused_and_break_nothing(store: Store) -> None:
+    bad = [
+        receipt(place_id="\0"),
+        receipt(lines=[{"product_id": PRODUCT, "quantity": 1, "lot": "L\0"}]),
+        receipt(lines=[{"product_id": "P\0", "quantity": 1}]),
+    ]
+    assert [store.post("/api/v1/stock/receipts", body).status_code for body in bad] == [422, 422, 422]
+    assert store.post("/api/v1/stock/receipts", receipt(note="a\0b", supplier_name="A\0")).status_code == 201
+    assert store.scan("a\0b", from_place_id="\0")["verdict"] == "unreadable"
+    for query in ("kind=%00", "number=%00", "place_id=%00", "first_day=x&state=%00"):
+        assert store.browser.get(f"/work?{query}").status_code == 200
+    assert store.browser.get("/api/v1/stock/order-proposals?place_id=%00").json() == []
+
+
 def test_a_code_without_a_lot_asks_for_it_among_those_that_are_there(store: Store) -> None:
     lines = [
         {"product_id": PRODUCT, "lot": lot, "expiry_date": f"202{year}-12-31", "quantity": quantity}
