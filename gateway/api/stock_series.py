@@ -16,7 +16,7 @@ from gateway.api.web import web_of
 from gateway.pages.translations import N_
 from gateway.services.app_services import DbConnection
 from gateway.services.roles import STOCK_ROLES
-from gateway.stock.consumption import RATE_DAYS, Consumed, Period, Supply, consumption, slow_movers, supply
+from gateway.stock.consumption import RATE_WEEKS, SLOW_DAYS, Consumed, Period, Supply, consumption, slow_movers, supply
 from gateway.stock.expiry_risk import HORIZON_DAYS, RiskLine, expiry_risk
 from gateway.stock.series import DayChange, Scope, StockThen, scope_of, stock_at, stock_by_day
 from gateway.stock.store_card import LINES_MAX, CardLine, store_card_lines
@@ -28,7 +28,7 @@ PlaceId = Annotated[
     str | None, Query(max_length=63, description="With all that stands within it; without one: every place but wards")
 ]
 Day = Annotated[date | None, Query(description="The hospital's day")]
-RateDays = Annotated[int, Query(ge=7, le=730, description="Days that the present rate is taken from")]
+RateWeeks = Annotated[int, Query(ge=1, le=104, description="Whole weeks that the present rate is taken from")]
 
 
 class SeriesAnswer(BaseModel):
@@ -140,12 +140,12 @@ def consumed(
 
 
 @router.get("/supply", summary="How long each product lasts")
-def supplies(request: Request, place_id: PlaceId = None, rate_days: RateDays = RATE_DAYS) -> list[Supply]:
+def supplies(request: Request, place_id: PlaceId = None, rate_weeks: RateWeeks = RATE_WEEKS) -> list[Supply]:
     """Everything that lies in the places, with its rate and the days that it lasts."""
     services = web_of(request).services
     with services.pool.connection() as connection:
         scope = known_scope(connection, place_id)
-        return supply(connection, scope, today_of(services), rate_days=rate_days)
+        return supply(connection, scope, today_of(services), rate_weeks=rate_weeks)
 
 
 @router.get("/expiry-risk", summary="What won't be used before it expires")
@@ -153,7 +153,7 @@ def risk(
     request: Request,
     place_id: PlaceId = None,
     horizon_days: Annotated[int, Query(ge=1, le=3660)] = HORIZON_DAYS,
-    rate_days: RateDays = RATE_DAYS,
+    rate_weeks: RateWeeks = RATE_WEEKS,
 ) -> RiskAnswer:
     """At the present rate, first expired first out; what is worth most first."""
     services = web_of(request).services
@@ -163,7 +163,7 @@ def risk(
             known_scope(connection, place_id),
             today_of(services),
             horizon_days=horizon_days,
-            rate_days=rate_days,
+            rate_weeks=rate_weeks,
         )
     return RiskAnswer(
         units=found.units, value_vnd=found.value_vnd, without_cost=found.without_cost, lines=list(found.lines)
@@ -172,7 +172,7 @@ def risk(
 
 @router.get("/slow-movers", summary="What lies there and is not used")
 def slow(
-    request: Request, place_id: PlaceId = None, days: Annotated[int, Query(ge=7, le=730)] = RATE_DAYS
+    request: Request, place_id: PlaceId = None, days: Annotated[int, Query(ge=7, le=730)] = SLOW_DAYS
 ) -> list[Supply]:
     """Not used in so many days; what is worth most first."""
     services = web_of(request).services

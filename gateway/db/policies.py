@@ -26,6 +26,7 @@ _REFRESH: Final = {
     "reading_hour": (timedelta(hours=1), timedelta(minutes=5), 168),
     "reading_day": (timedelta(days=1), timedelta(hours=1), 31),
     "posting_day": (timedelta(days=1), timedelta(minutes=1), 31),
+    "stock_use_week": (timedelta(days=7), timedelta(minutes=5), 10),
 }
 """Sum: how near to now it is made (newer rows are summed up by the query), how often, and how many buckets at once:
 TimescaleDB 2.19 and newer take one at a time by default, so a replayed month of minutes would be 43,200 transactions.
@@ -104,7 +105,7 @@ def _policies(config: StorageConfig, *, batches: bool) -> list[Policy]:
 
 
 def _window(view: str, config: StorageConfig) -> timedelta:
-    if view == "posting_day":
+    if view in {"posting_day", "stock_use_week"}:
         return _POSTINGS_LATE_MAX
     return timedelta(days=config.refresh_days + (1 if view == "reading_day" else 0))
 

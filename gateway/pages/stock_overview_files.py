@@ -25,7 +25,7 @@ from gateway.reports.document import Letterhead
 from gateway.reports.store_card import StoreCard, StoreCardLine, store_card_pdf
 from gateway.services.roles import STOCK_ROLES
 from gateway.services.sessions import SignedIn
-from gateway.stock.consumption import RATE_DAYS, Period, consumption, slow_movers
+from gateway.stock.consumption import SLOW_DAYS, Period, consumption, slow_movers
 from gateway.stock.expiry_risk import HORIZON_DAYS, expiry_risk
 from gateway.stock.store_card import Card, CardLine, store_card_lines
 
@@ -235,7 +235,7 @@ def risk_csv(
 
 @router.get("/slow-movers.csv")
 def slow_csv(
-    request: Request, _person: Reader, place: PlaceId = "", days: Annotated[int, Query(ge=7, le=730)] = RATE_DAYS
+    request: Request, _person: Reader, place: PlaceId = "", days: Annotated[int, Query(ge=7, le=730)] = SLOW_DAYS
 ) -> Response:
     """What lies there and is not used."""
     web = web_of(request)

@@ -18,7 +18,7 @@ from gateway.pages.stock_overview_chart import draw_steps
 from gateway.pages.translations import N_
 from gateway.services.roles import STOCK_ROLES
 from gateway.stock.catalogue import below_reorder_point, place_tree
-from gateway.stock.consumption import RATE_DAYS, Period, Supply, consumption, slow_movers, supply
+from gateway.stock.consumption import RATE_WEEKS, SLOW_DAYS, Period, Supply, consumption, slow_movers, supply
 from gateway.stock.expiry_risk import HORIZON_DAYS, expiry_risk
 from gateway.stock.series import Scope, stock_by_day
 from gateway.stock.store_card import store_card_lines
@@ -163,7 +163,7 @@ def risk(
         "lines": found.lines[(page - 1) * _LINES_A_PAGE : page * _LINES_A_PAGE],
         "number": page,
         "more": page * _LINES_A_PAGE < len(found.lines),
-        "rate_days": RATE_DAYS,
+        "rate_weeks": RATE_WEEKS,
     }
     return _page(request, "stock_overview_risk.html", values)
 
@@ -172,7 +172,7 @@ def risk(
 def slow(
     request: Request,
     place: PlaceId = "",
-    days: Annotated[int, Query(ge=7, le=730)] = RATE_DAYS,
+    days: Annotated[int, Query(ge=7, le=730)] = SLOW_DAYS,
     page: PageNumber = 1,
 ) -> HTMLResponse:
     """What lies there and is not used."""

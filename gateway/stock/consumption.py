@@ -4,9 +4,9 @@ What counts: units that went from a place of the set to a patient (`dispensed`) 
 came back from there. Issuing, dispensing, returning and taking back a movement are all told by the pair of accounts, so
 that nothing is counted by its name. What is moved within the set, destroyed, counted or corrected is no consumption.
 
-The present rate: consumption of the last `RATE_DAYS` days, today not counted (it is not over), by day. A product that
-came into these places later than that is judged by the days since then, at least `RATE_DAYS_MIN`: a product of three
-days has no rate to plan by yet, and is reckoned slow rather than fast.
+The present rate: consumption of the last `RATE_WEEKS` whole weeks (from Monday), by day; whole weeks, because a Sunday
+is not a Monday. A product that came into these places later is judged by the days since then, at least
+`RATE_DAYS_MIN`: a product of three days has no rate to plan by yet, and is reckoned slow rather than fast.
 """
 # ruff: noqa: S608 - put together from our own words only
 
@@ -21,8 +21,9 @@ from gateway.services.reads_rows import Row, all_rows
 from gateway.stock.series import Scope, day_begin, day_zone
 
 Period = Literal["day", "week", "month"]
-RATE_DAYS: Final = 90
+RATE_WEEKS: Final = 13
 RATE_DAYS_MIN: Final = 14
+SLOW_DAYS: Final = 90
 
 
 class Consumed(Row):
@@ -104,7 +105,7 @@ class Supply(Row):
         return self.on_hand / self.daily_rate if self.daily_rate > 0 else None
 
 
-# A product's first day in these places is looked up only where it may matter: it came with a lot first seen lately.
+# What was used in the first week was there before; of the rest it is looked up since when it has been in these places.
 _SUPPLY: Final = (
     "WITH there AS (SELECT b.product_id,"
     " coalesce(sum(b.quantity) FILTER (WHERE l.expiry_date IS NULL OR l.expiry_date >= %(today)s), 0)::bigint"
@@ -114,55 +115,61 @@ _SUPPLY: Final = (
     " FILTER (WHERE coalesce(l.unit_cost_vnd, p.unit_cost_vnd) IS NULL), 0)::bigint AS without_cost"
     " FROM stock_balance b JOIN lot l USING (product_id, lot) JOIN product p USING (product_id)"
     " WHERE b.quantity > 0 AND b.account_id = ANY(%(inside)s) GROUP BY 1),"
-    f" used AS (SELECT product_id, (-sum(quantity))::bigint AS consumed FROM posting_day WHERE {_USED} GROUP BY 1),"
-    " fresh AS (SELECT t.product_id, (SELECT min(d.bucket) FROM posting_day d WHERE d.product_id = t.product_id"
-    " AND d.account_id = ANY(%(inside)s)) AS since FROM there t WHERE NOT EXISTS (SELECT FROM posting_day d"
-    " WHERE d.product_id = t.product_id AND d.account_id = ANY(%(inside)s) AND d.bucket < %(low)s))"
+    " used AS (SELECT product_id, (-sum(quantity))::bigint AS consumed, min(bucket) AS first FROM stock_use_week"
+    f" WHERE {_USED} GROUP BY 1),"
+    " fresh AS MATERIALIZED (SELECT t.product_id, (SELECT min(f.bucket) FROM unnest(%(inside)s::text[]) AS a (account)"
+    " CROSS JOIN LATERAL (SELECT d.bucket FROM posting_day d WHERE d.product_id = t.product_id"
+    " AND d.account_id = a.account ORDER BY d.bucket LIMIT 1) AS f) AS since FROM there t LEFT JOIN used u"
+    " USING (product_id) WHERE u.first IS NULL OR u.first > %(low)s)"
     " SELECT p.product_id, p.name_vi, p.name_en, p.base_unit_vi, p.base_unit_en, p.control_class, t.on_hand, t.expired,"
     " t.next_expiry, t.value_vnd, t.without_cost, coalesce(u.consumed, 0) AS consumed, greatest(%(days_min)s,"
-    " coalesce(%(end)s - (f.since AT TIME ZONE stock_zone())::date, %(days)s)) AS rate_days"
+    " least(%(days)s, coalesce(%(end)s - (f.since AT TIME ZONE stock_zone())::date, %(days)s))) AS rate_days"
     " FROM there t JOIN product p USING (product_id) LEFT JOIN used u USING (product_id)"
     " LEFT JOIN fresh f USING (product_id) ORDER BY p.name_vi, p.product_id"
 )
 
 
-def supply(
-    connection: Connection, scope: Scope, today: date, *, rate_days: int = RATE_DAYS, with_today: bool = False
-) -> list[Supply]:
-    """Every product that lies in the set of places, with its consumption of the last `rate_days` days.
+def supply(connection: Connection, scope: Scope, today: date, *, rate_weeks: int = RATE_WEEKS) -> list[Supply]:
+    """Every product that lies in the set of places, with its consumption of the last `rate_weeks` whole weeks."""
+    monday = today - timedelta(days=today.weekday())
+    return _supply(connection, scope, today, (monday - timedelta(weeks=rate_weeks), monday))
 
-    They end with yesterday, or with today.
-    """
-    end = today + timedelta(days=with_today)
+
+def _supply(connection: Connection, scope: Scope, today: date, span: tuple[date, date]) -> list[Supply]:
+    """With the consumption from one Monday to the other, which is not counted."""
+    begin, end = span
     values = {
         **_accounts(scope),
         "today": today,
-        "low": day_begin(end - timedelta(days=rate_days), connection),
+        "low": day_begin(begin, connection),
         "high": day_begin(end, connection),
         "end": end,
-        "days": rate_days,
-        "days_min": min(RATE_DAYS_MIN, rate_days),
+        "days": (end - begin).days,
+        "days_min": min(RATE_DAYS_MIN, (end - begin).days),
     }
     return all_rows(connection, Supply, _SUPPLY, values)
 
 
-# Looked up by product: only what has not moved lately gets here.
+# Looked up by product and account, from the newest day back: only what has not moved lately gets here.
 _LAST_USED: Final = (
-    "SELECT k.p, (SELECT max(d.bucket) FROM posting_day d WHERE d.product_id = k.p AND d.account_id = ANY(%(inside)s)"
-    " AND d.units_out > 0 AND (d.other_account_id = 'dispensed' OR d.other_account_id = ANY(%(wards)s)))"
-    " FROM unnest(%(products)s::text[]) AS k (p)"
+    "SELECT k.p, (SELECT max(f.bucket) FROM unnest(%(inside)s::text[]) AS a (account) CROSS JOIN LATERAL"
+    " (SELECT d.bucket FROM posting_day d WHERE d.product_id = k.p AND d.account_id = a.account AND d.units_out > 0"
+    " AND (d.other_account_id = 'dispensed' OR d.other_account_id = ANY(%(wards)s))"
+    " ORDER BY d.bucket DESC LIMIT 1) AS f) FROM unnest(%(products)s::text[]) AS k (p)"
 )
 
 
-def slow_movers(connection: Connection, scope: Scope, today: date, days: int = RATE_DAYS) -> list[Supply]:
-    """What lies there and was not used in the last `days` days, today included; what is worth most first.
+def slow_movers(connection: Connection, scope: Scope, today: date, days: int = SLOW_DAYS) -> list[Supply]:
+    """What lies there and was not used in the last `days` days, nor earlier in the week in which these begin.
 
-    A product that came within these days is not slow yet, and is left out.
+    What is worth most first. A product that came within this time is not slow yet, and is left out.
     """
+    first = today - timedelta(days=days)
+    begin = first - timedelta(days=first.weekday())
+    end = today + timedelta(days=7 - today.weekday())
+    whole = (end - begin).days
     found = [
-        one
-        for one in supply(connection, scope, today, rate_days=days, with_today=True)
-        if one.consumed <= 0 and one.rate_days >= days
+        one for one in _supply(connection, scope, today, (begin, end)) if one.consumed <= 0 and one.rate_days >= whole
     ]
     rows = connection.execute(_LAST_USED, {**_accounts(scope), "products": [one.product_id for one in found]})
     zone = day_zone(connection)

@@ -20,7 +20,7 @@ from typing import Final
 
 from gateway.db.pool import Connection
 from gateway.services.reads_rows import Row, all_rows
-from gateway.stock.consumption import RATE_DAYS, Supply, supply
+from gateway.stock.consumption import RATE_WEEKS, Supply, supply
 from gateway.stock.series import Scope
 
 HORIZON_DAYS: Final = 180
@@ -129,11 +129,11 @@ def expiry_risk(
     today: date,
     *,
     horizon_days: int = HORIZON_DAYS,
-    rate_days: int = RATE_DAYS,
+    rate_weeks: int = RATE_WEEKS,
 ) -> ExpiryRisk:
     """Lots that expire within the horizon, or have, and of which something will be left."""
     rows = all_rows(connection, _LotRow, _LOTS, {"inside": list(scope.inside)})
-    products = {one.product_id: one for one in supply(connection, scope, today, rate_days=rate_days)}
+    products = {one.product_id: one for one in supply(connection, scope, today, rate_weeks=rate_weeks)}
     last_day = today + timedelta(days=horizon_days)
     lines = [
         line

@@ -209,6 +209,17 @@ _DIFFERENCES: Final = (
 )
 
 
+# The sums by week are made of the same postings, so they are proven against the sums by day.
+_WEEK: Final = (
+    "WITH told AS (SELECT date_trunc('week', bucket AT TIME ZONE stock_zone()) AS week, product_id, account_id,"
+    " other_account_id, sum(quantity) AS q FROM posting_day WHERE account_id LIKE 'place:%%'"
+    " AND (other_account_id = 'dispensed' OR other_account_id LIKE 'place:%%') GROUP BY 1, 2, 3, 4),"
+    " kept AS (SELECT bucket AT TIME ZONE stock_zone() AS week, product_id, account_id, other_account_id,"
+    " quantity AS q FROM stock_use_week) SELECT count(*) FROM told FULL JOIN kept"
+    " USING (week, product_id, account_id, other_account_id) WHERE coalesce(told.q, 0) <> coalesce(kept.q, 0)"
+).replace("%%", "%")
+
+
 class _Totals(Row):
     postings: int
     day_sums: int
@@ -216,17 +227,20 @@ class _Totals(Row):
 
 
 def verify_day_sums(connection: Connection) -> DaySumProof:
-    """Prove the day sums against the postings, in the caller's transaction; nothing is changed.
+    """Prove the sums by day and week against the postings, in the caller's transaction; nothing is changed.
 
     On TimescaleDB what came late shows as a difference until its job has run (each minute), or `refresh_day_sums`.
     """
     connection.execute("SELECT set_config('work_mem', '256MB', true), set_config('jit', 'off', true)")
     totals = first_row(connection, _Totals, _TOTALS, {})
-    if totals is None or not totals.differ:
-        postings, day_sums = (totals.postings, totals.day_sums) if totals else (0, 0)
-        return DaySumProof(postings=postings, day_sums=day_sums, differences=0)
-    row = connection.execute(_DIFFERENCES).fetchone()
-    return DaySumProof(postings=totals.postings, day_sums=totals.day_sums, differences=int(row[0]) if row else 0)
+    if totals is None:
+        return DaySumProof(postings=0, day_sums=0, differences=0)
+    differences = sum(
+        int(row[0])
+        for query in ((_DIFFERENCES, _WEEK) if totals.differ else (_WEEK,))
+        for row in connection.execute(query.encode())
+    )
+    return DaySumProof(postings=totals.postings, day_sums=totals.day_sums, differences=differences)
 
 
 def refresh_day_sums(connection: Connection, low: datetime, high: datetime) -> None:
@@ -247,6 +261,10 @@ def refresh_day_sums(connection: Connection, low: datetime, high: datetime) -> N
     autocommit = connection.autocommit
     connection.set_autocommit(True)
     try:
-        connection.execute("CALL refresh_continuous_aggregate('posting_day', %s::timestamptz, %s::timestamptz)", window)
+        for view, margin in (("posting_day", timedelta(0)), ("stock_use_week", timedelta(days=7))):
+            connection.execute(
+                "CALL refresh_continuous_aggregate(%s, %s::timestamptz, %s::timestamptz)",
+                (view, window[0] - margin, window[1] + margin),
+            )
     finally:
         connection.set_autocommit(autocommit)

@@ -83,6 +83,10 @@ _BOOKS: Final = (
     sum(quantity), coalesce(sum(quantity) FILTER (WHERE quantity > 0), 0), coalesce(-sum(quantity) FILTER (WHERE
     quantity < 0), 0), count(*) FROM posting GROUP BY 1, 2, 3, 4, 5 ORDER BY 1, 4""",
     """\
+    INSERT INTO stock_use_week SELECT date_trunc('week', bucket, stock_zone()), product_id, account_id,
+    other_account_id, sum(quantity) FROM posting_day WHERE account_id LIKE 'place:%' AND (other_account_id =
+    'dispensed' OR other_account_id LIKE 'place:%') GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3, 4""",
+    """\
     INSERT INTO stock_balance (account_id, product_id, lot, quantity) SELECT account_id, product_id, lot,
     sum(quantity) FROM posting GROUP BY 1, 2, 3""",
     """\

@@ -140,11 +140,14 @@ def test_the_same_movement_twice_is_summed_once(house: Warehouse) -> None:
 def test_the_proof_finds_a_day_sum_that_its_postings_do_not_give(plain_house: Warehouse) -> None:
     house = plain_house
     _move(house, MIDNIGHT, "receive", 100, "supplier", STORE)
+    _move(house, MIDNIGHT, "issue", 30, STORE, WARD)
     for damage in (
         "UPDATE posting_day SET units_in = units_in + 1, units_out = units_out - 1",
         "UPDATE posting_day SET bucket = bucket + interval '1 day' WHERE account_id = 'supplier'",
         "DELETE FROM posting_day WHERE account_id = 'supplier'",
         "UPDATE posting_day SET other_account_id = 'wasted' WHERE account_id = 'supplier'",
+        "UPDATE stock_use_week SET quantity = quantity + 1",
+        "DELETE FROM stock_use_week",
     ):
         with house.connection.transaction(force_rollback=True):
             assert verify_day_sums(house.connection).ok
@@ -195,17 +198,17 @@ def test_consumption_is_what_went_to_wards_and_patients_less_what_came_back(hous
     assert [(one.to_wards, one.to_patients) for one in ward] == [(0, 30)]
 
 
-def test_days_of_stock_follow_the_rate_of_ninety_days_and_a_new_product_has_one_of_its_own(house: Warehouse) -> None:
+def test_days_of_stock_follow_the_rate_of_thirteen_weeks_and_a_new_product_has_one_of_its_own(house: Warehouse) -> None:
     _move(house, MIDNIGHT - timedelta(days=100), "receive", 1000, "supplier", STORE)
-    _move(house, MIDNIGHT - timedelta(days=30), "dispense", 180, STORE, "dispensed")
-    _move(house, MIDNIGHT, "dispense", 20, STORE, "dispensed")  # today is not over
+    _move(house, MIDNIGHT - timedelta(days=30), "dispense", 182, STORE, "dispensed")
+    _move(house, MIDNIGHT, "dispense", 20, STORE, "dispensed")  # this week is not over
     _move(house, MIDNIGHT - timedelta(days=20), "receive", 500, "supplier", STORE, product=VITAMIN, lot="V")
-    _move(house, MIDNIGHT - timedelta(days=2), "dispense", 100, STORE, "dispensed", product=VITAMIN, lot="V")
+    _move(house, MIDNIGHT - timedelta(days=7), "dispense", 140, STORE, "dispensed", product=VITAMIN, lot="V")
     _refresh(house)
     with house.connection.transaction():
         found = {one.product_id: one for one in supply(house.connection, scope_of(house.connection), TODAY)}
-    assert (found[PARA].daily_rate, found[PARA].days_of_stock) == (2.0, 400.0)
-    assert (found[VITAMIN].rate_days, found[VITAMIN].daily_rate, found[VITAMIN].days_of_stock) == (20, 5.0, 80.0)
+    assert (found[PARA].daily_rate, found[PARA].days_of_stock) == (2.0, 399.0)
+    assert (found[VITAMIN].rate_days, found[VITAMIN].daily_rate, found[VITAMIN].days_of_stock) == (14, 10.0, 36.0)
 
 
 def test_what_nobody_used_for_ninety_days_is_slow_and_what_came_lately_is_not(house: Warehouse) -> None:
@@ -228,8 +231,8 @@ def test_expiry_risk_is_what_first_expired_first_out_leaves_over_in_units_and_mo
     for lot, quantity, days in (("A", 50, 9), ("B", 200, 19), ("C", 1000, 170), ("D", 30, -1), ("E", 9, 400)):
         expiry = TODAY + timedelta(days=days)
         _move(house, long_ago, "receive", quantity, "supplier", STORE, lot=lot, expiry=expiry)
-    _move(house, long_ago, "receive", 900, "supplier", STORE, lot="Z")
-    _move(house, MIDNIGHT - timedelta(days=2), "dispense", 900, STORE, "dispensed", lot="Z")  # 10 a day
+    _move(house, long_ago, "receive", 910, "supplier", STORE, lot="Z")
+    _move(house, MIDNIGHT - timedelta(days=10), "dispense", 910, STORE, "dispensed", lot="Z")  # 10 a day
     house.run("UPDATE product SET unit_cost_vnd = 100 WHERE product_id = %s", PARA)
     house.run("UPDATE lot SET unit_cost_vnd = 150 WHERE product_id = %s AND lot = 'B'", PARA)
     _refresh(house)

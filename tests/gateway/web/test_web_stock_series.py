@@ -47,8 +47,8 @@ def stocked(world: WORLD) -> WORLD:
     store = "place:main-store"
     _move(world, 100, "receive", 1000, "supplier", store)
     _move(world, 100, "receive", 40, "supplier", store, lot="OLD")
-    _move(world, 60, "issue", 80, store, "place:ward-1")
-    _move(world, 2, "dispense", 10, store, "dispensed")
+    _move(world, 60, "issue", 81, store, "place:ward-1")
+    _move(world, 10, "dispense", 10, store, "dispensed")
     return world
 
 
@@ -56,12 +56,12 @@ def test_the_overview_says_the_state_of_each_product_and_what_it_is_worth(stocke
     browser = stocked.signed_in("pharmacist")
     page = text_of(browser.get("/stock", params={"q": "thuoc thu"}).text)
     assert "Thuốc thử 10 mg" in page
-    for shown in ("910 viên", "và 40 đã hết hạn", "Có hàng hết hạn", "Sắp hết hạn", "1,0", "910 ngày", "1.425.000"):
+    for shown in ("909 viên", "và 40 đã hết hạn", "Có hàng hết hạn", "Sắp hết hạn", "1,0", "909 ngày", "1.423.500"):
         assert shown in page, shown
     assert "autofocus" in browser.get("/stock").text
     for state, there in (("expired", True), ("soon", True), ("fine", False), ("still", False), ("made-up", True)):
         shown = text_of(browser.get("/stock", params={"q": "med/01", "state": state}).text)
-        assert ("910 viên" in shown) is there, state
+        assert ("909 viên" in shown) is there, state
     assert "Không có thuốc nào phù hợp" in text_of(browser.get("/stock", params={"place": "shelf-1", "q": "thử"}).text)
     assert browser.get("/stock", params={"place": "nowhere"}).status_code == 404
 
@@ -71,9 +71,9 @@ def test_a_product_is_drawn_over_time_with_its_consumption_and_its_card(stocked:
     answer = browser.get("/stock/products/MED%2F01", params={"days": 120})
     page = text_of(answer.text)
     assert 'class="line" points="' in answer.text
-    assert "Tồn kho từ 26/07/2026 (0) đến 22/11/2026 (950)" in answer.text
+    assert "Tồn kho từ 26/07/2026 (0) đến 22/11/2026 (949)" in answer.text
     assert "Phiếu cấp phát: đã cấp phát" in page
-    assert re.search(r"01/09/2026 80 0 80", page)
+    assert re.search(r"01/09/2026 81 0 81", page)
     assert re.search(r"01/11/2026 0 10 10", page)
     assert browser.get("/stock/products/none").status_code == 404
 
@@ -81,15 +81,15 @@ def test_a_product_is_drawn_over_time_with_its_consumption_and_its_card(stocked:
 def test_expiry_risk_and_slow_movers_are_told_in_units_and_money(stocked: WORLD, text_of: TextOf) -> None:
     browser = stocked.signed_in("pharmacist")
     risk = text_of(browser.get("/stock/expiry-risk").text)
-    # One a day for the twenty-one days that are left: 910 - 21.
-    assert "889 viên" in risk
-    assert "1.333.500" in risk
+    # One a day for the twenty-one days that are left: 909 - 21.
+    assert "888 viên" in risk
+    assert "1.332.000" in risk
     assert "OLD" in risk
     assert "Thuốc thử" not in text_of(browser.get("/stock/slow-movers").text)
     stocked.clock.forward(days=30)
     slow = text_of(browser_after(stocked).get("/stock/slow-movers", params={"days": 30}).text)
-    assert "950 viên" in slow
-    assert "20/11/2026" in slow
+    assert "949 viên" in slow
+    assert "12/11/2026" in slow
 
 
 def browser_after(world: WORLD) -> httpx.Client:
@@ -108,14 +108,14 @@ def test_the_store_card_prints_and_every_list_is_exported(stocked: WORLD) -> Non
         ["", "Tồn đầu kỳ", "", "2026-08-01", "", "", "", "0"],
         ["", "Phiếu nhập kho: nhà cung cấp", "A1", "2026-08-14", "2026-12-12", "1000", "0", "1000"],
         ["", "Phiếu nhập kho: nhà cung cấp", "OLD", "2026-08-14", "2026-11-19", "40", "0", "1040"],
-        ["", "Xuất cấp phát: Khoa Nội", "A1", "2026-09-23", "2026-12-12", "0", "80", "960"],
-        ["", "Phiếu cấp phát: đã cấp phát", "A1", "2026-11-20", "2026-12-12", "0", "10", "950"],
+        ["", "Xuất cấp phát: Khoa Nội", "A1", "2026-09-23", "2026-12-12", "0", "81", "959"],
+        ["", "Phiếu cấp phát: đã cấp phát", "A1", "2026-11-12", "2026-12-12", "0", "10", "949"],
     ]
-    assert [row[n] for row in _rows(browser, "overview") for n in (0, 4, 5) if row[0] == MED] == [MED, "910", "40"]
+    assert [row[n] for row in _rows(browser, "overview") for n in (0, 4, 5) if row[0] == MED] == [MED, "909", "40"]
     assert sum(row[0] == MED for row in _rows(browser, "expiry-risk")) == 2
     assert _rows(browser, "slow-movers")[0][0] == "Mã"
     assert _rows(browser, "consumption", {"product_id": MED, "period": "month"})[1:] == [
-        ["2026-09-01", "80", "0", "80"],
+        ["2026-09-01", "81", "0", "81"],
         ["2026-11-01", "0", "10", "10"],
     ]
     assert browser.get("/stock/files/store-card.pdf", params={"product_id": "none"}).status_code == 404
@@ -135,15 +135,15 @@ def test_the_api_tells_past_moments_series_and_what_follows_from_them(stocked: W
     then = browser.get("/api/v1/stock/at", params=ask | {"moment": "2026-09-23T09:29:00+07:00"}).json()
     assert [(row["lot"], row["quantity"]) for row in then] == [("A1", 1000), ("OLD", 40)]
     after = browser.get("/api/v1/stock/at", params=ask | {"moment": "2026-09-23T09:31:00+07:00", "lot": "A1"}).json()
-    assert [row["quantity"] for row in after] == [920]
+    assert [row["quantity"] for row in after] == [919]
     series = browser.get("/api/v1/stock/series", params=ask | {"first": "2026-08-01"}).json()
-    assert (series["opening"], series["closing"], len(series["changes"])) == (0, 950, 3)
+    assert (series["opening"], series["closing"], len(series["changes"])) == (0, 949, 3)
     card = browser.get("/api/v1/stock/card", params=ask).json()
-    assert (card["opening"], [line["units_out"] for line in card["lines"]]) == (1040, [80, 10])
+    assert (card["opening"], [line["units_out"] for line in card["lines"]]) == (1040, [81, 10])
     used = browser.get("/api/v1/stock/consumption", params=ask | {"period": "week"}).json()
-    assert [(row["to_wards"], row["to_patients"]) for row in used] == [(80, 0), (0, 10)]
+    assert [(row["to_wards"], row["to_patients"]) for row in used] == [(81, 0), (0, 10)]
     (line,) = [row for row in browser.get("/api/v1/stock/supply").json() if row["product_id"] == MED]
-    assert (line["daily_rate"], line["days_of_stock"]) == (1.0, 910.0)
+    assert (line["daily_rate"], line["days_of_stock"]) == (1.0, 909.0)
     assert browser.get("/api/v1/stock/expiry-risk", params={"horizon_days": 10}).json()["units"] >= 40
     assert all(row["product_id"] != MED for row in browser.get("/api/v1/stock/slow-movers").json())
     assert browser.get("/api/v1/stock/series", params=ask | {"first": "0001-01-01"}).status_code == 200
