@@ -6,7 +6,7 @@ Plain forms without scripts: each scan ends with Enter, which posts it; the answ
 import re
 import uuid
 from collections.abc import Callable, Mapping
-from datetime import date
+from datetime import date, datetime
 from http import HTTPStatus
 from typing import Any, Final
 from zoneinfo import ZoneInfo
@@ -20,9 +20,10 @@ from gateway.api.work_out_kit import now_of, problem_of, zone_of
 from gateway.db.pool import Connection
 from gateway.pages import work_out_words
 from gateway.pages.pharmacy_view import EXPIRES_SOON
+from gateway.pages.speech import Speech
 from gateway.pages.work_kit import WORK_NAVIGATION, reasons_for
 from gateway.pages.work_plain import Posted
-from gateway.stock.catalogue import place_tree
+from gateway.stock.catalogue import PlaceLine, place_tree
 from gateway.stock.errors import WarehouseError
 from gateway.stock.outgoing import AskedLine
 from gateway.stock.scanned_goods import ScannedGoods, read_goods
@@ -56,6 +57,7 @@ def show(
         "soon": EXPIRES_SOON,
         "new_id": uuid.uuid4(),
         "outside": work_out_words.OUTSIDE,
+        "facts_said": facts_said,
     }
     status = HTTPStatus.UNPROCESSABLE_ENTITY if problem else HTTPStatus.OK
     return web.page(request, template, {**common, **values}, status=status)
@@ -77,6 +79,24 @@ def attempt(request: Request, act: Callable[[Connection], str], again: Callable[
 def said(request: Request, problem: Problem) -> str:
     """A refusal in the reader's language."""
     return web_of(request).speech(request).text(problem.detail, **problem.values)
+
+
+def facts_said(
+    facts: Mapping[str, str], speech: Speech, now: datetime, places: Mapping[str, PlaceLine]
+) -> dict[str, str]:
+    """The facts of why a lot is not offered, as the reader's language writes times, days and places."""
+    found = dict(facts)
+    for name in ("until", "expiry_date"):
+        if name in found:
+            found[name] = speech.day(date.fromisoformat(found[name]))
+    if "since" in found:
+        found["since"] = speech.since(datetime.fromisoformat(found["since"]), now)
+    place = places.get(found.get("account_id", ""))
+    if place is not None:
+        found["account_id"] = speech.named(place.name_vi, place.name_en)
+    elif found.get("account_id") in work_out_words.OUTSIDE:
+        found["account_id"] = speech.text(work_out_words.OUTSIDE[found["account_id"]])
+    return found
 
 
 def units_in(text: str) -> int:

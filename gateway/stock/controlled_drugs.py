@@ -239,15 +239,17 @@ _MOVES: Final = (
     " LEFT JOIN stock_document d USING (document_id) LEFT JOIN stock_account oa"
     " ON oa.account_id = CASE WHEN m.to_account_id = %(account)s THEN m.from_account_id ELSE m.to_account_id END"
     " LEFT JOIN place opl ON opl.place_id = oa.place_id"
-    " WHERE %(account)s IN (m.from_account_id, m.to_account_id) AND p.control_class <> 'none'"
+    " WHERE %(account)s IN (m.from_account_id, m.to_account_id)"
+    " AND m.product_id = ANY(ARRAY(SELECT product_id FROM product WHERE control_class <> 'none'))"
     " AND (%(product)s::text IS NULL OR m.product_id = %(product)s)"
     " AND m.occurred_at >= %(begins)s AND m.occurred_at < %(ends)s"
     " ORDER BY m.occurred_at, m.received_at, m.movement_id"
 )
 _OPENING: Final = (
     "SELECT m.product_id, sum(CASE WHEN m.to_account_id = %(account)s THEN m.quantity ELSE -m.quantity END)::bigint"
-    " FROM movement m JOIN product p USING (product_id) WHERE %(account)s IN (m.from_account_id, m.to_account_id)"
-    " AND p.control_class <> 'none' AND (%(product)s::text IS NULL OR m.product_id = %(product)s)"
+    " FROM movement m WHERE %(account)s IN (m.from_account_id, m.to_account_id)"
+    " AND m.product_id = ANY(ARRAY(SELECT product_id FROM product WHERE control_class <> 'none'))"
+    " AND (%(product)s::text IS NULL OR m.product_id = %(product)s)"
     " AND m.occurred_at < %(begins)s GROUP BY 1"
 )
 

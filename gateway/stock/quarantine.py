@@ -59,7 +59,7 @@ class HeldGoods(Row):
 
 
 _HELD: Final = (
-    " h.released_at IS NULL AND b.product_id = h.product_id AND (h.lot IS NULL OR b.lot = h.lot)"
+    " h.released_at IS NULL AND b.quantity <> 0 AND b.product_id = h.product_id AND (h.lot IS NULL OR b.lot = h.lot)"
     " AND (h.account_id IS NULL OR b.account_id = h.account_id)"
 )
 _OPEN: Final = (

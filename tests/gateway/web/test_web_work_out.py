@@ -183,6 +183,9 @@ def test_a_recall_holds_at_once_and_two_people_end_it(people: tuple[Person, Pers
     address = opened.url.path
     proposed = lan.post("/issues", **asked(PARA, 1)).json()
     assert {one["why"] for one in proposed["not_offered"]} >= {"recalled"}
+    shown = lan.page(f"/work/out/{proposed['document_id']}")
+    assert "thu hồi từ 09:30" in shown
+    assert "TH26-000001: Công văn 12" in shown
     (recall,) = lan.get("/recalls")
     notice = lan.browser.get(f"/api/v1/stock/recalls/{recall['recall_id']}/notice.pdf")
     assert (notice.status_code, notice.content[:4]) == (200, b"%PDF")
