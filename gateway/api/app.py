@@ -8,7 +8,7 @@ from typing import Final
 from fastapi import FastAPI
 from starlette.staticfiles import StaticFiles
 
-from gateway.api import stock_catalogue, stock_counts, stock_operators, stock_series, stock_tag_counts, v1
+from gateway.api import stock_catalogue, stock_counts, stock_operators, stock_papers, stock_series, stock_tag_counts, v1
 from gateway.api.access import refuse_undeclared_routes
 from gateway.api.problems import install_problem_handlers
 from gateway.api.security_headers import SecurityHeaders
@@ -64,6 +64,7 @@ def create_app(
     app.include_router(stock_counts.router)
     app.include_router(stock_tag_counts.router)
     app.include_router(stock_operators.router)
+    app.include_router(stock_papers.router)
     app.include_router(sign_in_routes.router)
     app.include_router(work_routes.router)
     app.include_router(catalogue_routes.router)

@@ -3,20 +3,24 @@
 `expect` is the plain book that the day is held against: it knows accounts and quantities and nothing else.
 """
 
+import io
 import json
 import subprocess
 import sys
+import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Protocol
+from zoneinfo import ZoneInfo
 
 import httpx
 import openpyxl
 import psycopg
+from pypdf import PdfReader
 from typer.testing import CliRunner, Result
 
 from firmware_sim.gs1_text import check_digit
@@ -24,12 +28,15 @@ from gateway.services.accounts import create_account, sign_in_link
 from medtap.cli.app import app
 from medtap.demo.hospital import SimulatedHospital
 
-STORE, SHELF, WARD = "place:main-store", "place:shelf-a", "place:khoa-noi"
-SUPPLIER, DISPENSED, UNEXPLAINED = "supplier", "dispensed", "unexplained"
+STORE, SHELF, FRIDGE, WARD = "place:main-store", "place:shelf-a", "place:fridge-1", "place:khoa-noi"
+SUPPLIER, DISPENSED, UNEXPLAINED, WASTED = "supplier", "dispensed", "unexplained", "wasted"
+REPACKED, TRANSIT = "repacked", "in_transit"
 VITAMIN, MORPHINE = "VTC500", "MOR10"
 """Products of the hospital's own codes; the vitamin has no GTIN."""
-CEFTRIAXONE, VACCINE = 5, 0
+VACCINE, HEPATITIS, CEFTRIAXONE, PARACETAMOL = 0, 4, 5, 6
 """Places in the simulated catalogue."""
+TODAY = datetime.now(ZoneInfo("Asia/Ho_Chi_Minh")).date()
+LONG_FRESH = TODAY + timedelta(days=700)
 MORPHINE_GTIN = "0893850123901" + check_digit("0893850123901")
 
 
@@ -95,12 +102,40 @@ class Day:
         """One dose a pack."""
         return str(self.product(VACCINE)["gtin"])
 
+    @property
+    def paracetamol(self) -> str:
+        """Ten suppositories a pack."""
+        return str(self.product(PARACETAMOL)["gtin"])
+
+    @property
+    def hepatitis(self) -> str:
+        """A vaccine, ten vials a pack."""
+        return str(self.product(HEPATITIS)["gtin"])
+
     def index(self, product: int, lot: int, number: int) -> int:
         """Of a pack in the simulated world: of a product's lots the one that is the lot-th to expire."""
         gtin = self.product(product)["gtin"]
         packs = [(index, one) for index, one in enumerate(self.play.hospital.world["packs"]) if one["gtin"] == gtin]
         lots = list(dict.fromkeys(one["lot"] for _, one in sorted(packs, key=lambda each: each[1]["expiry_date"])))
         return [index for index, one in packs if one["lot"] == lots[lot]][number]
+
+    def lot(self, product: int, lot: int) -> str:
+        """Its number."""
+        return self.pack(self.index(product, lot, 0))["lot"]
+
+    def code(self, product: int, lot: int, number: int) -> str:
+        """What a scanner delivers of a pack."""
+        return "]d2" + self.pack(self.index(product, lot, number))["element_string"]
+
+    def goods(self, product: int, lot: int, number: int) -> dict[str, Any]:
+        """A line of an act about one pack, as a page makes it of its scan."""
+        pack = self.pack(self.index(product, lot, number))
+        return {
+            "product_id": pack["gtin"],
+            "quantity": int(self.product(product)["units_per_pack"]),
+            **{key: pack[key] for key in ("gtin", "lot", "expiry_date", "serial_number")},
+            "scan_text": self.code(product, lot, number),
+        }
 
     def scan(self, scanner: str, pack: int | str) -> str:
         """Scan a pack of the world, or this text, and wait until it was judged; the outcome."""
@@ -113,6 +148,18 @@ class Day:
     def last_scan(self) -> tuple[Any, ...]:
         """Outcome and reason of the newest."""
         return self.play.rows("SELECT outcome, reason FROM scan ORDER BY epoch_key DESC, seq DESC LIMIT 1")[0]
+
+    def wait_for_pages(self, timeout_s: float = 60.0) -> None:
+        """Until the gateway answers people again."""
+        deadline = time.monotonic() + timeout_s
+        while time.monotonic() < deadline:
+            try:
+                if self.people["lan"].get("/api/v1/health").is_success:
+                    return
+            except httpx.TransportError:
+                pass
+            time.sleep(0.1)
+        raise AssertionError(f"the gateway answers nobody for {timeout_s} s")
 
     def there(self, account_id: str, product_id: str, lot: str) -> int:
         """What the books have."""
@@ -145,6 +192,13 @@ class Day:
         answer = self.people[person].get(f"/api/v1{path}", params=query)
         assert answer.is_success, (path, answer.status_code, answer.text)
         return answer.json()
+
+    def printed(self, person: str, path: str, **query: Any) -> str:  # noqa: ANN401 - query values
+        """The text of a PDF, by another program than the one that made it; spaces as they come."""
+        answer = self.people[person].get(path, params=query)
+        assert answer.is_success, (path, answer.status_code, answer.text)
+        assert answer.headers["content-type"] == "application/pdf"
+        return " ".join(" ".join(page.extract_text() for page in PdfReader(io.BytesIO(answer.content)).pages).split())
 
     def workbook(self, name: str, header: Sequence[str], *rows: Sequence[object]) -> Path:
         """An Excel file as a person makes it."""
@@ -201,8 +255,3 @@ def _browser(base_url: str, link: httpx.URL) -> Iterator[httpx.Client]:
         assert reply.status_code == httpx.codes.SEE_OTHER, reply.text
         client.headers["X-CSRF-Token"] = client.get("/api/v1/session").raise_for_status().json()["csrf_token"]
         yield client
-
-
-def day_of_pack(pack: Mapping[str, str]) -> date:
-    """Its expiry date."""
-    return date.fromisoformat(pack["expiry_date"])
