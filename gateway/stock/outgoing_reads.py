@@ -139,7 +139,7 @@ def waiting(connection: Connection, *kinds: str) -> list[Waiting]:
 
 
 def read_whole(connection: Connection, document_id: uuid.UUID) -> Outgoing:
-    """One document.
+    """One document; without what the books have of it while somebody is to count controlled drugs blind.
 
     Raises:
         WorkNotFoundError: there is none of this id.
@@ -151,6 +151,8 @@ def read_whole(connection: Connection, document_id: uuid.UUID) -> Outgoing:
     ).fetchone()
     lines = _lines(connection, document.body, {one.pick_id: (one.product_id, one.quantity) for one in picks})
     given = {one["product_id"] for one in document.body.get("given", ())}
+    to_count = [line.product_id for line in lines if line.control_class != "none" and line.product_id in given]
+    told = {} if to_count and document.state == "waiting_second" else document.body
     return Outgoing(
         document_id=document_id,
         number=document.number,
@@ -167,11 +169,11 @@ def read_whole(connection: Connection, document_id: uuid.UUID) -> Outgoing:
         created_at=document.created_at,
         second_person=document.second_person,
         lines=lines,
-        proposed=[Proposed.model_validate(one) for one in document.body.get("proposed", ())],
-        not_offered=[NotOffered.model_validate(one) for one in document.body.get("not_offered", ())],
-        short_at_first=[Short.model_validate(one) for one in document.body.get("short_at_first", ())],
+        proposed=[Proposed.model_validate(one) for one in told.get("proposed", ())],
+        not_offered=[NotOffered.model_validate(one) for one in told.get("not_offered", ())],
+        short_at_first=[Short.model_validate(one) for one in told.get("short_at_first", ())],
         picks=[Picked.model_validate(vars(one)) for one in picks],
-        to_count=[line.product_id for line in lines if line.control_class != "none" and line.product_id in given],
+        to_count=to_count,
     )
 
 

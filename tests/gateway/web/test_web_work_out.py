@@ -114,6 +114,7 @@ def test_a_controlled_drug_needs_somebody_else_at_every_door(people: tuple[Perso
     address = f"/outgoing/{body['document_id']}"
     waiting = lan.post(f"{address}/hand-over", as_proposed=True).json()
     assert (waiting["state"], waiting["to_count"]) == ("waiting_second", [MORPHINE])
+    assert (waiting["proposed"], waiting["not_offered"]) == ([], [])
     own = lan.post(f"{address}/confirm", counted={MORPHINE: 15})
     assert (own.status_code, own.json()["code"]) == (422, "second_person")
     page = dung.page(f"/work/out/{body['document_id']}")
