@@ -10,12 +10,18 @@ FOREIGN_TAG = "E28011700000020F7C1A2B3C"
 """Of somebody else's goods."""
 
 
-def count_tags(day: Day, place: str) -> tuple[str, list[dict[str, Any]]]:
-    """An RFID count of a place with one look of its readers and a foreign tag; its id and its findings."""
+def count_tags(day: Day, place: str, *there: int) -> tuple[str, list[dict[str, Any]]]:
+    """An RFID count of a place where these packs lie, and a foreign tag; its id and its findings.
+
+    Its readers look twice: a reader that hung for some seconds has given its tags up, and finds them again.
+    """
     count_id = str(uuid.uuid4())
     body = {"tag_count_id": count_id, "place_ids": [place], "company_prefixes": ["893850123"]}
+    wait_for_tags(day, *there)
     day.send("lan", "/tag-counts", body)
-    day.send("lan", f"/tag-counts/{count_id}/reader-passes", {"request_id": str(uuid.uuid4())})
+    for _ in range(2):
+        day.send("lan", f"/tag-counts/{count_id}/reader-passes", {"request_id": str(uuid.uuid4())})
+        wait_for_tags(day, *there)
     foreign = {"request_id": str(uuid.uuid4()), "place_id": place, "epcs": [FOREIGN_TAG]}
     day.send("lan", f"/tag-counts/{count_id}/passes", foreign)
     day.send("lan", f"/tag-counts/{count_id}/reconcile")
@@ -25,9 +31,8 @@ def count_tags(day: Day, place: str) -> tuple[str, list[dict[str, Any]]]:
 def wait_for_tags(day: Day, *indexes: int) -> None:
     """Wait until the reader sees exactly these packs."""
     epcs = sorted(day.pack(index)["epc"].lower() for index in indexes)
-    day.play.eventually(
-        "SELECT array_agg(epc ORDER BY epc) FROM tag_presence WHERE disappeared_at IS NULL", epcs or None
-    )
+    seen = "SELECT array_agg(epc ORDER BY epc) FROM tag_presence WHERE disappeared_at IS NULL"
+    day.play.eventually(seen, epcs or None)
 
 
 def hand_in(day: Day, path: str, person: str, standing: Mapping[str, int]) -> str:

@@ -36,6 +36,8 @@ VITAMIN, MORPHINE = "VTC500", "MOR10"
 VACCINE, HEPATITIS, CEFTRIAXONE, PARACETAMOL = 0, 4, 5, 6
 """Places in the simulated catalogue."""
 TODAY = datetime.now(ZoneInfo("Asia/Ho_Chi_Minh")).date()
+TOMORROW = TODAY + timedelta(days=1)
+"""The day may end while it is played."""
 LONG_FRESH = TODAY + timedelta(days=700)
 MORPHINE_GTIN = "0893850123901" + check_digit("0893850123901")
 

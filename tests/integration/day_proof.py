@@ -4,7 +4,7 @@ import json
 from collections import Counter
 from datetime import UTC, datetime
 
-from tests.integration.day_kit import CEFTRIAXONE, FRIDGE, SHELF, STORE, TODAY, VITAMIN, Day
+from tests.integration.day_kit import CEFTRIAXONE, FRIDGE, SHELF, STORE, TODAY, TOMORROW, VITAMIN, Day
 
 
 def read_papers(day: Day) -> None:
@@ -14,7 +14,7 @@ def read_papers(day: Day) -> None:
         for (account, product_id, _lot), quantity in day.book.items()
         if product_id == day.ceftriaxone and account in {STORE, SHELF, FRIDGE}
     )
-    asked = {"product_id": day.ceftriaxone, "first": f"{TODAY}", "last": f"{TODAY}"}
+    asked = {"product_id": day.ceftriaxone, "first": f"{TODAY}", "last": f"{TOMORROW}"}
     series = day.read("lan", "/stock/series", **asked, place_id="main-store")
     assert (series["opening"], series["closing"]) == (0, inside)
     now = day.read("lan", "/stock/at", moment=datetime.now(UTC).isoformat(), place_id="main-store")
