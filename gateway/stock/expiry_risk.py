@@ -16,10 +16,11 @@ from datetime import date, timedelta
 from decimal import Decimal
 from itertools import groupby
 from math import ceil
-from typing import Final
+from operator import itemgetter
+from typing import Any, Final
 
 from gateway.db.pool import Connection
-from gateway.services.reads_rows import Row, all_rows
+from gateway.services.reads_rows import Row
 from gateway.stock.consumption import RATE_WEEKS, Supply, supply
 from gateway.stock.series import Scope
 
@@ -82,21 +83,15 @@ def left_over(lots: Sequence[LotThere], daily_rate: float, today: date) -> list[
     return left
 
 
-class _LotRow(Row):
-    product_id: str
-    lot: str
-    expiry_date: date | None
-    quantity: int
-    unit_cost_vnd: Decimal | None
-
-
+# Later lots are used later, and change nothing for those within the horizon.
 _LOTS: Final = (
     "SELECT b.product_id, b.lot, l.expiry_date, sum(b.quantity)::bigint AS quantity,"
     " coalesce(l.unit_cost_vnd, p.unit_cost_vnd) AS unit_cost_vnd FROM stock_balance b"
     " JOIN lot l USING (product_id, lot) JOIN product p USING (product_id)"
     " WHERE b.quantity > 0 AND b.account_id = ANY(%(inside)s)"
+    " AND l.expiry_date <= %(last_day)s"
     " GROUP BY b.product_id, b.lot, l.expiry_date, l.first_seen_at, 5"
-    ' ORDER BY b.product_id COLLATE "C", l.expiry_date NULLS LAST, l.first_seen_at, b.lot COLLATE "C"'
+    ' ORDER BY b.product_id COLLATE "C", l.expiry_date, l.first_seen_at, b.lot COLLATE "C"'
 )
 
 
@@ -132,22 +127,21 @@ def expiry_risk(
     rate_weeks: int = RATE_WEEKS,
 ) -> ExpiryRisk:
     """Lots that expire within the horizon, or have, and of which something will be left."""
-    rows = all_rows(connection, _LotRow, _LOTS, {"inside": list(scope.inside)})
-    products = {one.product_id: one for one in supply(connection, scope, today, rate_weeks=rate_weeks)}
     last_day = today + timedelta(days=horizon_days)
+    rows = connection.execute(_LOTS, {"inside": list(scope.inside), "last_day": last_day}).fetchall()
+    products = {one.product_id: one for one in supply(connection, scope, today, rate_weeks=rate_weeks)}
     lines = [
         line
-        for product_id, lots in groupby(rows, key=lambda row: row.product_id)
+        for product_id, lots in groupby(rows, key=itemgetter(0))
         if product_id in products
         for line in _lines(products[product_id], lots, today)
-        if line.expiry_date <= last_day
     ]
     lines.sort(key=lambda line: (line.value_vnd is None, -(line.value_vnd or 0), -line.units_at_risk, line.product_id))
     return ExpiryRisk(tuple(lines))
 
 
-def _lines(product: Supply, rows: Iterable[_LotRow], today: date) -> Iterable[RiskLine]:
-    lots = [LotThere(row.lot, row.expiry_date, row.quantity, row.unit_cost_vnd) for row in rows]
+def _lines(product: Supply, rows: Iterable[tuple[Any, ...]], today: date) -> Iterable[RiskLine]:
+    lots = [LotThere(*row[1:]) for row in rows]
     for lot, units in zip(lots, left_over(lots, product.daily_rate, today), strict=True):
         at_risk = ceil(units - _ROUNDING)
         if lot.expiry_date is not None and at_risk > 0:
