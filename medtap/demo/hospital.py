@@ -142,6 +142,16 @@ class SimulatedHospital:
         if self._gateway is not None:
             self._gateway.kill()
 
+    def kill_broker(self) -> None:
+        """End the embedded broker without warning; one that was given stays."""
+        if self._broker is not None:
+            self._broker.kill()
+
+    def start_broker(self) -> None:
+        """Start the embedded broker again, where it was."""
+        if self._broker is not None:
+            self._broker.start()
+
     def start_agent(self, edge_node: str) -> None:
         """Start (or start again) the agent of one edge node; does not wait for it."""
         config = self._directory / f"{edge_node}.toml"

@@ -237,14 +237,16 @@ def test_two_pharmacists_want_the_last_box_and_one_gets_it(day: Day) -> None:
     day.expect(day.hepatitis, day.lot(HEPATITIS, 0), 10, STORE, WARD)
 
 
-def test_ten_o_clock_the_gateway_is_killed_while_packs_go_out_and_nothing_is_lost(day: Day) -> None:
+def test_ten_o_clock_broker_and_gateway_are_killed_while_packs_go_out_and_nothing_is_lost(day: Day) -> None:
     day.operator("scanner-issue", "minh")
-    lot = day.lot(PARACETAMOL, 0)
+    lot, hospital = day.lot(PARACETAMOL, 0), day.play.hospital
     assert day.scan("issue", day.index(PARACETAMOL, 0, 0)) == "issued"
-    day.play.hospital.kill_gateway()
-    for number in (1, 2):
-        assert day.play.do("scan", scanner="issue", pack=day.index(PARACETAMOL, 0, number))["heard"]
-    day.play.hospital.start_gateway()
+    hospital.kill_broker()
+    assert day.play.do("scan", scanner="issue", pack=day.index(PARACETAMOL, 0, 1))["heard"]
+    hospital.kill_gateway()
+    assert day.play.do("scan", scanner="issue", pack=day.index(PARACETAMOL, 0, 2))["heard"]
+    hospital.start_broker()
+    hospital.start_gateway()
     serials = [day.pack(day.index(PARACETAMOL, 0, number))["serial_number"] for number in range(3)]
     issued = "SELECT count(*) FROM movement WHERE kind = 'issue' AND person = 'minh' AND serial_number = ANY(%s)"
     day.play.eventually(issued, 3, serials)
