@@ -47,6 +47,7 @@ class Shot:
 SHOTS = (
     Shot("desk", "clerk", "/desk", ViewportSize(width=1280, height=800)),
     Shot("pharmacy", "pharmacist", "/pharmacy", ViewportSize(width=1280, height=800)),
+    Shot("receive", "pharmacist", "/work/receive", ViewportSize(width=1280, height=1000)),
     Shot("on-call", "oncall", "/on-call", ViewportSize(width=1280, height=900), dark=True),
     Shot("on-call-phone", "oncall", "/on-call", ViewportSize(width=412, height=915), dark=True),
 )
