@@ -6,7 +6,7 @@ from typing import Final
 
 from medtap.services.broker import mqtt_answers
 from medtap.services.errors import ServiceError
-from medtap.services.ports import free_port, wait_listening
+from medtap.services.ports import ReservedPort, wait_listening
 from medtap.services.processes import ChildProcess
 
 _CONFIG: Final = """\
@@ -41,7 +41,8 @@ class ChaosBroker:
 
     def __init__(self, directory: Path, *, tiny: bool) -> None:
         """`tiny` gives it no room; its files go to `directory`, which the caller deletes."""
-        self.port = free_port()
+        self._port = ReservedPort()  # while it is dead nobody else is given the port
+        self.port = self._port.number
         self._config = directory / "rumqttd.toml"
         size = TINY_SEGMENT_BYTES if tiny else ROOMY_SEGMENT_BYTES
         self._config.write_text(_CONFIG.format(port=self.port, segment_bytes=size))
@@ -67,8 +68,8 @@ class ChaosBroker:
             ServiceError: it did not come up.
         """
         self._process.start()
-        if not wait_listening(self.port, 15.0):
-            raise ServiceError(f"the broker did not listen within 15 s: {self._process.last_words()}")
+        if not wait_listening(self.port, 60.0):
+            raise ServiceError(f"the broker did not listen within 60 s: {self._process.last_words()}")
 
     def answers(self) -> bool:
         """True if it completes an MQTT connection (its router can be dead while its process lives)."""
