@@ -18,6 +18,12 @@ from inventory.gtin import Gtin
 FNC1: Final = "\x1d"
 """How FNC1 behind a value is transmitted: ASCII 29, GS (GS1 General Specifications 7.8.3)."""
 
+INTERNAL_PRODUCT: Final = "91"
+INTERNAL_LOT: Final = "92"
+INTERNAL_EXPIRY: Final = "93"
+INTERNAL_SERIAL: Final = "94"
+"""Elements of our own labels: (91) to (99) are company internal information (GS1 General Specifications, section 3)."""
+
 _INTERNAL_MAX: Final = 30
 """Characters: far below the 90 that (91) to (99) may have, so that a label has room."""
 
@@ -116,7 +122,12 @@ class InternalIdentity(_Symbol):
     def elements(self) -> tuple[Element, ...]:
         """(91)(92)(93)(94)."""
         expiry = self.expiry_date.strftime("%y%m%d") if self.expiry_date else ""
-        found = (("91", self.product_id), ("92", self.lot), ("93", expiry), ("94", self.serial_number))
+        found = (
+            (INTERNAL_PRODUCT, self.product_id),
+            (INTERNAL_LOT, self.lot),
+            (INTERNAL_EXPIRY, expiry),
+            (INTERNAL_SERIAL, self.serial_number),
+        )
         return tuple(Element(ai, value) for ai, value in found if value)
 
 

@@ -19,6 +19,7 @@ from gateway.reports.stocktake_documents import stocktake_minutes_pdf, stocktake
 from gateway.services.roles import Role
 from gateway.services.sessions import SignedIn
 from gateway.stock import papers
+from gateway.stock.letterhead import letterhead_of
 
 router: Final = APIRouter(prefix=PREFIX, tags=["stock"])
 Pharmacist = Annotated[SignedIn, Depends(RolesRequired(frozenset({Role.PHARMACIST})))]
@@ -56,9 +57,8 @@ def _zone(request: Request) -> ZoneInfo:
 
 
 def _letterhead(connection: Connection, request: Request, person: SignedIn) -> Letterhead:
-    row = connection.execute("SELECT name_vi FROM place WHERE kind = 'site' ORDER BY place_id LIMIT 1").fetchone()
     now = web_of(request).services.clock().astimezone(_zone(request))
-    return Letterhead("", str(row[0]) if row else "", "Khoa Dược", now, person.display_name)
+    return letterhead_of(connection, now, person.display_name)
 
 
 def _pdf(content: bytes, number: str) -> Response:

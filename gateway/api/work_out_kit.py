@@ -19,6 +19,7 @@ from gateway.reports.document import Letterhead
 from gateway.services.sessions import SignedIn
 from gateway.stock.count_scope import CountConflictError
 from gateway.stock.errors import DocumentConflictError, HoldConflictError, SecondPersonError, WarehouseError
+from gateway.stock.letterhead import letterhead_of
 from gateway.stock.work_errors import WorkConflictError, WorkNotFoundError, WorkRefusedError
 from inventory.errors import InventoryError, MovementConflictError, TwoPeopleNeededError
 
@@ -70,12 +71,8 @@ def problem_of(error: WarehouseError | InventoryError) -> Problem:
 
 
 def letterhead(connection: Connection, request: Request, person: SignedIn) -> Letterhead:
-    """The hospital's name is that of the place of kind `site` at the top of the tree; empty is filled by hand."""
-    row = connection.execute(
-        "SELECT name_vi FROM place WHERE kind = 'site' ORDER BY parent_place_id IS NOT NULL, place_id LIMIT 1"
-    ).fetchone()
-    printed_at = now_of(request).astimezone(zone_of(request))
-    return Letterhead("", str(row[0]) if row else "", "Khoa Dược", printed_at, person.display_name)
+    """The pharmacy's, printed now by this person."""
+    return letterhead_of(connection, now_of(request).astimezone(zone_of(request)), person.display_name)
 
 
 def pdf(content: bytes, name: str) -> Response:

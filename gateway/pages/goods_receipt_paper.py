@@ -6,9 +6,9 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from gateway.db.pool import Connection
-from gateway.reports.document import Letterhead
 from gateway.reports.goods_documents import GoodsLine, GoodsReceipt, goods_receipt_pdf
 from gateway.stock import document_reads
+from gateway.stock.letterhead import letterhead_of
 
 
 def goods_receipt_paper(
@@ -21,7 +21,6 @@ def goods_receipt_paper(
     row = connection.execute(
         "SELECT body ->> 'supplier_document' FROM stock_document WHERE document_id = %s", (document_id,)
     ).fetchone()
-    site = connection.execute("SELECT name_vi FROM place WHERE kind = 'site' ORDER BY place_id LIMIT 1").fetchone()
     booked = [line for line in document_reads.movement_lines(connection, document_id) if not line.taken_back]
     totals: Counter[tuple[str, str]] = Counter()
     for line in booked:
@@ -48,5 +47,4 @@ def goods_receipt_paper(
         place=head.to_name_vi or "",
         lines=lines,
     )
-    letterhead = Letterhead("", site[0] if site else "", "Khoa Dược", now.astimezone(zone), printed_by)
-    return head.number, goods_receipt_pdf(receipt, letterhead)
+    return head.number, goods_receipt_pdf(receipt, letterhead_of(connection, now.astimezone(zone), printed_by))

@@ -21,12 +21,12 @@ from gateway.pages.speech import Speech
 from gateway.pages.stock_overview_routes import PlaceId, stated
 from gateway.pages.translations import N_
 from gateway.reports.csv_export import Cell, CsvColumn, write_csv
-from gateway.reports.document import Letterhead
 from gateway.reports.store_card import StoreCard, StoreCardLine, store_card_pdf
 from gateway.services.roles import STOCK_ROLES
 from gateway.services.sessions import SignedIn
 from gateway.stock.consumption import SLOW_DAYS, Period, consumption, slow_movers
 from gateway.stock.expiry_risk import HORIZON_DAYS, expiry_risk
+from gateway.stock.letterhead import letterhead_of
 from gateway.stock.store_card import Card, CardLine, store_card_lines
 
 router: Final = APIRouter(prefix="/stock/files", include_in_schema=False)
@@ -72,15 +72,10 @@ def _product(connection: Connection, product_id: str) -> tuple[str, str, str, st
     return (str(row[0]), str(row[1]), str(row[2]), str(row[3]), str(row[4]))
 
 
-def _place(connection: Connection, place_id: str | None) -> tuple[str, str, str]:
-    """Name of the place, of the same in English, and of the hospital: the first place that is a site."""
-    row = connection.execute(
-        "SELECT p.name_vi, p.name_en, (SELECT name_vi FROM place WHERE kind = 'site' ORDER BY place_id LIMIT 1)"
-        " FROM (SELECT %(place)s::text AS id) k LEFT JOIN place p ON p.place_id = k.id",
-        {"place": place_id},
-    ).fetchone()
-    name_vi, name_en, hospital = row or (None, None, None)
-    return str(name_vi or ""), str(name_en or ""), str(hospital or "")
+def _place_name(connection: Connection, place_id: str) -> str:
+    """In Vietnamese; empty for no place."""
+    row = connection.execute("SELECT name_vi FROM place WHERE place_id = %s", (place_id,)).fetchone()
+    return str(row[0]) if row else ""
 
 
 def describe(line: CardLine, speech: Speech) -> str:
@@ -104,17 +99,11 @@ def card_pdf(
     with web.services.pool.connection() as connection:
         name, _en, unit, _unit_en, registrations = _product(connection, product_id)
         scope = known_scope(connection, place)
-        place_name, _name_en, hospital = _place(connection, place or None)
+        place_name = _place_name(connection, place)
         card = store_card_lines(connection, scope, product_id, span_of(first, last, today_of(web.services), 90))
+        letterhead = letterhead_of(connection, speech.local(web.services.clock()), person.display_name)
     if not card.complete:
         raise _too_long()
-    letterhead = Letterhead(
-        authority="",
-        hospital=hospital,
-        department="Khoa Dược",
-        printed_at=speech.local(web.services.clock()),
-        printed_by=person.display_name,
-    )
     data = store_card_pdf(
         StoreCard(
             product_id=product_id,

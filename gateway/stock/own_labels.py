@@ -9,10 +9,10 @@ from datetime import date
 from gateway.db.pool import Connection
 from gateway.db.storable import storable
 from gateway.stock.lines import Goods
+from inventory.pack_identity import INTERNAL_EXPIRY, INTERNAL_LOT, INTERNAL_PRODUCT, INTERNAL_SERIAL
 from inventory.parsed_scan import ParsedScan
 from inventory.scan import parse_scan
 
-_PRODUCT, _LOT, _EXPIRY, _SERIAL = "91", "92", "93", "94"
 _ANY_GTIN = "00000000000000"
 
 
@@ -29,14 +29,14 @@ class OwnLabel:
 def own_label(connection: Connection, parsed: ParsedScan, today: date) -> OwnLabel | None:
     """None if it is no such label, or its product is not in the catalogue: other houses use (91) for other things."""
     elements = {element.ai: element.value for element in parsed.elements}
-    product_id = elements.get(_PRODUCT)
+    product_id = elements.get(INTERNAL_PRODUCT)
     if parsed.gtin is not None or product_id is None or not parsed.valid:
         return None
     row = connection.execute("SELECT FROM product WHERE product_id = %s", (storable(product_id),))
     if row.rowcount == 0:
         return None
-    goods = Goods(product_id, elements.get(_LOT, ""), _day(elements.get(_EXPIRY, ""), today), 1)
-    return OwnLabel(goods, elements.get(_SERIAL, ""))
+    goods = Goods(product_id, elements.get(INTERNAL_LOT, ""), _day(elements.get(INTERNAL_EXPIRY, ""), today), 1)
+    return OwnLabel(goods, elements.get(INTERNAL_SERIAL, ""))
 
 
 def last_account_of(connection: Connection, label: OwnLabel) -> str | None:
@@ -47,7 +47,7 @@ def last_account_of(connection: Connection, label: OwnLabel) -> str | None:
         "SELECT m.to_account_id FROM movement m JOIN scan s USING (epoch_key, seq)"
         " WHERE m.product_id = %s AND m.lot = %s AND s.movement_id = m.movement_id"
         " AND s.parsed->'elements'->>%s = %s ORDER BY m.occurred_at DESC LIMIT 1",
-        (label.goods.product_id, label.goods.lot, _SERIAL, storable(label.serial_number)),
+        (label.goods.product_id, label.goods.lot, INTERNAL_SERIAL, storable(label.serial_number)),
     ).fetchone()
     return None if row is None else str(row[0])
 

@@ -6,11 +6,10 @@ from datetime import date
 from gateway.db.pool import Connection
 from gateway.stock.packs import Pack, read_packs
 from gateway.stock.work_errors import WorkRefusedError
+from inventory.pack_identity import INTERNAL_EXPIRY, INTERNAL_LOT, INTERNAL_PRODUCT
 from inventory.parsed_scan import ParsedScan
 from inventory.scan import parse_scan
 
-PRODUCT_ELEMENT, LOT_ELEMENT, EXPIRY_ELEMENT = "91", "92", "93"
-"""Of labels for products without GTIN (`inventory.pack_identity.InternalIdentity`)."""
 _DAY_DIGITS = 6
 
 
@@ -83,12 +82,12 @@ def _refuse_doubtful(parsed: ParsedScan) -> None:
 def _internal(connection: Connection, parsed: ParsedScan) -> ScannedGoods:
     """A label of our own: article code, lot and expiry."""
     found = {element.ai: element.value for element in parsed.elements}
-    product_id = found.get(PRODUCT_ELEMENT)
+    product_id = found.get(INTERNAL_PRODUCT)
     row = connection.execute("SELECT product_id FROM product WHERE product_id = %s", (product_id,)).fetchone()
     if row is None:
         raise WorkRefusedError("no_product", f"a code of kind {parsed.kind} names no product of the catalogue")
     return ScannedGoods(
-        str(row[0]), found.get(LOT_ELEMENT), _day(found.get(EXPIRY_ELEMENT, "")), None, None, None, None
+        str(row[0]), found.get(INTERNAL_LOT), _day(found.get(INTERNAL_EXPIRY, "")), None, None, None, None
     )
 
 

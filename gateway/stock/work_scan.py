@@ -17,13 +17,13 @@ from gateway.stock.guard import open_holds_of
 from gateway.stock.packs import read_packs
 from inventory.join import join_scans
 from inventory.lot_state import StateName, holds_on, lot_state
+from inventory.pack_identity import INTERNAL_EXPIRY, INTERNAL_LOT, INTERNAL_PRODUCT
 from inventory.parsed_scan import ParsedScan
 from inventory.scan import parse_scan
 
 Verdict = Literal["goods", "unreadable", "doubtful", "no_product", "unknown_product", "person", "transport_label"]
 PERSONAL_KINDS = frozenset({"cccd", "bhyt"})
 _LOTS_MAX = 50
-_INTERNAL_PRODUCT, _INTERNAL_LOT, _INTERNAL_EXPIRY = "91", "92", "93"
 """The house's own labels (`inventory.pack_identity.InternalIdentity`)."""
 
 
@@ -156,13 +156,13 @@ def _typed(connection: Connection, text: str, today: date) -> Reading | None:
 def _own_label(connection: Connection, scan: ParsedScan, shown: str, today: date) -> Reading | None:
     """A pack without GTIN that carries the hospital's own label."""
     elements = {element.ai: element.value for element in scan.elements}
-    article = _article(connection, elements.get(_INTERNAL_PRODUCT, ""))
+    article = _article(connection, elements.get(INTERNAL_PRODUCT, ""))
     if article is None or scan.errors:
         return None
-    written = elements.get(_INTERNAL_EXPIRY, "")
+    written = elements.get(INTERNAL_EXPIRY, "")
     # The expiry rides as (17) does: let the same rules read it.
     expiry = parse_scan(f"(01)00000000000000(17){written}", today).expiry_date if written else None
-    return Reading("goods", shown, article, lot=elements.get(_INTERNAL_LOT), expiry_date=expiry)
+    return Reading("goods", shown, article, lot=elements.get(INTERNAL_LOT), expiry_date=expiry)
 
 
 def _article(connection: Connection, product_id: str) -> Article | None:
