@@ -20,6 +20,7 @@ from edge.contracts import topics
 from edge.contracts.ack import Ack
 from edge.contracts.frame import FrameHeader, encode_frame
 from edge.contracts.node_state import NODE_STATE, Birth, Death, DeviceDeclared, Hello, StreamState
+from edge.contracts.sealed import WireError
 from edge.contracts.streams import Stream
 from edge.contracts.topics import Sender
 from edge.outbox_marks import StreamMarks
@@ -78,7 +79,7 @@ class DeliveryCounters:
     frames_sent: int = 0
     acks_used: int = 0
     acks_ignored: Counter[str] = field(default_factory=Counter)
-    """By reason: other_epoch, stale_generation, stale, malformed."""
+    """By reason: checksum, not_json, malformed, other_epoch, stale_generation, beyond, stale."""
 
 
 class Delivery:
@@ -254,7 +255,7 @@ class Delivery:
             sent_at=sent_at,
             streams=streams,
         )
-        return Outgoing(topics.hello(self._sender), message.model_dump_json().encode())
+        return Outgoing(topics.hello(self._sender), message.to_wire())
 
     def _birth(self) -> Outgoing:
         message = Birth(
@@ -292,6 +293,9 @@ class Delivery:
             return
         try:
             handler(payload)
+        except WireError as error:
+            _LOG.warning("message on %s is not believed: %s", topic, error)
+            self.counters.acks_ignored[error.code] += 1
         except pydantic.ValidationError as error:
             _LOG.warning("message on %s is not understood: %s", topic, error.errors()[:1])
             self.counters.acks_ignored["malformed"] += 1
@@ -302,7 +306,7 @@ class Delivery:
             self._birth_due = True
 
     def _take_ack(self, payload: bytes) -> None:
-        ack = Ack.model_validate_json(payload)
+        ack = Ack.from_wire(payload)
         ignored = self._judge(ack)
         if ignored:
             self.counters.acks_ignored[ignored] += 1
@@ -322,16 +326,18 @@ class Delivery:
         if answered is not None and ack.answers_sent_at is not None:
             round_trip_s = (now.monotonic_ns - answered.monotonic_ns) / 1e9
             self._clock_comparison.measured(ack.answers_sent_at, ack.sent_at, round_trip_s)
-        if ack.mark > marks.offered_seq:
-            self._begin_epoch(ack, marks)
-            return ""
         fresh = answered is not None and answered.number >= lane.fresh_from
-        if ack.server_generation != marks.server_generation and not fresh:
-            # The old database's last word may come after the new one's first: believed, it would lose rows. So ask.
+        is_beyond, is_other = ack.mark > marks.offered_seq, ack.server_generation != marks.server_generation
+        if (is_beyond or is_other) and not fresh:
+            # The old database's last word may come after the new one's first: believed, it would lose rows. And rows
+            # that were never sent can't be acknowledged: only an answer to us shows an older copy. So ask.
             if lane.window.is_open:
                 self._doubt(lane)
-            return "stale_generation"
-        if ack.server_generation != marks.server_generation or (lane.window.asking and fresh):
+            return "beyond" if is_beyond else "stale_generation"
+        if is_beyond:
+            self._begin_epoch(ack, marks)
+            return ""
+        if is_other or (lane.window.asking and fresh):
             self._open(ack, lane, marks)
             return ""
         return self._use(ack, lane, marks, answered, now)

@@ -4,11 +4,12 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from edge.contracts.base import SCHEMA_VERSION, Epoch, UtcDatetime, WireModel
+from edge.contracts.base import SCHEMA_VERSION, Epoch, UtcDatetime
+from edge.contracts.sealed import SealedMessage
 from edge.contracts.streams import Stream
 
 
-class Ack(WireModel):
+class Ack(SealedMessage):
     """Read back from committed rows, never promised ahead. Only on this may an edge node let go of a row."""
 
     schema_version: Literal[1] = SCHEMA_VERSION

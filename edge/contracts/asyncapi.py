@@ -27,6 +27,7 @@ from edge.contracts.observations import (
     TagDisappeared,
     TemperatureMeasured,
 )
+from edge.contracts.sealed import SealedMessage
 from edge.contracts.streams import Stream
 
 ROWS: Final[tuple[type[WireModel], ...]] = (
@@ -76,6 +77,9 @@ def schemas() -> dict[str, Any]:
     _, generated = models_json_schema(modes, ref_template=_REF)
     found: dict[str, Any] = _portable(generated["$defs"])
     found["Frame"] = _frame(found["FrameHeader"])
+    for model in models:
+        if issubclass(model, SealedMessage):
+            found[model.__name__] = _sealed(found[model.__name__])
     found["Row"] = {
         "description": "One row of a stream; `kind` says which.",
         "oneOf": [{"$ref": _REF.format(model=model.__name__)} for model in ROWS],
@@ -106,19 +110,30 @@ def _frame(header: dict[str, Any]) -> dict[str, Any]:
             "items": {"$ref": _REF.format(model="Row")},
             "description": "Consecutive rows, beginning at first_seq; a declared gap stands for row_count numbers.",
         },
-        "sha256": {
-            "type": "string",
-            "pattern": "^[0-9a-f]{64}$",
-            "description": 'SHA-256 of every byte of the message before `,"sha256":`, which is its last member.',
-        },
+    }
+    return _sealed(
+        {
+            "title": "Frame",
+            "description": f"Consecutive rows of one stream, epoch and boot; at most {FRAME_BYTES_MAX} bytes.",
+            "type": "object",
+            "additionalProperties": False,
+            "properties": members,
+            "required": [*header["required"], "rows"],
+        }
+    )
+
+
+def _sealed(schema: dict[str, Any]) -> dict[str, Any]:
+    """The same with the checksum that stands last in the text."""
+    sha256 = {
+        "type": "string",
+        "pattern": "^[0-9a-f]{64}$",
+        "description": 'SHA-256 of every byte of the message before `,"sha256":`, which is its last member.',
     }
     return {
-        "title": "Frame",
-        "description": f"Consecutive rows of one stream, epoch and boot; at most {FRAME_BYTES_MAX} bytes.",
-        "type": "object",
-        "additionalProperties": False,
-        "properties": members,
-        "required": [*header["required"], "rows", "sha256"],
+        **schema,
+        "properties": {**schema["properties"], "sha256": sha256},
+        "required": [*schema["required"], "sha256"],
     }
 
 

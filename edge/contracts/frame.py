@@ -1,16 +1,10 @@
 """A frame: consecutive rows of one stream, with a checksum over its own text.
 
-On the wire a frame is one JSON object whose last member is the checksum, written without any white space:
+On the wire a frame is one JSON object whose last member is the checksum (`sealed.py`), without any white space:
 
     {"schema_version":1, ... ,"rows":[{...},{...}],"sha256":"<64 hexadecimal digits>"}
-
-`sha256` is the SHA-256 of every byte before `,"sha256":`. Nothing has to be written a second time to check it (no
-canonical form), it travels through any broker, and the message stays plain JSON. TCP's and TLS's checks end at the
-broker, which may have kept the frame on a worn disk.
 """
 
-import hashlib
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
@@ -20,19 +14,12 @@ from pydantic import Field
 
 from edge.contracts.base import FRAME_BYTES_MAX, SCHEMA_VERSION, BootId, Epoch, Name, UtcDatetime, WireModel
 from edge.contracts.observations import OBSERVATION, Event, GapDeclared, Telemetry, seq_span
+from edge.contracts.sealed import SEAL_BYTES, WireError, seal, unseal
 from edge.contracts.streams import Stream
 
-_CHECKSUM = re.compile(rb',"sha256":"([0-9a-f]{64})"\}\Z')
-_CHECKSUM_BYTES = len(b',"sha256":""}') + 64
 
-
-class FrameError(ValueError):
-    """A frame that cannot be trusted or understood as a whole. `code` says why, for dead letters and counters."""
-
-    def __init__(self, code: str, message: str) -> None:
-        """`code` is one of oversized, checksum, not_json, schema_version, malformed."""
-        super().__init__(message)
-        self.code = code
+class FrameError(WireError):
+    """A frame that cannot be trusted or understood as a whole."""
 
 
 class FrameHeader(WireModel):
@@ -88,8 +75,7 @@ def encode_frame(header: FrameHeader, rows_json: Sequence[bytes]) -> bytes:
     if not rows_json:
         raise FrameError("malformed", "a frame has at least one row, got none")
     head = header.model_dump_json().encode()
-    body = head[:-1] + b',"rows":[' + b",".join(rows_json) + b"]"
-    payload = body + b',"sha256":"' + hashlib.sha256(body).hexdigest().encode() + b'"}'
+    payload = seal(head[:-1] + b',"rows":[' + b",".join(rows_json) + b"]}")
     if len(payload) > FRAME_BYTES_MAX:
         raise FrameError("oversized", f"frame of {len(payload)} bytes: expected at most {FRAME_BYTES_MAX}")
     return payload
@@ -97,7 +83,7 @@ def encode_frame(header: FrameHeader, rows_json: Sequence[bytes]) -> bytes:
 
 def encoded_size(header: FrameHeader, rows_bytes: int, row_count: int) -> int:
     """Bytes that `encode_frame` would give for rows of `rows_bytes` bytes in all."""
-    return len(header.model_dump_json()) + len(',"rows":[]') + rows_bytes + max(row_count - 1, 0) + _CHECKSUM_BYTES - 1
+    return len(header.model_dump_json()) + len(',"rows":[]') + rows_bytes + max(row_count - 1, 0) + SEAL_BYTES - 1
 
 
 def decode_frame(payload: bytes) -> Frame:
@@ -108,12 +94,10 @@ def decode_frame(payload: bytes) -> Frame:
     """
     if len(payload) > FRAME_BYTES_MAX:
         raise FrameError("oversized", f"frame of {len(payload)} bytes: expected at most {FRAME_BYTES_MAX}")
-    found = _CHECKSUM.search(payload[-_CHECKSUM_BYTES:])
-    body = payload[:-_CHECKSUM_BYTES]
-    if found is None:
-        raise FrameError(*_without_checksum(payload))
-    if hashlib.sha256(body).hexdigest().encode() != found[1]:
-        raise FrameError("checksum", f"frame of {len(payload)} bytes: its SHA-256 is not the one it carries")
+    try:
+        unseal(payload)
+    except WireError as error:
+        raise FrameError(error.code, str(error)) from None
     try:
         frame = _Frame.model_validate_json(payload)
     except pydantic.ValidationError as error:
@@ -134,15 +118,6 @@ def _number_rows(first_seq: int, rows: Sequence[dict[str, Any]]) -> Iterator[Row
         span = seq_span(observation)
         yield Row(seq, seq + span - 1, observation)
         seq += span
-
-
-def _without_checksum(payload: bytes) -> tuple[str, str]:
-    """Name the nearest reason why a frame has no checksum: it isn't JSON at all, or was cut, or never had one."""
-    try:
-        pydantic.TypeAdapter(dict[str, Any]).validate_json(payload)
-    except pydantic.ValidationError:
-        return "not_json", f"frame of {len(payload)} bytes is not a whole JSON object; begins {payload[:40]!r}"
-    return "checksum", 'frame without a checksum: expected ,"sha256":"..."} as its last member'
 
 
 def _why(error: pydantic.ValidationError) -> tuple[str, str]:

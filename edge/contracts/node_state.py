@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field, TypeAdapter
 
 from edge.contracts.base import SCHEMA_VERSION, BootId, Epoch, Name, UtcDatetime, WireModel
+from edge.contracts.sealed import SealedMessage
 from edge.contracts.streams import Stream
 
 
@@ -59,8 +60,11 @@ NODE_STATE: TypeAdapter[Birth | Death] = TypeAdapter(NodeState)
 """Decodes what stands on a state topic."""
 
 
-class Hello(WireModel):
-    """Asks the gateway for the marks of these streams; answered by one Ack each."""
+class Hello(SealedMessage):
+    """Asks the gateway for the marks of these streams; answered by one Ack each.
+
+    What it says to be kept no longer may be declared lost, so it has a checksum.
+    """
 
     schema_version: Literal[1] = SCHEMA_VERSION
     site: Name

@@ -4,6 +4,7 @@ The topic names the sender (a broker's access rule can bind it to the client's c
 itself must be the same.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final, TypeVar
@@ -14,6 +15,7 @@ from edge.contracts import topics
 from edge.contracts.base import FRAME_BYTES_MAX
 from edge.contracts.frame import Frame, FrameError, decode_frame, describe
 from edge.contracts.node_state import NODE_STATE, Birth, Death, Hello
+from edge.contracts.sealed import WireError, unseal
 from edge.contracts.streams import Stream
 from edge.contracts.topics import Sender, TopicError
 from gateway.ingest.fast_frame import ReadingsFrame, decode_readings
@@ -85,10 +87,10 @@ def decode(message: ReceivedMessage) -> Decoded:
             _check_sender(sender, state.site, state.edge_node)
             return StateReceived(message, sender, state)
         if rest == "hello":
-            hello = _validate(pydantic.TypeAdapter(Hello), message)
+            hello = _validate(pydantic.TypeAdapter(Hello), message, unseal)
             _check_sender(sender, hello.site, hello.edge_node)
             return HelloReceived(message, sender, hello)
-    except (TopicError, FrameError, _RejectedError) as error:
+    except (TopicError, WireError, _RejectedError) as error:
         return Rejected(message, sender, stream, getattr(error, "code", "topic"), str(error))
     except Exception as error:  # noqa: BLE001 - hostile input; whatever breaks a decoder is the message's fault
         reason = f"message can't be decoded: {type(error).__name__}: {error!s:.200}"
@@ -128,10 +130,12 @@ def _check_sender(sender: Sender, site: str, edge_node: str) -> None:
         )
 
 
-def _validate(adapter: pydantic.TypeAdapter[_Model], message: ReceivedMessage) -> _Model:
+def _validate(
+    adapter: pydantic.TypeAdapter[_Model], message: ReceivedMessage, opened: Callable[[bytes], bytes] = bytes
+) -> _Model:
     _check_size(message)
     try:
-        return adapter.validate_json(message.payload)
+        return adapter.validate_json(opened(message.payload))
     except pydantic.ValidationError as error:
         first = error.errors()[0]
         if first["loc"][-1:] == ("schema_version",):

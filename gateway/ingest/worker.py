@@ -188,4 +188,4 @@ class IngestWorker:
                 sent_at=self._clock(),
                 answers_sent_at=answer.answers_sent_at,
             )
-            self.subscriber.publish(topics.ack(stream.sender), ack.model_dump_json().encode())
+            self.subscriber.publish(topics.ack(stream.sender), ack.to_wire())

@@ -1,4 +1,4 @@
-"""What a bad broker or network does to messages on their way to the gateway: twice, out of order, a bit flipped."""
+"""What a bad broker or network does to messages: frames twice, out of order, a bit flipped; answers a bit flipped."""
 
 from collections import Counter, deque
 from random import Random
@@ -8,7 +8,7 @@ from medtap.chaos.faults import Fault
 from medtap.chaos.mqtt_packets import PUBACK, PUBLISH, PacketSplitter, Publish, kind, puback_id, read_publish
 
 SHARE: Final = 0.5
-"""Part of the frames that is hit while a fault lasts."""
+"""Part of the messages that is hit while a fault lasts."""
 
 
 class FrameFaults:
@@ -18,11 +18,11 @@ class FrameFaults:
         """No fault at first."""
         self.active: set[Fault] = set()
         self.hit: Counter[Fault] = Counter()
-        """Frames that were hit, by fault."""
+        """Messages that were hit, by fault."""
         self._random = Random(seed)  # noqa: S311 - a run has to be repeatable
 
     def draws(self, fault: Fault) -> bool:
-        """True if this frame is to be hit; counts it."""
+        """True if this message is to be hit; counts it."""
         if fault not in self.active or self._random.random() >= SHARE:
             return False
         self.hit[fault] += 1
@@ -52,7 +52,7 @@ class FrameFilter:
         """PUBACKs that wait for those of earlier messages."""
 
     def from_client(self, data: bytes) -> bytes:
-        """Everything, with one PUBACK a message, in order."""
+        """Everything, with one PUBACK a message, in order, and the answers to edge nodes spoiled."""
         return b"".join(self._sorted(packet) for packet in self._from_client.feed(data))
 
     def from_server(self, data: bytes) -> bytes:
@@ -60,6 +60,8 @@ class FrameFilter:
         return b"".join(self._through(packet) for packet in self._from_server.feed(data))
 
     def _sorted(self, packet: bytes) -> bytes:
+        if kind(packet) == PUBLISH:
+            return self._perhaps_spoiled(read_publish(packet))
         if kind(packet) != PUBACK:
             return packet
         packet_id = puback_id(packet)
@@ -78,7 +80,8 @@ class FrameFilter:
             self._sent.append(publish.packet_id)
         if "/up/" not in publish.topic:
             # Whatever comes next releases a frame that was held back: late, and out of order.
-            return packet + self._release()
+            is_hello = publish.topic.endswith("/hello")
+            return (self._perhaps_spoiled(publish) if is_hello else packet) + self._release()
         changed = self._changed(publish)
         if self._held is None and self._faults.draws(Fault.REORDER_FRAMES):
             self._held = changed
@@ -86,10 +89,14 @@ class FrameFilter:
         return changed + self._release()
 
     def _changed(self, publish: Publish) -> bytes:
+        changed = self._perhaps_spoiled(publish)
+        if changed is publish.packet and publish.packet_id and self._faults.draws(Fault.DUPLICATE_FRAMES):
+            return publish.packet + publish.again()
+        return changed
+
+    def _perhaps_spoiled(self, publish: Publish) -> bytes:
         if self._faults.draws(Fault.CORRUPT_FRAMES):
             return publish.spoiled(self._faults.bit())
-        if publish.packet_id and self._faults.draws(Fault.DUPLICATE_FRAMES):
-            return publish.packet + publish.again()
         return publish.packet
 
     def _release(self) -> bytes:

@@ -76,6 +76,9 @@ def status(config_file: ConfigFile, as_json: AsJson = False) -> None:
     for name, stream in state["streams"].items():
         waiting = stream["last_seq"] - stream["acknowledged_seq"]
         say(f"  {name}: {stream['last_seq']} rows, {waiting} wait for the gateway")
+    if state["acks_ignored"]:
+        reasons = ", ".join(f"{reason} {count}" for reason, count in sorted(state["acks_ignored"].items()))
+        say(f"  answers of the gateway that were not used: {reasons}")
     for device_id, device in state["devices"].items():
         say(f"  {device_id} ({device['driver']}): {device['state']} {device['reason']}".rstrip())
 

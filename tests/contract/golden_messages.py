@@ -21,6 +21,7 @@ from edge.contracts.observations import (
     TagDisappeared,
     TemperatureMeasured,
 )
+from edge.contracts.sealed import SealedMessage
 from edge.contracts.streams import Stream
 
 AT = datetime(2026, 11, 22, 1, 2, 3, 456789, tzinfo=UTC)
@@ -31,6 +32,12 @@ _STREAMS = (
     StreamState(stream=Stream.EVENTS, epoch="0123456789abcdef", oldest_kept_seq=7, last_seq=42),
     StreamState(stream=Stream.TELEMETRY, epoch="fedcba9876543210", oldest_kept_seq=0, last_seq=0),
 )
+
+
+def on_the_wire(message: WireModel) -> bytes:
+    """Its text: with a checksum if it has one."""
+    return message.to_wire() if isinstance(message, SealedMessage) else message.model_dump_json().encode()
+
 
 ROWS: dict[str, WireModel] = {
     "card_presented": CardPresented(

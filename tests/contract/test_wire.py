@@ -12,8 +12,9 @@ from jsonschema import Draft202012Validator
 from edge.contracts import asyncapi, observations
 from edge.contracts.frame import decode_frame
 from edge.contracts.observations import OBSERVATION, GapDeclared
+from edge.contracts.sealed import SealedMessage, WireError
 from edge.contracts.streams import Stream
-from tests.contract.golden_messages import MESSAGES, ROWS
+from tests.contract.golden_messages import MESSAGES, ROWS, on_the_wire
 from tests.contract.write_golden import FRAMES, GOLDEN, frame
 
 ROOT = Path(__file__).parents[2]
@@ -36,13 +37,34 @@ def validator(schema_name: str) -> Draft202012Validator:
 
 @pytest.mark.parametrize("name", [*ROWS, *MESSAGES])
 def test_todays_models_write_exactly_the_golden_text(name: str) -> None:
-    assert {**ROWS, **MESSAGES}[name].model_dump_json().encode() == golden(name)
+    assert on_the_wire({**ROWS, **MESSAGES}[name]) == golden(name)
 
 
 @pytest.mark.parametrize("name", [*ROWS, *MESSAGES])
 def test_todays_models_read_exactly_the_golden_text(name: str) -> None:
     message = {**ROWS, **MESSAGES}[name]
-    assert type(message).model_validate_json(golden(name)) == message
+    read = type(message).from_wire if isinstance(message, SealedMessage) else type(message).model_validate_json
+    assert read(golden(name)) == message
+
+
+@pytest.mark.parametrize("name", ["ack", "hello"])
+def test_no_changed_bit_of_an_ack_or_a_hello_is_believed(name: str) -> None:
+    message, text = MESSAGES[name], golden(name)
+    assert isinstance(message, SealedMessage)
+    for bit in range(len(text) * 8):
+        spoilt = bytearray(text)
+        spoilt[bit // 8] ^= 1 << bit % 8
+        with pytest.raises(WireError, match=r"checksum|SHA-256|not a whole JSON object"):
+            message.from_wire(bytes(spoilt))
+
+
+@pytest.mark.parametrize("name", ["ack", "hello"])
+def test_an_ack_or_a_hello_without_its_checksum_is_not_believed(name: str) -> None:
+    message = MESSAGES[name]
+    assert isinstance(message, SealedMessage)
+    with pytest.raises(WireError, match="without a checksum") as refused:
+        message.from_wire(message.model_dump_json().encode())
+    assert refused.value.code == "checksum"
 
 
 @pytest.mark.parametrize("name", ROWS)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from edge.contracts.frame import FrameHeader, encode_frame
 from edge.contracts.streams import Stream
-from tests.contract.golden_messages import AT, MESSAGES, ROWS
+from tests.contract.golden_messages import AT, MESSAGES, ROWS, on_the_wire
 
 GOLDEN = Path(__file__).parent / "golden"
 
@@ -34,7 +34,7 @@ FRAMES = {
 def main() -> None:
     GOLDEN.mkdir(exist_ok=True)
     for name, message in {**ROWS, **MESSAGES}.items():
-        (GOLDEN / f"{name}.json").write_bytes(message.model_dump_json().encode())
+        (GOLDEN / f"{name}.json").write_bytes(on_the_wire(message))
     for stream, names in FRAMES.items():
         (GOLDEN / f"frame_{stream.value}.json").write_bytes(frame(stream, names))
 

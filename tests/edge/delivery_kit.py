@@ -102,7 +102,7 @@ class ModelGateway:
         """Handle one message; return the acknowledgements."""
         _, kind = topics.parse(message.topic)
         if kind == "hello":
-            hello = Hello.model_validate_json(message.payload)
+            hello = Hello.from_wire(message.payload)
             return [self._ack(state.stream, state.epoch, now, hello.sent_at) for state in hello.streams]
         if not kind.startswith("up/"):
             return []
@@ -137,7 +137,7 @@ class ModelGateway:
             sent_at=now,
             answers_sent_at=answers,
         )
-        return Outgoing(topics.ack(SENDER), ack.model_dump_json().encode())
+        return Outgoing(topics.ack(SENDER), ack.to_wire())
 
 
 class BadPipe:

@@ -131,9 +131,9 @@ def test_a_frame_without_rows_is_not_written() -> None:
 @pytest.mark.parametrize(
     ("payload", "code", "message"),
     [
-        (b"", "not_json", "frame of 0 bytes is not a whole JSON object; begins b''"),
-        (b"hello", "not_json", "frame of 5 bytes is not a whole JSON object; begins b'hello'"),
-        (b"{}", "checksum", 'frame without a checksum: expected ,"sha256":"..."} as its last member'),
+        (b"", "not_json", "message of 0 bytes is not a whole JSON object; begins b''"),
+        (b"hello", "not_json", "message of 5 bytes is not a whole JSON object; begins b'hello'"),
+        (b"{}", "checksum", 'message without a checksum: expected ,"sha256":"..."} as its last member'),
         (changed(schema_version=2), "schema_version", "frame of schema version 2: expected 1; upgrade the older side"),
         (
             changed(stream="gossip"),

@@ -319,7 +319,7 @@ def test_rows_that_the_edge_node_no_longer_keeps_and_we_never_had_are_declared_l
 def _hello(node: Node, *, oldest: int, last: int) -> ReceivedMessage:
     state = StreamState(stream=Stream.TELEMETRY, epoch=node.epoch, oldest_kept_seq=oldest, last_seq=last)
     hello = Hello(site=node.site, edge_node=node.edge_node, boot_id=BOOT, sent_at=NOW, streams=(state,))
-    return ReceivedMessage.of("medtap/v1/demo/store-1/hello", hello.model_dump_json().encode(), NOW)
+    return ReceivedMessage.of("medtap/v1/demo/store-1/hello", hello.to_wire(), NOW)
 
 
 def test_a_suspect_clock_is_flagged_and_no_far_future_row_is_made(database: Database) -> None:

@@ -168,7 +168,7 @@ def test_a_hello_is_answered_at_once(postgres_dsn: str, broker: EmbeddedBroker, 
             StreamState(stream=stream, epoch=node.epoch, oldest_kept_seq=0, last_seq=0) for stream in Stream
         )
         hello = Hello(site=node.site, edge_node=node.edge_node, boot_id=node.boot_id, sent_at=_now(), streams=streams)
-        edge.send_raw(f"medtap/v1/{node.site}/{node.edge_node}/hello", hello.model_dump_json().encode())
+        edge.send_raw(f"medtap/v1/{node.site}/{node.edge_node}/hello", hello.to_wire())
         for stream in Stream:
             ack = edge.wait_ack(lambda ack, stream=stream: ack.stream is stream)  # type: ignore[misc]
             assert (ack.mark, ack.answers_sent_at) == (0, hello.sent_at)

@@ -345,10 +345,9 @@ class EdgeNode(Process):
             marks = self.outbox.marks(stream)
             if not marks.acknowledged_seq <= marks.offered_seq <= marks.last_seq:
                 raise BrokenPromiseError(f"{self.name}/{stream.value}: marks out of order: {marks}")
-            # Generations of the simulated database grow: who has believed a new one never goes back to an older one
-            # (but where a spoilt Ack may have named one that never was).
+            # Generations of the simulated database grow: who has believed a new one never goes back to an older one.
             before = self._generations.get((stream, marks.epoch), "")
-            if marks.server_generation < before and not self._broker.counts["spoilt"]:
+            if marks.server_generation < before:
                 raise BrokenPromiseError(
                     f"{self.name}/{stream.value}: believes the replaced database {marks.server_generation}"
                 )
