@@ -247,6 +247,23 @@ def test_frames_come_with_a_flipped_bit(frames_between: Callable[..., list[bytes
         assert (int.from_bytes(was) ^ int.from_bytes(came)).bit_count() == 1
 
 
+@pytest.mark.parametrize("word", ["down/ack", "hello"])
+def test_answers_and_questions_have_a_bit_flipped_too(word: str) -> None:
+    faults = FrameFaults(seed=1)
+    faults.active = {Fault.CORRUPT_FRAMES}
+    passing = FrameFilter(faults)
+    topic = f"medtap/v1/demo/node-1/{word}".encode()
+    body = len(topic).to_bytes(2) + topic + b"\0" + b"x" * 50
+    whole = bytes((0x30, len(body))) + body  # QoS 0, no properties
+    through = passing.from_client if word == "down/ack" else passing.from_server
+    came = [through(whole) for _ in range(40)]
+    spoiled = [each for each in came if each != whole]
+    assert 0 < len(spoiled) == faults.hit[Fault.CORRUPT_FRAMES] < len(came)
+    for each in spoiled:
+        assert each[:-50] == whole[:-50]
+        assert (int.from_bytes(each) ^ int.from_bytes(whole)).bit_count() == 1
+
+
 @pytest.mark.parametrize("chunk", [1, 3, 1000])
 def test_packets_are_found_in_a_stream_however_it_is_cut(chunk: int) -> None:
     # QoS 1, topic "a/b", identifier 7, no properties, payload of 300 bytes: a remaining length of two bytes.
