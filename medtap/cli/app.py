@@ -2,7 +2,22 @@
 
 import typer
 
-from medtap.cli import bench, chaos, db, demo, doctor, edge, gateway, label, scan, sim, stock, stock_catalogue, tag
+from medtap.cli import (
+    bench,
+    card,
+    chaos,
+    db,
+    demo,
+    doctor,
+    edge,
+    gateway,
+    label,
+    scan,
+    sim,
+    stock,
+    stock_catalogue,
+    tag,
+)
 
 app = typer.Typer(
     name="medtap",
@@ -20,6 +35,7 @@ app.add_typer(label.app, name="label")
 stock.app.command("import")(stock_catalogue.import_file)
 app.add_typer(stock.app, name="stock")
 app.add_typer(tag.app, name="tag")
+app.add_typer(card.app, name="card")
 app.add_typer(bench.app, name="bench")
 app.add_typer(chaos.app, name="chaos")
 app.add_typer(db.app, name="db")
