@@ -6,6 +6,7 @@ from medtap.cli import (
     bench,
     card,
     chaos,
+    coldchain,
     db,
     demo,
     doctor,
@@ -35,6 +36,7 @@ app.add_typer(label.app, name="label")
 stock.app.command("import")(stock_catalogue.import_file)
 app.add_typer(stock.app, name="stock")
 app.add_typer(tag.app, name="tag")
+app.add_typer(coldchain.app, name="coldchain")
 app.add_typer(card.app, name="card")
 app.add_typer(bench.app, name="bench")
 app.add_typer(chaos.app, name="chaos")
