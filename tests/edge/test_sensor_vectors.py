@@ -25,14 +25,14 @@ def verdict(vector: dict[str, Any]) -> bool | str:
     if kind == "crc":
         data, expected = bytes.fromhex(vector["data"]), vector["expected_crc"]
         if vector["algorithm"] == "CRC-8/MAXIM-DOW":
-            return crc8_maxim(data) == expected
+            return bool(crc8_maxim(data) == expected)
         if vector["algorithm"] == "CRC-16/ISO-IEC-14443-3-A":
-            return int.from_bytes(crc_a(data), "little") == expected
+            return bool(int.from_bytes(crc_a(data), "little") == expected)
         return NOT_OURS[vector["algorithm"]]
     if kind == "ds18b20_temp":
         register = bytes.fromhex(vector["register_hex_msb_lsb"])[::-1]
         body = register + bytes.fromhex("4B467FFF0C10")
-        return temperature_celsius(body + bytes([crc8_maxim(body)])) == vector["expected_celsius"]
+        return bool(temperature_celsius(body + bytes([crc8_maxim(body)])) == vector["expected_celsius"])
     if kind == "ds18b20_scratchpad":
         return _scratchpad_agrees(bytes.fromhex(vector["scratchpad"]), vector["expected"])
     return NOT_OURS[kind]
@@ -40,7 +40,7 @@ def verdict(vector: dict[str, Any]) -> bool | str:
 
 def _scratchpad_agrees(scratchpad: bytes, expected: dict[str, Any]) -> bool:
     try:
-        return temperature_celsius(scratchpad) == expected["celsius"]
+        return bool(temperature_celsius(scratchpad) == expected["celsius"])
     except ScratchpadRefusedError as refused:
         if not expected["crc_ok"]:
             return refused.code == "crc_mismatch"
