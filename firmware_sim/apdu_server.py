@@ -22,6 +22,7 @@ SW_CLA_NOT_SUPPORTED = 0x6E00
 
 _GET_RESPONSE = 0xC0
 _CHAINING_BIT = 0x10  # section 5.4.1 table 2
+_PROPRIETARY_BIT = 0x80  # section 5.4.1: the other bits of such a class are the maker's own, 0x10 among them
 _HEADER_BYTES = 4
 _CHAINED_DATA_BYTES_MAX = 8192
 
@@ -144,6 +145,8 @@ class ApduServer:
     def _joined(self, command: CommandApdu) -> CommandApdu | int:
         """The whole command; or the status word to answer when there is none yet (section 5.3.3)."""
         chain, self._chain = self._chain, None
+        if command.cla & _PROPRIETARY_BIT and chain is None:
+            return command
         plain = replace(command, cla=command.cla & ~_CHAINING_BIT)
         if chain is not None:
             if (plain.cla, plain.ins, plain.p1, plain.p2) != (chain.cla, chain.ins, chain.p1, chain.p2):
