@@ -121,6 +121,10 @@ def parse_certificate(der: bytes) -> x509.Certificate:
         # A card's certificate is hostile input: the library raises ValueError, UnsupportedAlgorithm, TypeError and its
         # own ParserError and DuplicateExtension, depending on where it is broken.
         raise CardDataError(f"certificate of {len(der)} bytes can't be read: {error!s:.120}") from None
+    if not der.endswith(b"\x00" + certificate.signature):
+        # X.690, 11.2: the first byte of a BIT STRING counts its unused bits. The library lets it claim some where the
+        # last bits are zero, and then the same certificate would have a second form that is as genuine.
+        raise CardDataError(f"certificate of {len(der)} bytes: its signature is not of whole bytes")
     return certificate
 
 

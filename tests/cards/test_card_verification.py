@@ -225,6 +225,19 @@ def test_a_lying_card_only_ever_gets_a_verdict_or_a_card_error(answers: list[byt
     assert code(reading)
 
 
+def test_a_certificate_has_one_form_only() -> None:
+    """Its signature may not claim unused bits, which a DER reader lets it where the last bits are zero anyway."""
+    certificate = CERTIFICATE
+    while certificate[-1] & 1:
+        certificate = CA.issue(KEY.public_key())
+    assert read(FakePivCard(certificate, KEY)).verdict == "genuine"
+    unused_bits = len(certificate) - len(x509.load_der_x509_certificate(certificate).signature) - 1
+    changed = bytearray(certificate)
+    assert changed[unused_bits] == 0
+    changed[unused_bits] = 1
+    assert "not of whole bytes" in read(FakePivCard(bytes(changed), KEY)).reason
+
+
 @settings(max_examples=200, deadline=None)
 @given(position=st.integers(0, len(CERTIFICATE) - 1), flip=st.integers(1, 255))
 def test_a_certificate_with_one_byte_changed_is_never_genuine(position: int, flip: int) -> None:
