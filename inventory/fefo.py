@@ -13,7 +13,7 @@ from datetime import date, timedelta
 from typing import Final, Literal
 
 from inventory.errors import InventoryError
-from inventory.lot_state import Hold, LotState, holds_on, lot_state
+from inventory.lot_state import Hold, LotState, holds_on, lot_state, part_holds_on
 
 PackPolicy = Literal["loose", "whole_packs_up", "whole_packs_down"]
 """`loose`: packs may be opened, exactly the need is taken. `whole_packs_up`: no pack is opened, the last one may give
@@ -250,6 +250,11 @@ def _too_short_lived(need: Need, candidate: Candidate) -> NotOffered | None:
 
 
 def _of_state(candidate: Candidate, state: LotState) -> NotOffered:
+    return _held(candidate, candidate.on_hand, state)
+
+
+def _held(candidate: Candidate, quantity: int, state: LotState) -> NotOffered:
+    """So many units that a hold or the expiry date keeps."""
     first = state.reasons[0]
     facts: list[tuple[str, object]] = []
     if first.hold is None:
@@ -259,11 +264,11 @@ def _of_state(candidate: Candidate, state: LotState) -> NotOffered:
         facts += [("since", hold.placed_at.isoformat()), ("by", hold.placed_by), ("reason", hold.reason)]
     # LotState names what speaks against stock, and `available` does not come here.
     why: Why = "on_hold" if state.name == "available" else state.name
-    return _refusal(candidate, candidate.on_hand, why, state.text, *facts, state=state)
+    return _refusal(candidate, quantity, why, state.text, *facts, state=state)
 
 
 def _kept_back(need: Need, candidate: Candidate, holds: Sequence[Hold]) -> Iterator[NotOffered]:
-    """Units of an offered lot that are not free, never more than there are: held packs, then reservations."""
+    """Units of an offered lot that are not free, never more than there are: held packs, held units, then promises."""
     left = candidate.on_hand
     for pack in candidate.serial_packs:
         key = (pack.gtin, pack.serial_number)
@@ -278,6 +283,12 @@ def _kept_back(need: Need, candidate: Candidate, holds: Sequence[Hold]) -> Itera
         left -= quantity
         text = f"pack {pack.serial_number}: {state.text}"
         yield _refusal(candidate, quantity, "pack_held", text, ("serial_number", pack.serial_number), state=state)
+    for hold in part_holds_on(holds, need.product_id, candidate.lot, candidate.account_id):
+        quantity = min(left, hold.quantity or 0)
+        if quantity < 1:
+            break
+        left -= quantity
+        yield _held(candidate, quantity, lot_state([hold], None, need.today))
     for reservation in candidate.reservations:
         quantity = min(left, reservation.quantity)
         if quantity < 1:

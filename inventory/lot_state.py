@@ -54,21 +54,31 @@ class Hold:
     """With `gtin`: this one pack, wherever it stands."""
     hold_id: str = ""
     """The caller's name for it, shown with the reason; empty if it has none yet."""
+    quantity: int | None = None
+    """So many base units of a lot in one place, whichever they are; None: all that is in its scope."""
 
     def __post_init__(self) -> None:
         """Refuse a hold that says nothing or holds nothing.
 
         Raises:
-            InventoryError: an unknown kind, no reason or person, no time zone, or half of a pack's key.
+            InventoryError: an unknown kind, no reason or person, no time zone, half of a pack's key, or a quantity
+                without the lot and the place that it is of.
         """
         if self.kind not in STATE_OF_KIND:
             raise InventoryError(f"hold of kind {self.kind!r}: expected one of {', '.join(STATE_OF_KIND)}")
         if not self.product_id or not self.reason.strip() or not self.placed_by.strip():
-            raise InventoryError(f"hold on {self.product_id!r}: expected a product, a reason and who placed it")
+            message = f"hold on {self.product_id!r}: expected a product, a reason and who placed it"
+            raise InventoryError(message, code="no_reason")
         if self.placed_at.tzinfo is None:
             raise InventoryError(f"hold on {self.product_id!r}: placed_at {self.placed_at!r} has no time zone")
         if (self.gtin is None) != (self.serial_number is None):
             raise InventoryError(f"hold on {self.product_id!r}: a pack is named by GTIN and serial number together")
+        if self.quantity is None:
+            return
+        if self.quantity < 1 or self.lot is None or self.account_id is None or self.is_of_a_pack:
+            raise InventoryError(
+                f"hold on {self.quantity} units of {self.product_id!r}: expected 1 or more, of one lot in one place"
+            )
 
     @property
     def is_of_a_pack(self) -> bool:
@@ -78,8 +88,10 @@ class Hold:
     def covers(self, product_id: str, lot: str, account_id: str, pack: PackKey | None = None) -> bool:
         """Whether it holds this lot where it stands, or this `pack` of it.
 
-        A hold of one pack never covers a lot; a hold of a lot covers each of its packs.
+        A hold of one pack or of some units never covers a lot; a hold of a lot covers each of its packs.
         """
+        if self.quantity is not None:
+            return False
         of_this_pack = not self.is_of_a_pack or (self.gtin, self.serial_number) == pack
         return (
             of_this_pack
@@ -106,6 +118,13 @@ class Reason:
         since = self.hold.placed_at.isoformat(timespec="minutes")
         return f"{self.state.replace('_', ' ')} since {since} by {self.hold.placed_by}: {self.hold.reason}"
 
+    def facts(self) -> dict[str, object]:
+        """`why`, and what belongs to it: `expiry_date`, or `since`, `by` and `reason`."""
+        if self.hold is None:
+            return {"why": self.state, "expiry_date": self.expiry_date}
+        hold = self.hold
+        return {"why": self.state, "since": hold.placed_at, "by": hold.placed_by, "reason": hold.reason}
+
 
 @dataclass(frozen=True)
 class LotState:
@@ -123,6 +142,10 @@ class LotState:
     def text(self) -> str:
         """All reasons, for people; empty if there is none."""
         return "; ".join(reason.text for reason in self.reasons)
+
+    def facts(self) -> list[dict[str, object]]:
+        """All reasons by their facts, for translations; empty if there is none."""
+        return [reason.facts() for reason in self.reasons]
 
 
 AVAILABLE: Final = LotState("available")
@@ -151,6 +174,17 @@ def holds_on(
 ) -> list[Hold]:
     """Those that hold the whole of a lot where it stands, or with `pack` those that hold this one."""
     return [hold for hold in holds if hold.covers(product_id, lot, account_id, pack)]
+
+
+def part_holds_on(holds: Iterable[Hold], product_id: str, lot: str, account_id: str) -> list[Hold]:
+    """Those that hold some units of a lot where it stands: so many stay, the rest of the lot may go."""
+    scope = (product_id, lot, account_id)
+    return [hold for hold in holds if hold.quantity and (hold.product_id, hold.lot, hold.account_id) == scope]
+
+
+def units_held(holds: Iterable[Hold], product_id: str, lot: str, account_id: str) -> int:
+    """Base units that `part_holds_on` keep there, together; there may stand fewer."""
+    return sum(hold.quantity or 0 for hold in part_holds_on(holds, product_id, lot, account_id))
 
 
 def _weight(reason: Reason) -> tuple[int, str, str]:

@@ -60,9 +60,11 @@ class Movement:
         if isinstance(self.quantity, bool) or not isinstance(self.quantity, int):
             raise LedgerError(f"movement {self.movement_id}: quantity {self.quantity!r}, expected whole base units")
         if not 1 <= self.quantity <= QUANTITY_MAX:
-            raise LedgerError(f"movement {self.movement_id}: quantity {self.quantity}, expected 1 to {QUANTITY_MAX}")
+            message = f"movement {self.movement_id}: quantity {self.quantity}, expected 1 to {QUANTITY_MAX}"
+            raise LedgerError(message, code="bad_quantity", product=self.product_id)
         if self.from_account_id == self.to_account_id:
-            raise LedgerError(f"movement {self.movement_id}: from and to are both {self.from_account_id!r}")
+            message = f"movement {self.movement_id}: from and to are both {self.from_account_id!r}"
+            raise LedgerError(message, code="same_place")
         if self.occurred_at.tzinfo is None:
             raise LedgerError(f"movement {self.movement_id}: occurred_at {self.occurred_at!r} has no time zone")
         if (self.kind == "reverse") != (self.reverses_movement_id is not None):

@@ -175,10 +175,13 @@ def require_countable(
         StocktakeError: it is too late, or only another person's count could confirm what stands there.
     """
     if state not in _COUNTABLE:
-        raise StocktakeError(f"the stocktake is {state}: nothing is counted any more")
+        raise StocktakeError(
+            f"the stocktake is {state}: nothing is counted any more", code="stocktake_state", state=state
+        )
     by_another = rules.recount_by_another or is_controlled
     if by_another and counts and all(count.counted_by == person for count in counts):
-        raise StocktakeError(f"{person} has counted this line: somebody else counts it again")
+        message = f"{person} has counted this line: somebody else counts it again"
+        raise StocktakeError(message, code="count_by_another", person=person)
 
 
 def submit(state: State, verdicts: Collection[LineVerdict], *, leave_uncounted: bool) -> State:
@@ -188,12 +191,15 @@ def submit(state: State, verdicts: Collection[LineVerdict], *, leave_uncounted: 
         StocktakeError: not in this state, nothing is counted, or lines are uncounted and nobody said to leave them.
     """
     if state not in {"counting", "recounting"}:
-        raise StocktakeError(f"the stocktake is {state}: expected counting or recounting")
+        raise StocktakeError(
+            f"the stocktake is {state}: expected counting or recounting", code="stocktake_state", state=state
+        )
     uncounted = sum(one.verdict == "uncounted" for one in verdicts)
     if uncounted == len(verdicts):
-        raise StocktakeError("nothing is counted yet")
+        raise StocktakeError("nothing is counted yet", code="nothing_counted")
     if uncounted and not leave_uncounted:
-        raise StocktakeError(f"{uncounted} lines are not counted: count them, or say that they are left as they are")
+        message = f"{uncounted} lines are not counted: count them, or say that they are left as they are"
+        raise StocktakeError(message, code="lines_uncounted", count=uncounted)
     return "recounting" if any(one.verdict == "recount" for one in verdicts) else "waiting_verification"
 
 
@@ -209,11 +215,13 @@ def verify(state: State, person: str, counted_by: Collection[str]) -> State:
         StocktakeError: not in this state, or the person has counted.
     """
     if state != "waiting_verification":
-        raise StocktakeError(f"the stocktake is {state}: expected waiting_verification")
+        raise StocktakeError(
+            f"the stocktake is {state}: expected waiting_verification", code="stocktake_state", state=state
+        )
     if not person:
         raise StocktakeError("nobody verifies: expected a person")
     if person in counted_by:
-        raise StocktakeError(f"{person} has counted: somebody else verifies")
+        raise StocktakeError(f"{person} has counted: somebody else verifies", code="verifier_counted", person=person)
     return "verified"
 
 
@@ -224,12 +232,14 @@ def post(state: State, verified: Iterable[int | None], now: Iterable[int | None]
         StocktakeError: not in this state, or a movement that was delivered late has changed a difference.
     """
     if state != "verified":
-        raise StocktakeError(f"the stocktake is {state}: expected verified")
+        raise StocktakeError(f"the stocktake is {state}: expected verified", code="stocktake_state", state=state)
     changed = sum(before != after for before, after in zip(verified, now, strict=True))
     if changed:
         raise StocktakeError(
             f"{changed} differences have changed since they were verified, by movements that were delivered late:"
             " verify again",
+            code="differences_changed",
+            count=changed,
         )
     return "posted"
 
@@ -241,7 +251,7 @@ def reopen(state: State) -> State:
         StocktakeError: not in this state.
     """
     if state != "verified":
-        raise StocktakeError(f"the stocktake is {state}: expected verified")
+        raise StocktakeError(f"the stocktake is {state}: expected verified", code="stocktake_state", state=state)
     return "waiting_verification"
 
 
@@ -252,5 +262,5 @@ def cancel(state: State) -> State:
         StocktakeError: it is over already.
     """
     if state not in _OPEN:
-        raise StocktakeError(f"the stocktake is {state}: it can't be cancelled")
+        raise StocktakeError(f"the stocktake is {state}: it can't be cancelled", code="stocktake_state", state=state)
     return "cancelled"

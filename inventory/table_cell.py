@@ -56,8 +56,7 @@ class CellError(InventoryError):
     """A cell that can't be what its column is. `code` and `values` are for the words of a page."""
 
     def __init__(self, code: str, **values: object) -> None:
-        super().__init__(f"{code}: {values}" if values else code)
-        self.code = code
+        super().__init__(f"{code}: {values}" if values else code, code=code)
         self.values: Mapping[str, str] = MappingProxyType({name: str(value) for name, value in values.items()})
 
 

@@ -1,7 +1,9 @@
 """Problems: every refusal as RFC 9457 problem+json for programs and as a clear page for people, in their language."""
 
 import logging
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import date
 from http import HTTPStatus
 from typing import Any, Final, cast
 
@@ -14,7 +16,9 @@ from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 
 from gateway.api.web import web_of
+from gateway.pages.refusals import Teller, subjects
 from gateway.pages.translations import N_
+from gateway.stock.names import Names, names_of
 
 _LOG: Final = logging.getLogger(__name__)
 PROBLEM_MEDIA_TYPE: Final = "application/problem+json"
@@ -35,6 +39,8 @@ class ProblemBody(BaseModel):
     """Stable name of the problem, for programs."""
     errors: list[str] = []
     """For a wrong request: each wrong member with what was expected."""
+    values: dict[str, Any] = {}
+    """The facts of a refusal by their names: ids, base units, days and times by ISO 8601."""
 
 
 @dataclass
@@ -50,6 +56,8 @@ class Problem(Exception):  # noqa: N818 - named after RFC 9457, whose word this 
     values: dict[str, object] = field(default_factory=dict)
     """What fills the detail's `%(name)s`."""
     headers: dict[str, str] = field(default_factory=dict)
+    facts: Mapping[str, object] | None = None
+    """Of a refusal of the store: they are told with names, units and days as people write them."""
 
 
 def not_signed_in() -> Problem:
@@ -93,7 +101,7 @@ def install_problem_handlers(app: FastAPI) -> None:
     app.add_exception_handler(Exception, _on_bug)
 
 
-async def _on_problem(request: Request, error: Exception) -> Response:
+def _on_problem(request: Request, error: Exception) -> Response:
     return respond(request, cast("Problem", error))
 
 
@@ -155,7 +163,7 @@ def respond(request: Request, problem: Problem, errors: list[str] | None = None)
     )
     if wants_page and problem.status is HTTPStatus.UNAUTHORIZED and request.method == "GET":
         return RedirectResponse(web.sign_in_path(request), HTTPStatus.SEE_OTHER)
-    title, detail = speech.text(problem.title), speech.text(problem.detail, **problem.values)
+    title, detail = speech.text(problem.title), detail_of(request, problem)
     if wants_page:
         return web.page(
             request,
@@ -172,5 +180,31 @@ def respond(request: Request, problem: Problem, errors: list[str] | None = None)
         instance=request.url.path,
         code=problem.code,
         errors=errors or [],
+        values={name: _machine(value) for name, value in (problem.facts or {}).items()},
     ).model_dump()
     return JSONResponse(body, problem.status, headers=problem.headers, media_type=PROBLEM_MEDIA_TYPE)
+
+
+def detail_of(request: Request, problem: Problem) -> str:
+    """What failed and what mends it, in the reader's language."""
+    web = web_of(request)
+    speech = web.speech(request)
+    if problem.facts is None:
+        return speech.text(problem.detail, **problem.values)
+    try:
+        with web.services.pool.connection() as connection:
+            names = names_of(connection, *subjects(problem.facts))
+    except (psycopg.OperationalError, PoolTimeout):
+        names = Names()  # ids are better than no answer
+    return Teller(speech, names).sentence(problem.code, problem.facts)
+
+
+def _machine(value: object) -> object:
+    """A fact for programs."""
+    if isinstance(value, date):
+        return value.isoformat()
+    if isinstance(value, Mapping):
+        return {str(name): _machine(one) for name, one in value.items()}
+    if isinstance(value, str | int) or value is None:
+        return value
+    return [_machine(one) for one in value] if isinstance(value, Iterable) else str(value)

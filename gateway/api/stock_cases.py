@@ -10,8 +10,7 @@ from pydantic import BaseModel, Field
 
 from gateway.api.v1 import PREFIX
 from gateway.api.web import web_of
-from gateway.api.work_kit import READERS, WORK_PROBLEMS, Name, Worker
-from gateway.api.work_out_kit import letterhead, now_of, pdf, refusals, zone_of
+from gateway.api.work_kit import READERS, WORK_PROBLEMS, Name, Worker, letterhead, now_of, pdf, refusals, zone_of
 from gateway.reports.controlled_book import controlled_book_pdf, controlled_register_pdf
 from gateway.stock import controlled_drugs, discrepancies
 from gateway.stock.controlled_drugs import Period

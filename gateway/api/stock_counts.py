@@ -14,9 +14,9 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import AwareDatetime, BaseModel, Field
 
 from gateway.api.access import RolesRequired
-from gateway.api.count_refusals import refusals
 from gateway.api.problems import PROBLEM_MEDIA_TYPE, ProblemBody
 from gateway.api.web import web_of
+from gateway.api.work_kit import refusals
 from gateway.db.pool import Connection
 from gateway.services.roles import STOCK_ROLES, Role
 from gateway.services.sessions import SignedIn

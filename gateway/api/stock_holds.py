@@ -9,8 +9,7 @@ from pydantic import BaseModel, Field
 
 from gateway.api.v1 import PREFIX
 from gateway.api.web import web_of
-from gateway.api.work_kit import READERS, WORK_PROBLEMS, Name, Worker
-from gateway.api.work_out_kit import letterhead, now_of, pdf, refusals, zone_of
+from gateway.api.work_kit import READERS, WORK_PROBLEMS, Name, Worker, letterhead, now_of, pdf, refusals, zone_of
 from gateway.reports.recall_notice import (
     RecalledDispensing,
     RecalledStock,

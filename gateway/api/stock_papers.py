@@ -7,10 +7,10 @@ from zoneinfo import ZoneInfo
 from fastapi import APIRouter, Depends, Request, Response
 
 from gateway.api.access import RolesRequired
-from gateway.api.count_refusals import refusals
 from gateway.api.problems import not_found
 from gateway.api.v1 import PREFIX
 from gateway.api.web import web_of
+from gateway.api.work_kit import refusals
 from gateway.db.pool import Connection
 from gateway.pages.translations import N_
 from gateway.reports.document import Letterhead

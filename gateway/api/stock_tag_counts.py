@@ -10,9 +10,9 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import BaseModel, Field
 
 from gateway.api.access import RolesRequired
-from gateway.api.count_refusals import refusals
 from gateway.api.stock_counts import COUNT_PROBLEMS, COUNTING_ROLES, Taken
 from gateway.api.web import web_of
+from gateway.api.work_kit import refusals
 from gateway.services.roles import STOCK_ROLES
 from gateway.services.sessions import SignedIn
 from gateway.stock import tag_count_decisions, tag_count_passes, tag_counts

@@ -10,8 +10,18 @@ from pydantic import BaseModel, Field
 from gateway.api import stock_cases, stock_holds
 from gateway.api.v1 import PREFIX
 from gateway.api.web import web_of
-from gateway.api.work_kit import READERS, WORK_PROBLEMS, Name, Quantity, Worker
-from gateway.api.work_out_kit import letterhead, now_of, pdf, refusals, zone_of
+from gateway.api.work_kit import (
+    READERS,
+    WORK_PROBLEMS,
+    Name,
+    Quantity,
+    Worker,
+    letterhead,
+    now_of,
+    pdf,
+    refusals,
+    zone_of,
+)
 from gateway.reports.destruction_minutes import destruction_minutes_pdf
 from gateway.services.reads_rows import Row
 from gateway.stock import (

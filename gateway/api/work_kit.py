@@ -14,15 +14,19 @@ from pydantic import AwareDatetime, BaseModel, Field
 from gateway.api.access import RolesRequired
 from gateway.api.problems import PROBLEM_MEDIA_TYPE, Problem, ProblemBody
 from gateway.api.web import web_of
+from gateway.db.pool import Connection
 from gateway.pages import work_words
+from gateway.pages.refusal_words import REFUSALS
+from gateway.pages.refusals import TITLE
 from gateway.pages.speech import Speech
 from gateway.pages.translations import N_
+from gateway.reports.document import Letterhead
 from gateway.services.roles import STOCK_ROLES, Role
 from gateway.services.sessions import SignedIn
 from gateway.stock.acts import ActLine, Actor, Done, Notice
-from gateway.stock.errors import DocumentConflictError, WarehouseError
-from gateway.stock.work_errors import WorkRefusedError
-from inventory.errors import InventoryError, MovementConflictError
+from gateway.stock.errors import WarehouseError, WorkConflictError, WorkNotFoundError
+from gateway.stock.letterhead import letterhead_of
+from inventory.errors import CodeError, InventoryError, MovementConflictError
 
 WORK_PROBLEMS: Final[dict[int | str, dict[str, Any]]] = {
     status: {"model": ProblemBody, "description": text, "content": {PROBLEM_MEDIA_TYPE: {}}}
@@ -161,21 +165,44 @@ def say_notice(notice: Notice, speech: Speech) -> NoticeAnswer:
 
 @contextmanager
 def refusals() -> Iterator[None]:
-    """Turn what the store's rules and the books refuse into a problem: 404, 409 or 422."""
+    """Turn what the store's rules and the books refuse into a problem: 404 not there, 409 in conflict, 422 else."""
     try:
         yield
-    except WorkRefusedError as error:
-        status = HTTPStatus.NOT_FOUND if error.code in _NOT_FOUND else HTTPStatus.UNPROCESSABLE_ENTITY
-        words = work_words.REFUSALS.get(error.code)
-        if words is None:
-            raise _by_class(error) from None
-        raise Problem(status, error.code, N_("This can't be done"), words, dict(error.values)) from None
     except (WarehouseError, InventoryError) as error:
-        raise _by_class(error) from None
+        raise problem_of(error) from None
 
 
-def _by_class(error: Exception) -> Problem:
-    conflict = isinstance(error, DocumentConflictError | MovementConflictError)
-    status = HTTPStatus.CONFLICT if conflict else HTTPStatus.UNPROCESSABLE_ENTITY
-    code, words = work_words.books_refusal(error)
-    return Problem(status, code, N_("This can't be done"), words, {"reason": str(error)})
+def problem_of(error: WarehouseError | InventoryError) -> Problem:
+    """What is refused, by its code and facts; `detail_of` says it with what mends it."""
+    status = HTTPStatus.UNPROCESSABLE_ENTITY
+    if isinstance(error, WorkNotFoundError) or error.code in _NOT_FOUND:
+        status = HTTPStatus.NOT_FOUND
+    elif isinstance(error, WorkConflictError | MovementConflictError):
+        status = HTTPStatus.CONFLICT
+    code, facts = error.code, dict(error.values)
+    if isinstance(error, CodeError):
+        code, facts = "unreadable", {"problem": error.code}
+    if code not in REFUSALS:
+        code = "refused"
+    return Problem(status, code, TITLE, REFUSALS[code], facts=facts)
+
+
+def zone_of(request: Request) -> ZoneInfo:
+    """Where the hospital's days begin."""
+    return ZoneInfo(web_of(request).services.config.time_zone)
+
+
+def now_of(request: Request) -> datetime:
+    """Now, by the server."""
+    return web_of(request).services.clock()
+
+
+def letterhead(connection: Connection, request: Request, person: SignedIn) -> Letterhead:
+    """The pharmacy's, printed now by this person."""
+    return letterhead_of(connection, now_of(request).astimezone(zone_of(request)), person.display_name)
+
+
+def pdf(content: bytes, name: str) -> Response:
+    """A document to be looked at and printed, kept by no cache."""
+    headers = {"Content-Disposition": f'inline; filename="{name}.pdf"', "Cache-Control": "no-store"}
+    return Response(content, media_type="application/pdf", headers=headers)

@@ -9,16 +9,15 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse, Response
 
 from gateway.api.web import web_of
-from gateway.api.work_kit import Worker
-from gateway.api.work_out_kit import now_of, problem_of, zone_of
+from gateway.api.work_kit import Worker, now_of, problem_of, zone_of
 from gateway.db.pool import Connection
 from gateway.pages.work_out_kit import attempt, id_in, show, today_in, units_in
 from gateway.pages.work_plain import PlainForm
 from gateway.services.sessions import SignedIn
 from gateway.stock import controlled_drugs, discrepancies
 from gateway.stock.discrepancies import RESOLUTIONS, Resolution, ResolvedAs
+from gateway.stock.errors import WorkRefusedError
 from gateway.stock.scanned_goods import read_goods
-from gateway.stock.work_errors import WorkRefusedError
 
 router: Final = APIRouter(prefix="/work", include_in_schema=False)
 

@@ -7,17 +7,16 @@ from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, Response
 
 from gateway.api.web import web_of
-from gateway.api.work_kit import Worker
-from gateway.api.work_out_kit import now_of, problem_of, zone_of
+from gateway.api.work_kit import Worker, now_of, problem_of, zone_of
 from gateway.db.pool import Connection
 from gateway.pages.work_out_kit import attempt, goods_in, id_in, said, show, today_in
 from gateway.pages.work_plain import PlainForm, Posted
 from gateway.services.sessions import SignedIn
 from gateway.stock import quarantine, recall
+from gateway.stock.errors import WorkRefusedError
 from gateway.stock.holds import NewHold
 from gateway.stock.recall import NewRecall, Subject
 from gateway.stock.scanned_goods import ScannedGoods
-from gateway.stock.work_errors import WorkRefusedError
 from inventory.lot_state import HoldKind
 
 router: Final = APIRouter(prefix="/work", include_in_schema=False)

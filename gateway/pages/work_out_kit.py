@@ -14,9 +14,9 @@ from zoneinfo import ZoneInfo
 from fastapi import Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
-from gateway.api.problems import Problem
+from gateway.api.problems import Problem, detail_of
 from gateway.api.web import web_of
-from gateway.api.work_out_kit import now_of, problem_of, zone_of
+from gateway.api.work_kit import now_of, problem_of, zone_of
 from gateway.db.pool import Connection
 from gateway.pages import work_out_words
 from gateway.pages.pharmacy_view import EXPIRES_SOON
@@ -24,10 +24,9 @@ from gateway.pages.speech import Speech
 from gateway.pages.work_kit import WORK_NAVIGATION, reasons_for
 from gateway.pages.work_plain import Posted
 from gateway.stock.catalogue import PlaceLine, place_tree
-from gateway.stock.errors import WarehouseError
+from gateway.stock.errors import WarehouseError, WorkRefusedError
 from gateway.stock.outgoing import AskedLine
 from gateway.stock.scanned_goods import ScannedGoods, read_goods
-from gateway.stock.work_errors import WorkRefusedError
 from inventory.errors import InventoryError
 
 _NUMBER: Final = re.compile(r"[0-9]{1,9}")
@@ -78,7 +77,7 @@ def attempt(request: Request, act: Callable[[Connection], str], again: Callable[
 
 def said(request: Request, problem: Problem) -> str:
     """A refusal in the reader's language."""
-    return web_of(request).speech(request).text(problem.detail, **problem.values)
+    return detail_of(request, problem)
 
 
 def facts_said(

@@ -7,17 +7,16 @@ from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, Response
 
 from gateway.api.web import web_of
-from gateway.api.work_kit import Worker
-from gateway.api.work_out_kit import now_of, problem_of, zone_of
+from gateway.api.work_kit import Worker, now_of, problem_of, zone_of
 from gateway.db.pool import Connection
 from gateway.pages.work_out_kit import asked_lines, attempt, goods_in, id_in, said, show, today_in, units_in
 from gateway.pages.work_plain import PlainForm, Posted
 from gateway.services.sessions import SignedIn
 from gateway.stock import destruction, dispensing, handing_over, issuing, outgoing, outgoing_reads, picking
 from gateway.stock.destruction import DestroyLine, NewDestruction
+from gateway.stock.errors import WorkRefusedError
 from gateway.stock.outgoing import NewOutgoing, OutgoingKind
 from gateway.stock.picking import NewPick
-from gateway.stock.work_errors import WorkRefusedError
 
 router: Final = APIRouter(prefix="/work", include_in_schema=False)
 _HAND_OVER: Final = "OK"

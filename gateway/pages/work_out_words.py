@@ -6,66 +6,6 @@ from typing import Final
 
 from gateway.pages.translations import N_
 
-REFUSALS: Final[Mapping[str, str]] = MappingProxyType(
-    {
-        "no_lines": N_("Nothing is named. Scan or enter at least one product."),
-        "product_twice": N_("%(product)s stands there twice. Add it up in one line."),
-        "quantity": N_("The quantity must be one base unit or more."),
-        "unknown_product": N_("%(product)s is not in the catalogue. Have it added first."),
-        "unknown_place": N_("There is no place “%(place)s”. Choose one from the list."),
-        "no_place": N_("The ward is missing. Choose where it goes."),
-        "same_place": N_("The goods come from there. Choose another place, or transfer them."),
-        "no_patient": N_("It is not said for whom. Have the card shown, or enter a patient or prescription number."),
-        "unknown_patient": N_("This patient is not known here. Choose the patient again."),
-        "no_card": N_("No card was put on the reader in the last quarter of an hour. Have it shown again."),
-        "card_refused": N_("The last card on the reader is not to be trusted. Choose the patient by number."),
-        "no_patient_of_card": N_("The card's patient is not known here any more. Choose the patient by number."),
-        "unreadable": N_("The code can't be understood. Scan it again, or type the product code. (%(reason)s)"),
-        "doubtful": N_("The code is doubtful: the scanner swallows the separator. Mend its setting. (%(reason)s)"),
-        "no_product": N_("This code names no product of the catalogue."),
-        "unknown_gtin": N_("GTIN %(gtin)s is not in the catalogue. Have it added first."),
-        "lot_mismatch": N_(
-            "The code says lot %(code_lot)s, the books say %(books_lot)s. Put the pack aside and report it."
-        ),
-        "wrong_product": N_("Wrong product: %(product)s is not asked for here. Put it back."),
-        "line_complete": N_("Of %(product)s all that was asked for is picked already. Put this one back."),
-        "more_than_asked": N_("That is more than the %(missing)s that are still needed."),
-        "more_than_pack": N_("There are only %(units)s base units left in this pack."),
-        "pack_elsewhere": N_("The books have this pack at %(account)s. Check where it is."),
-        "lot_unknown": N_("The code names no lot, and none is proposed. Scan the code with the lot."),
-        "lot_not_here": N_("The books have no lot %(lot)s here. Elsewhere: %(elsewhere)s."),
-        "not_given_out": N_("It must not be given out. Put it aside. (%(reason)s)"),
-        "picked_already": N_("This pack is picked already, by %(person)s for %(document)s."),
-        "promised": N_("Only %(free)s of lot %(lot)s are free. The rest is promised to: %(holders)s."),
-        "nothing_picked": N_("Nothing is picked yet. Scan the packs, or cancel."),
-        "begun_by_another": N_("There are controlled drugs in it: %(person)s, who began it, hands it over."),
-        "not_counted": N_("Count how much is left of %(product)s and enter it. Then confirm."),
-        "no_reason": N_("The reason is missing. Say why."),
-        "not_confirmed": N_("It waits for its second person. There is nothing to print yet."),
-        "hold_of_recall": N_("This hold belongs to a recall. End the recall as a whole."),
-        "no_subject": N_("Name the lot, or scan one pack."),
-        "never_here": N_("This was never in the books: %(what)s."),
-        "no_controlled": N_("No product of the catalogue is under special control."),
-        "not_controlled": N_("%(product)s is not under special control. Print its store card."),
-        "period": N_("From %(first)s to %(last)s is no period. It has at most a year and begins before it ends."),
-        "nothing_proposed": N_("Nobody has proposed how to settle this case, or it is settled."),
-        "case_settled": N_("%(person)s has settled this case or proposed how to. Withdraw that first."),
-        "no_movement": N_("The movement that is to be taken back is missing."),
-        "goods_not_told": N_("Product, lot, place or quantity is missing."),
-        "no_document": N_("There is no such document."),
-        "no_hold": N_("There is no such hold."),
-        "no_recall": N_("There is no such recall, or it is over."),
-        "no_case": N_("There is no such case."),
-        "no_patient_number": N_("No patient has this number."),
-        "pick_conflict": N_("This scan is saved already with another code. Scan again."),
-        "recall_conflict": N_("This recall is saved already with other content."),
-        "second_person": N_("You did the first half yourself. Somebody else has to confirm it."),
-        "two_people": N_("This is under special control: a second person has to confirm it."),
-        "number": N_("“%(text)s” is no number of base units."),
-    }
-)
-"""What is refused and what mends it, by the refusal's code."""
-
 WHY: Final[Mapping[str, str]] = MappingProxyType(
     {
         "quarantine": N_("in quarantine since %(since)s, by %(by)s: %(reason)s"),

@@ -10,7 +10,7 @@ from fastapi import Depends, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from pydantic import ValidationError
 
-from gateway.api.problems import Problem
+from gateway.api.problems import Problem, detail_of
 from gateway.api.stock_catalogue import today_of
 from gateway.api.stock_work_scan import line_of, say
 from gateway.api.web import web_of
@@ -55,8 +55,7 @@ def take_plainly(
         values: dict[str, Any] = {**form.fields, page.sides[0]: _lines(request, form, page)}
         done = act(values, Response())
     except Problem as problem:
-        speech = web_of(request).speech(request)
-        return _refused(again, speech.text(problem.detail, **problem.values))
+        return _refused(again, detail_of(request, problem))
     except ValidationError:
         return _refused(again, web_of(request).speech(request).text(N_("A value is missing or wrong.")))
     return RedirectResponse(f"/work/documents/{done.document_id}", HTTPStatus.SEE_OTHER)

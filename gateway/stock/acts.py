@@ -14,8 +14,8 @@ from zoneinfo import ZoneInfo
 from gateway.db.pool import Connection
 from gateway.stock import books, documents
 from gateway.stock.documents import NewDocument, line_id
+from gateway.stock.errors import WorkRefusedError
 from gateway.stock.lines import HOSPITAL_ZONE, Doing, Goods, Line
-from gateway.stock.work_errors import WorkRefusedError
 from inventory.movement import MovementKind
 
 Outcome = Literal["created", "exists"]
@@ -180,7 +180,7 @@ def account_of(connection: Connection, place_id: str | None) -> str:
     try:
         return books.place_account(connection, place_id or "")
     except books.LedgerError as error:
-        raise WorkRefusedError("place_unknown", str(error), place=place_id or "") from None
+        raise WorkRefusedError(error.code, str(error), **error.values) from None
 
 
 def refuse_same_place(source: str, target: str) -> None:

@@ -1,6 +1,6 @@
 """Adjustments: what is there and not in the books, or in the books and not there, with a reason.
 
-Controlled medicines are adjusted by two people: the document waits until somebody else confirms it.
+Controlled medicines are adjusted by two people: the document waits until somebody else confirms it (`two_people`).
 """
 
 import uuid
@@ -8,12 +8,11 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from gateway.db.pool import Connection
-from gateway.stock import acts, books, documents
-from gateway.stock.acts import ActLine, Actor, Done
-from gateway.stock.documents import NewDocument
-from gateway.stock.errors import DocumentStateError
-from gateway.stock.lines import Line
-from gateway.stock.work_errors import WorkRefusedError
+from gateway.stock import acts, books
+from gateway.stock.acts import ActLine, Actor, Done, Notice
+from gateway.stock.controlled_rules import controlled_among
+from gateway.stock.documents import Document, NewDocument
+from gateway.stock.lines import Doing, Line
 
 Direction = Literal["more", "less"]
 
@@ -42,7 +41,7 @@ def adjust(connection: Connection, act: Adjustment, actor: Actor) -> Done:
     acts.refuse_no_lines(act.lines)
     acts.refuse_unknown_reason(connection, act.reason_code, "adjustment")
     account_id = acts.account_of(connection, act.place_id)
-    needs_two = _is_controlled(connection, act.lines)
+    needs_two = bool(controlled_among(connection, {line.product_id for line in act.lines}))
     document = NewDocument(
         document_id=act.document_id,
         kind="adjustment",
@@ -58,36 +57,19 @@ def adjust(connection: Connection, act: Adjustment, actor: Actor) -> Done:
         body=acts.body_of(act.lines, direction=act.direction),
     )
     lines = [] if needs_two else _lines(act.document_id, act.direction, act.lines, account_id)
-    return acts.write_act(connection, document, lines, actor)
+    done = acts.write_act(connection, document, lines, actor)
+    return replace(done, notices=(Notice("waits_second"),)) if needs_two and done.outcome == "created" else done
 
 
-def confirm(connection: Connection, document_id: uuid.UUID, actor: Actor) -> Done:
-    """The second person's half: now it is booked. The same person confirming again changes nothing.
+def post(connection: Connection, document: Document, doing: Doing) -> None:
+    """Book an adjustment as its document has it.
 
     Raises:
-        WorkRefusedError: `document_unknown`.
-        SecondPersonError: it is the person who made it.
-        DocumentStateError: it waits for nobody, or is no adjustment.
-        LedgerError: as `books.book`: things may have changed since.
+        LedgerError: as `books.book`: things may have changed since it was written.
     """
-    try:
-        kind = documents.read_document(connection, document_id).kind
-    except DocumentStateError:
-        raise WorkRefusedError("document_unknown", f"no stock document {document_id}") from None
-    if kind != "adjustment":
-        raise DocumentStateError(f"document {document_id} is no adjustment but a {kind}")
-    document = documents.confirm_second(connection, document_id, actor.person, actor.received_at)
     given = [ActLine.from_json(line) for line in document.body["lines"]]
-    place_id = document.to_place_id or document.from_place_id
-    account_id = acts.account_of(connection, place_id)
-    doing = replace(
-        acts.doing_of(actor, document_id, document.reason_code, document.note),
-        occurred_at=document.occurred_at,
-        person=document.created_by,
-        second_person=actor.person,
-    )
-    outcome = books.book(connection, doing, _lines(document_id, document.body["direction"], given, account_id))
-    return acts.done(connection, document_id, outcome)
+    account_id = acts.account_of(connection, document.to_place_id or document.from_place_id)
+    books.book(connection, doing, _lines(document.document_id, document.body["direction"], given, account_id))
 
 
 def _lines(
@@ -96,11 +78,3 @@ def _lines(
     if direction == "more":
         return acts.numbered(document_id, "adjust_in", lines, "unexplained", account_id)
     return acts.numbered(document_id, "adjust_out", lines, account_id, "unexplained")
-
-
-def _is_controlled(connection: Connection, lines: tuple[ActLine, ...]) -> bool:
-    row = connection.execute(
-        "SELECT FROM product WHERE product_id = ANY(%s) AND control_class <> 'none' LIMIT 1",
-        ([line.product_id for line in lines],),
-    ).fetchone()
-    return row is not None

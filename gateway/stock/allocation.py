@@ -53,7 +53,7 @@ def accounts_of_place(connection: Connection, place_id: str) -> tuple[str, ...]:
     """The place's own account first, then those of all that is inside it.
 
     Raises:
-        CountRefusedError: there is no such place.
+        WorkRefusedError: there is no such place.
     """
     own = f"place:{place_id}"
     found = accounts_of(connection, [place_id], below=True)

@@ -64,7 +64,8 @@ def place_account(connection: Connection, place_id: str) -> str:
     )
     row = connection.execute("SELECT account_id FROM stock_account WHERE place_id = %s", (place_id,)).fetchone()
     if row is None:
-        raise LedgerError(f"no place {place_id!r}: enter it first, or give one that exists")
+        message = f"no place {place_id!r}: enter it first, or give one that exists"
+        raise LedgerError(message, code="place_unknown", place=place_id)
     return str(row[0])
 
 
@@ -121,7 +122,7 @@ def book(
         guards.refuse_too_little(movements, balances, taken)
         if guard:
             guards.refuse_one_person(connection, doing, lines)
-            guards.refuse_held(connection, doing, lines)
+            guards.refuse_held(connection, doing, lines, balances)
         _insert(connection, doing, lines)
         _move_balances(connection, movements)
         write_packs(connection, moved)
@@ -144,12 +145,14 @@ def reverse(connection: Connection, doing: Doing, original_movement_id: uuid.UUI
         (original_movement_id,),
     ).fetchone()
     if row is None:
-        raise LedgerError(f"no movement {original_movement_id}: nothing to take back")
+        raise LedgerError(f"no movement {original_movement_id}: nothing to take back", code="movement_unknown")
     goods, (source, target, kind, taken_back_by) = Goods(*row[:6]), row[6:]
     if kind == "reverse":
-        raise LedgerError(f"movement {original_movement_id} is a reversal: book anew what it took back")
+        message = f"movement {original_movement_id} is a reversal: book anew what it took back"
+        raise LedgerError(message, code="movement_is_reversal")
     if taken_back_by not in {None, movement_id}:
-        raise LedgerError(f"movement {original_movement_id} was taken back already, by {taken_back_by}")
+        message = f"movement {original_movement_id} was taken back already, by {taken_back_by}"
+        raise LedgerError(message, code="movement_taken_back")
     line = Line(
         *(movement_id, "reverse", goods, target, source),
         reverses_movement_id=original_movement_id,
@@ -158,7 +161,8 @@ def reverse(connection: Connection, doing: Doing, original_movement_id: uuid.UUI
     try:
         return book(connection, doing, [line])
     except PackElsewhereError as error:
-        raise PackElsewhereError(f"movement {original_movement_id} can't be taken back: {error}") from None
+        message = f"movement {original_movement_id} can't be taken back: {error}"
+        raise PackElsewhereError(message, code=error.code, **error.values) from None
 
 
 def _goods(lines: Sequence[Line]) -> list[Goods]:

@@ -16,8 +16,8 @@ from gateway.reports.controlled_book import (
 )
 from gateway.services.reads_rows import Row, all_rows
 from gateway.stock import stocktakes
+from gateway.stock.errors import WorkNotFoundError, WorkRefusedError
 from gateway.stock.stocktakes import NewStocktake
-from gateway.stock.work_errors import WorkNotFoundError, WorkRefusedError
 from inventory.stocktake import Rules
 
 _KINDS: Final = {
@@ -122,8 +122,8 @@ def begin_blind_count(
 
     Raises:
         WorkRefusedError: there are none in the catalogue.
-        CountRefusedError: no such place.
-        CountConflictError: the id is known with other content, or another stocktake counts the same.
+        WorkRefusedError: no such place.
+        WorkConflictError: the id is known with other content, or another stocktake counts the same.
     """
     rows = connection.execute("SELECT product_id FROM product WHERE control_class <> 'none' ORDER BY 1").fetchall()
     if not rows:
@@ -186,7 +186,7 @@ def book(connection: Connection, product_id: str, place_id: str, period: Period)
     ).fetchone()
     if product is None:
         raise WorkNotFoundError(
-            "unknown_product", f"product {product_id!r} is not in the catalogue", product=product_id
+            "product_unknown", f"product {product_id!r} is not in the catalogue", product=product_id
         )
     if product[2] not in _KINDS:
         message = f"product {product_id!r} is not under special control: print its store card"
@@ -270,7 +270,7 @@ def _opening(connection: Connection, account_id: str, before: datetime, product_
 def _place(connection: Connection, place_id: str) -> str:
     row = connection.execute("SELECT name_vi FROM place WHERE place_id = %s", (place_id,)).fetchone()
     if row is None:
-        raise WorkNotFoundError("unknown_place", f"no place {place_id!r}", place=place_id)
+        raise WorkNotFoundError("place_unknown", f"no place {place_id!r}", place=place_id)
     return str(row[0])
 
 

@@ -8,19 +8,7 @@ from typing import Any
 
 from gateway.db.pool import Connection
 from gateway.stock.books import place_account
-from gateway.stock.errors import WarehouseError
-
-
-class CountRefusedError(WarehouseError):
-    """A count, or an act upon one, that can't be: the message says why and what mends it."""
-
-
-class CountNotFoundError(CountRefusedError):
-    """There is no such stocktake, RFID count or finding."""
-
-
-class CountConflictError(CountRefusedError):
-    """The same id came with other content, or another count is in the way."""
+from gateway.stock.errors import WorkConflictError, WorkRefusedError
 
 
 def content_sha256(content: Mapping[str, Any]) -> bytes:
@@ -32,12 +20,13 @@ def is_told_again(known: bytes | None, digest: bytes, what: str, identity: uuid.
     """Whether this very request was taken before.
 
     Raises:
-        CountConflictError: the id is known with other content.
+        WorkConflictError: the id is known with other content.
     """
     if known is None:
         return False
     if bytes(known) != digest:
-        raise CountConflictError(f"{what} {identity} is known with other content: expected a new id, or the same again")
+        message = f"{what} {identity} is known with other content: expected a new id, or the same again"
+        raise WorkConflictError("id_conflict", message)
     return True
 
 
@@ -45,10 +34,10 @@ def accounts_of(connection: Connection, place_ids: Sequence[str], *, below: bool
     """The accounts of these places, and with `below` of all places inside them; opened where there are none yet.
 
     Raises:
-        CountRefusedError: no place is named, or one does not exist.
+        WorkRefusedError: no place is named, or one does not exist.
     """
     if not place_ids:
-        raise CountRefusedError("no place is named: expected at least one")
+        raise WorkRefusedError("place_missing", "no place is named: expected at least one")
     rows = connection.execute(
         "WITH RECURSIVE inside (place_id) AS (SELECT place_id FROM place WHERE place_id = ANY(%(places)s)"
         " UNION SELECT place.place_id FROM place JOIN inside ON place.parent_place_id = inside.place_id"
@@ -58,7 +47,8 @@ def accounts_of(connection: Connection, place_ids: Sequence[str], *, below: bool
     found = [str(row[0]) for row in rows]
     missing = sorted(set(place_ids) - set(found))
     if missing:
-        raise CountRefusedError(f"no place {missing[0]!r}: enter it first, or name one that exists")
+        message = f"no place {missing[0]!r}: enter it first, or name one that exists"
+        raise WorkRefusedError("place_unknown", message, place=missing[0])
     return [place_account(connection, place_id) for place_id in found]
 
 

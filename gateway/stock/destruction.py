@@ -16,12 +16,11 @@ from gateway.db.pool import Connection
 from gateway.reports.destruction_minutes import DestroyedLine, DestructionMinutes
 from gateway.stock import books, documents, locks, outgoing, reservations
 from gateway.stock.documents import Document, NewDocument
-from gateway.stock.errors import DocumentStateError, SecondPersonError
+from gateway.stock.errors import DocumentStateError, SecondPersonError, WorkNotFoundError, WorkRefusedError
 from gateway.stock.handing_over import Given, book_given
 from gateway.stock.lines import HOSPITAL_ZONE
 from gateway.stock.packs import read_packs
 from gateway.stock.reservations import NewReservation
-from gateway.stock.work_errors import WorkNotFoundError, WorkRefusedError
 from inventory.ledger import BalanceKey
 
 Outcome = Literal["created", "exists"]
@@ -144,7 +143,8 @@ def confirm(
         if before.state == "posted" and before.second_person == person:
             return before
         if before.created_by == person:
-            raise SecondPersonError(f"{before.number} was made by {person!r}: somebody else has to confirm it")
+            message = f"{before.number} was made by {person!r}: somebody else has to confirm it"
+            raise SecondPersonError("second_person", message, number=before.number)
         document = documents.confirm_second(connection, document_id, person, now)
         given = [Given.from_json(one) for one in document.body["given"]]
         book_given(connection, document, given, now, person=document.created_by, second_person=person, zone=zone)
@@ -176,7 +176,7 @@ def read_destruction(connection: Connection, document_id: uuid.UUID, *, lock: bo
     except DocumentStateError:
         document = None
     if document is None or document.kind != "destruction":
-        raise WorkNotFoundError("no_document", f"no destruction {document_id}")
+        raise WorkNotFoundError("document_unknown", f"no destruction {document_id}")
     return document
 
 
@@ -190,7 +190,9 @@ def minutes(connection: Connection, document_id: uuid.UUID, zone: ZoneInfo = HOS
     document = read_destruction(connection, document_id)
     if document.second_person is None or document.second_at is None:
         raise WorkRefusedError(
-            "not_confirmed", f"{document.number} waits for its second person: there are no minutes yet"
+            "not_confirmed",
+            f"{document.number} waits for its second person: there are no minutes yet",
+            number=document.number,
         )
     names: dict[Any, Any] = dict(connection.execute("SELECT username, display_name FROM login_account").fetchall())
     place = connection.execute("SELECT name_vi FROM place WHERE place_id = %s", (document.from_place_id,)).fetchone()
@@ -234,11 +236,13 @@ def _refuse_unknown(connection: Connection, lines: Sequence[DestroyLine], accoun
         ).fetchone()
         if row is None:
             message = f"lot {line.lot!r} of {line.product_id!r} is not in the books"
-            raise WorkRefusedError("lot_not_here", message, lot=line.lot, elsewhere="-")
+            raise WorkRefusedError("lot_not_here", message, product=line.product_id, lot=line.lot, elsewhere=())
         if line.serial_number is None:
             continue
         pack = known.get((line.gtin or "", line.serial_number))
         if pack is None or pack.account_id != account_id:
             where = pack.account_id if pack else "-"
             message = f"pack {line.serial_number!r} is not here by the books, but at {where!r}"
-            raise WorkRefusedError("pack_elsewhere", message, account=where)
+            if pack is None:
+                raise WorkRefusedError("pack_unknown", message, pack=line.serial_number)
+            raise WorkRefusedError("pack_elsewhere", message, pack=line.serial_number, account=pack.account_id)

@@ -18,9 +18,8 @@ from gateway.db.storable import storable
 from gateway.services.reads_rows import Row, all_rows, first_row
 from gateway.stock import books, documents, locks
 from gateway.stock.documents import DocumentKind, NewDocument, line_id
-from gateway.stock.errors import SecondPersonError
+from gateway.stock.errors import SecondPersonError, WorkConflictError, WorkNotFoundError, WorkRefusedError
 from gateway.stock.lines import HOSPITAL_ZONE, Doing, Goods, Line
-from gateway.stock.work_errors import WorkConflictError, WorkNotFoundError, WorkRefusedError
 
 ResolvedAs = Literal["explained", "adjusted", "reversed", "found_elsewhere"]
 RESOLUTIONS: Final[tuple[ResolvedAs, ...]] = ("explained", "adjusted", "reversed", "found_elsewhere")
@@ -136,7 +135,7 @@ def read_case(connection: Connection, discrepancy_id: int) -> Case:
     """
     found = first_row(connection, Case, _ONE, {"case": discrepancy_id})
     if found is None:
-        raise WorkNotFoundError("no_case", f"no case {discrepancy_id}")
+        raise WorkNotFoundError("case_unknown", f"no case {discrepancy_id}")
     return found
 
 
@@ -209,7 +208,8 @@ def confirm(connection: Connection, discrepancy_id: int, person: str, now: datet
             message = f"case {discrepancy_id}: nobody proposed how to settle it, or it is settled"
             raise WorkRefusedError("nothing_proposed", message)
         if case.proposed_by == person:
-            raise SecondPersonError(f"case {discrepancy_id}: {person!r} proposed it: somebody else has to confirm it")
+            message = f"case {discrepancy_id}: {person!r} proposed it: somebody else has to confirm it"
+            raise SecondPersonError("second_person", message)
         wanted = Resolution.from_json(case.proposal, zone)
         _settle(connection, discrepancy_id, wanted, case.proposed_by, person, now=now)
         _keep(connection, discrepancy_id, "confirmed", person, wanted.reason, now=now)

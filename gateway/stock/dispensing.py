@@ -10,8 +10,8 @@ from typing import Final, Literal
 
 from gateway.db.pool import Connection
 from gateway.stock import outgoing
+from gateway.stock.errors import WorkNotFoundError, WorkRefusedError
 from gateway.stock.outgoing import NewOutgoing, Outcome
-from gateway.stock.work_errors import WorkNotFoundError, WorkRefusedError
 
 TAP_AGE_MAX: Final = timedelta(minutes=15)
 """A card that was shown longer ago may be the last patient's: it has to be shown again."""
@@ -79,7 +79,8 @@ def patient_by_number(connection: Connection, patient_number: str, now: datetime
     """
     found = _patient(connection, "patient_number", "".join(patient_number.split()), now)
     if found is None:
-        raise WorkNotFoundError("no_patient", f"no patient has the number {patient_number!r}", number=patient_number)
+        message = f"no patient has the number {patient_number!r}"
+        raise WorkNotFoundError("no_patient_number", message, number=patient_number)
     return found
 
 

@@ -157,8 +157,10 @@ def open_document(connection: Connection, document: NewDocument) -> Outcome:
     if row is not None:
         if row[0] != sha256:
             raise DocumentConflictError(
+                "id_conflict",
                 f"document {document.document_id} is {row[1]} ({row[2]}) and has other content:"
-                " make a new id for a new act"
+                " make a new id for a new act",
+                number=row[1],
             )
         return "exists"
     connection.execute(
@@ -186,7 +188,7 @@ def read_document(connection: Connection, document_id: uuid.UUID, *, lock: bool 
     query = f"SELECT {_COLUMNS} FROM stock_document WHERE document_id = %s"  # noqa: S608 - our own column names
     row = connection.execute(f"{query}{' FOR UPDATE' if lock else ''}".encode(), (document_id,)).fetchone()
     if row is None:
-        raise DocumentStateError(f"no stock document {document_id}")
+        raise DocumentStateError("document_unknown", f"no stock document {document_id}")
     return Document(*row)
 
 
@@ -207,11 +209,13 @@ def confirm_second(
     """
     document = read_document(connection, document_id, lock=True)
     if document.created_by == person:
-        raise SecondPersonError(f"{document.number} was made by {person!r}: somebody else has to confirm it")
+        message = f"{document.number} was made by {person!r}: somebody else has to confirm it"
+        raise SecondPersonError("second_person", message, number=document.number)
     if document.second_person == person:
         return document
     if document.state != "waiting_second":
-        raise DocumentStateError(f"{document.number} is {document.state}: it waits for no second person")
+        message = f"{document.number} is {document.state}: it waits for no second person"
+        raise DocumentStateError("document_state", message, number=document.number, state=document.state)
     connection.execute(
         "UPDATE stock_document SET second_person = %s, second_at = %s WHERE document_id = %s",
         (person, now, document_id),
@@ -229,7 +233,8 @@ def change_state(connection: Connection, document_id: uuid.UUID, state: Document
     if document.state == state:
         return document
     if state not in _NEXT_STATES[document.state]:
-        raise DocumentStateError(f"{document.number} is {document.state} and can't become {state}")
+        message = f"{document.number} is {document.state} and can't become {state}"
+        raise DocumentStateError("document_state", message, number=document.number, state=document.state)
     connection.execute(
         "UPDATE stock_document SET state = %s, closed_at = %s WHERE document_id = %s",
         (state, now if state in _CLOSED else None, document_id),

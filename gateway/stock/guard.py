@@ -1,6 +1,7 @@
 """What the books refuse: unknown goods, more than there is, what is reserved, what is held or expired."""
 
 import uuid
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date, datetime
 from typing import Final
@@ -9,12 +10,15 @@ from gateway.db.pool import Connection
 from gateway.stock.lines import GIVING_KINDS, Availability, Doing, Line
 from inventory.errors import InsufficientStockError, LedgerError, StockHeldError, TwoPeopleNeededError
 from inventory.ledger import UNGUARDED_ACCOUNTS, BalanceKey, Movement
-from inventory.lot_state import Hold, holds_on, lot_state
+from inventory.lot_state import Hold, holds_on, lot_state, part_holds_on, units_held
 from inventory.movement import MovementKind, postings_of
 
-TWO_PEOPLE_KINDS: Final[frozenset[MovementKind]] = frozenset({"issue", "dispense", "waste"})
+TWO_PEOPLE_KINDS: Final[frozenset[MovementKind]] = frozenset(
+    {"receive", "issue", "dispense", "waste", "return_in", "return_out", "adjust_in", "adjust_out", "reverse"}
+)
 """Movements of drugs under special control that two people answer for, each time (circular 20/2017/TT-BYT has receipts,
-issues and destruction witnessed; which acts these are here is ours to say)."""
+issues and destruction witnessed; which acts these are here is ours to say). What moves between places of the house and
+what is repacked stays in the house: one person does it, and another one receives a transfer (`transfers.arrive`)."""
 
 
 def refuse_unknown(connection: Connection, lines: Sequence[Line]) -> None:
@@ -26,18 +30,24 @@ def refuse_unknown(connection: Connection, lines: Sequence[Line]) -> None:
     goods = [line.goods for line in lines]
     accounts = sorted({account for line in lines for account in (line.from_account_id, line.to_account_id)})
     row = connection.execute(
-        "SELECT (SELECT format('product %%L is not in the catalogue: enter it first', g.p)"
-        " FROM unnest(%(products)s::text[]) AS g (p) WHERE NOT EXISTS (SELECT FROM product WHERE product_id = g.p)"
-        " LIMIT 1), (SELECT format('GTIN %%s is no trade item of product %%L: enter it in the catalogue first', g.g,"
-        " g.p) FROM unnest(%(gtins)s::text[], %(products)s::text[]) AS g (g, p) WHERE g.g IS NOT NULL AND NOT EXISTS"
-        " (SELECT FROM trade_item t WHERE t.gtin = g.g AND t.product_id = g.p) LIMIT 1),"
-        " (SELECT format('no stock account %%L: see books.place_account', a.a) FROM unnest(%(accounts)s::text[])"
-        " AS a (a) WHERE NOT EXISTS (SELECT FROM stock_account WHERE account_id = a.a) LIMIT 1)",
+        "SELECT (SELECT g.p FROM unnest(%(products)s::text[]) AS g (p)"
+        " WHERE NOT EXISTS (SELECT FROM product WHERE product_id = g.p) LIMIT 1),"
+        " (SELECT ARRAY[g.g, g.p] FROM unnest(%(gtins)s::text[], %(products)s::text[]) AS g (g, p)"
+        " WHERE g.g IS NOT NULL AND NOT EXISTS (SELECT FROM trade_item t WHERE t.gtin = g.g AND t.product_id = g.p)"
+        " LIMIT 1), (SELECT a.a FROM unnest(%(accounts)s::text[]) AS a (a)"
+        " WHERE NOT EXISTS (SELECT FROM stock_account WHERE account_id = a.a) LIMIT 1)",
         {"products": [one.product_id for one in goods], "gtins": [one.gtin for one in goods], "accounts": accounts},
     ).fetchone()
-    for problem in row or ():
-        if problem is not None:
-            raise LedgerError(str(problem))
+    product, trade_item, account = row or (None, None, None)
+    if product is not None:
+        message = f"product {product!r} is not in the catalogue: enter it first"
+        raise LedgerError(message, code="product_unknown", product=product)
+    if trade_item is not None:
+        message = f"GTIN {trade_item[0]} is no trade item of product {trade_item[1]!r}: enter it in the catalogue first"
+        raise LedgerError(message, code="gtin_of_another", gtin=trade_item[0], product=trade_item[1])
+    if account is not None:
+        message = f"no stock account {account!r}: see books.place_account"
+        raise LedgerError(message, code="place_unknown", place=account)
 
 
 def reserved(
@@ -77,16 +87,19 @@ def refuse_too_little(
             key = BalanceKey(side.account_id, side.product_id, side.lot)
             there = Availability(left[key], reserved_there.get(key, 0))
             if side.quantity < 0 and key.account_id not in UNGUARDED_ACCOUNTS and there.free + side.quantity < 0:
-                raise InsufficientStockError(too_little(key, -side.quantity, there))
+                raise too_little(key, -side.quantity, there)
             left[key] += side.quantity
 
 
-def too_little(key: BalanceKey, wanted: int, there: Availability) -> str:
+def too_little(key: BalanceKey, wanted: int, there: Availability) -> InsufficientStockError:
     """What is said to someone who wants more than is free."""
-    return (
+    message = (
         f"account {key.account_id!r}, product {key.product_id}, lot {key.lot!r}: {wanted} wanted,"
         f" {max(there.free, 0)} free ({there.on_hand} on hand, {there.reserved} reserved)"
     )
+    free, on_hand, promised = max(there.free, 0), there.on_hand, there.reserved
+    facts = {"product": key.product_id, "lot": key.lot, "account": key.account_id}
+    return InsufficientStockError(message, **facts, wanted=wanted, free=free, on_hand=on_hand, promised=promised)
 
 
 def refuse_untraceable(doing: Doing) -> None:
@@ -109,7 +122,7 @@ def refuse_untraceable(doing: Doing) -> None:
 
 
 def refuse_one_person(connection: Connection, doing: Doing, lines: Sequence[Line]) -> None:
-    """Drugs under special control don't leave by one person's word.
+    """Drugs under special control don't come, leave or change in the books by one person's word.
 
     Raises:
         TwoPeopleNeededError: naming the product.
@@ -124,12 +137,16 @@ def refuse_one_person(connection: Connection, doing: Doing, lines: Sequence[Line
     ).fetchone()
     if row is not None:
         raise TwoPeopleNeededError(
-            f"product {row[0]} is under special control ({row[1]}): a second person has to confirm"
+            f"product {row[0]} is under special control ({row[1]}): a second person has to confirm", product=row[0]
         )
 
 
-def refuse_held(connection: Connection, doing: Doing, lines: Sequence[Line]) -> None:
-    """What is held or expired is not given out.
+def refuse_held(
+    connection: Connection, doing: Doing, lines: Sequence[Line], balances: Mapping[BalanceKey, int]
+) -> None:
+    """What is held or expired is not given out; of a lot of which some units are held, so many stay.
+
+    `balances` is what stood there before these lines.
 
     Raises:
         StockHeldError: why, since when and by whom.
@@ -149,14 +166,46 @@ def refuse_held(connection: Connection, doing: Doing, lines: Sequence[Line]) -> 
             doing.today,
         )
         if not state.may_be_given_out:
-            raise StockHeldError(f"product {goods.product_id}, lot {goods.lot!r} is not given out: {state.text}")
+            message = f"product {goods.product_id}, lot {goods.lot!r} is not given out: {state.text}"
+            raise StockHeldError(message, product=goods.product_id, lot=goods.lot, why=state.facts())
+    _refuse_held_units(lines, holds, balances, doing.today)
+
+
+def _refuse_held_units(
+    lines: Sequence[Line], holds: Sequence[Hold], balances: Mapping[BalanceKey, int], today: date
+) -> None:
+    """Each line in turn. A serialised pack is held by its own hold: it is not among the units that look all alike."""
+    left = Counter(balances)
+    for line in lines:
+        goods = line.goods
+        source = BalanceKey(line.from_account_id, goods.product_id, goods.lot)
+        left[source] -= goods.quantity
+        left[BalanceKey(line.to_account_id, goods.product_id, goods.lot)] += goods.quantity
+        if line.kind not in GIVING_KINDS or goods.serial_number is not None:
+            continue
+        parts = part_holds_on(holds, goods.product_id, goods.lot, line.from_account_id)
+        held = sum(hold.quantity or 0 for hold in parts)
+        if held and left[source] < held:
+            state = lot_state(parts, None, today)
+            raise StockHeldError(
+                f"product {goods.product_id}, lot {goods.lot!r}: {goods.quantity} wanted of"
+                f" {left[source] + goods.quantity} at {line.from_account_id!r}, of which {held} are held: {state.text}",
+                product=goods.product_id,
+                lot=goods.lot,
+                why=state.facts(),
+            )
+
+
+def units_held_at(connection: Connection, key: BalanceKey) -> int:
+    """Base units of a lot in a place that must stay there, while the rest of the lot may go."""
+    return units_held(open_holds_of(connection, [key.product_id]), key.product_id, key.lot, key.account_id)
 
 
 def open_holds_of(connection: Connection, products: Sequence[str]) -> list[Hold]:
     """Every open hold of these products, whatever its scope; the oldest first."""
     rows = connection.execute(
-        "SELECT kind, product_id, reason, placed_by, placed_at, lot, account_id, gtin, serial_number, hold_id::text"
-        " FROM stock_hold WHERE released_at IS NULL AND product_id = ANY(%s) ORDER BY placed_at, hold_id",
+        "SELECT kind, product_id, reason, placed_by, placed_at, lot, account_id, gtin, serial_number, hold_id::text,"
+        " quantity FROM stock_hold WHERE released_at IS NULL AND product_id = ANY(%s) ORDER BY placed_at, hold_id",
         (list(products),),
     )
     return [Hold(*row) for row in rows]

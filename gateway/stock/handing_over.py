@@ -15,11 +15,10 @@ from gateway.db.pool import Connection
 from gateway.stock import books, documents, outgoing, reservations
 from gateway.stock.controlled_rules import BlindCount, controlled_among, open_count_case
 from gateway.stock.documents import Document, line_id
-from gateway.stock.errors import DocumentStateError, SecondPersonError
+from gateway.stock.errors import DocumentStateError, SecondPersonError, WorkRefusedError
 from gateway.stock.lines import HOSPITAL_ZONE, Doing, Goods, Line
 from gateway.stock.packs import is_inside, read_packs
 from gateway.stock.picking import picks_of
-from gateway.stock.work_errors import WorkRefusedError
 from inventory.ledger import BalanceKey
 from inventory.movement import MovementKind
 
@@ -72,7 +71,8 @@ def complete(
         if document.state in {"posted", "waiting_second"}:
             return document
         if document.state == "cancelled":
-            raise DocumentStateError(f"{document.number} is cancelled: begin a new one")
+            message = f"{document.number} is cancelled: begin a new one"
+            raise DocumentStateError("document_state", message, number=document.number, state=document.state)
         given = _given(connection, document, as_proposed=as_proposed)
         outgoing.add_to_body(
             connection, document_id, {"given": [one.to_json() for one in given], **_results(document, given)}
@@ -112,7 +112,8 @@ def confirm(
         if before.state == "posted" and before.second_person == person:
             return before
         if before.created_by == person:
-            raise SecondPersonError(f"{before.number} was made by {person!r}: somebody else has to confirm it")
+            message = f"{before.number} was made by {person!r}: somebody else has to confirm it"
+            raise SecondPersonError("second_person", message, number=before.number)
         given = [Given.from_json(one) for one in before.body.get("given", [])]
         needed = controlled_among(connection, {one.product_id for one in given})
         missing = sorted(needed - set(counted))

@@ -39,6 +39,10 @@ class NewHold:
     """With `gtin`: this one pack."""
     reason_code: str | None = None
     recall_id: uuid.UUID | None = None
+    quantity: int | None = None
+    """So many base units of a lot in one place; None: all that is in its scope."""
+    document_id: uuid.UUID | None = None
+    """The act that placed it: taken back, it ends the hold (`end_holds_of`)."""
 
     def __post_init__(self) -> None:
         """Refuse what holds nothing.
@@ -49,6 +53,7 @@ class NewHold:
         Hold(
             *(self.kind, self.product_id, self.reason, self.placed_by, self.placed_at),
             *(self.lot, self.account_id, self.gtin, self.serial_number),
+            quantity=self.quantity,
         )
 
 
@@ -71,26 +76,49 @@ def place_hold(connection: Connection, hold: NewHold) -> Outcome:
     """
     with connection.transaction():
         locks.enter_alone(connection)
-        content = (
-            *(hold.kind, hold.product_id, hold.lot, hold.account_id, hold.gtin, hold.serial_number),
-            *(hold.reason_code, storable(hold.reason), hold.recall_id, hold.placed_by),
-        )
-        written = connection.execute(
-            "INSERT INTO stock_hold (hold_id, placed_at, kind, product_id, lot, account_id, gtin, serial_number,"
-            " reason_code, reason, recall_id, placed_by) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
-            " ON CONFLICT (hold_id) DO NOTHING",
-            (hold.hold_id, hold.placed_at, *content),
-        )
-        if written.rowcount:
-            return "created"
-        row = connection.execute(
-            "SELECT kind, product_id, lot, account_id, gtin, serial_number, reason_code, reason, recall_id, placed_by"
-            " FROM stock_hold WHERE hold_id = %s",
-            (hold.hold_id,),
-        ).fetchone()
-        if row != content:
-            raise HoldConflictError(f"hold {hold.hold_id} is of {row!r}, and came as {content!r}")
-        return "exists"
+        return write_hold(connection, hold)
+
+
+def write_hold(connection: Connection, hold: NewHold) -> Outcome:
+    """Of goods that nobody else can take before this transaction ends: it has just brought them there.
+
+    Raises:
+        HoldConflictError: a hold of this id is of something else.
+    """
+    content = (
+        *(hold.kind, hold.product_id, hold.lot, hold.account_id, hold.gtin, hold.serial_number),
+        *(hold.reason_code, storable(hold.reason), hold.recall_id, hold.placed_by, hold.quantity, hold.document_id),
+    )
+    written = connection.execute(
+        "INSERT INTO stock_hold (hold_id, placed_at, kind, product_id, lot, account_id, gtin, serial_number,"
+        " reason_code, reason, recall_id, placed_by, quantity, document_id)"
+        " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT (hold_id) DO NOTHING",
+        (hold.hold_id, hold.placed_at, *content),
+    )
+    if written.rowcount:
+        return "created"
+    row = connection.execute(
+        "SELECT kind, product_id, lot, account_id, gtin, serial_number, reason_code, reason, recall_id, placed_by,"
+        " quantity, document_id FROM stock_hold WHERE hold_id = %s",
+        (hold.hold_id,),
+    ).fetchone()
+    if row != content:
+        raise HoldConflictError("id_conflict", f"hold {hold.hold_id} is of {row!r}, and came as {content!r}")
+    return "exists"
+
+
+def end_holds_of(connection: Connection, document_id: uuid.UUID, *, person: str, by: str, now: datetime) -> int:
+    """An act was taken back: its goods are gone, and with them the holds that it placed; how many those were.
+
+    Nothing becomes free by it, so it takes no second person: `by`, the reversal's number, stands in that place.
+    """
+    ended = connection.execute(
+        "UPDATE stock_hold SET released_by = coalesce(released_by, %(person)s), release_asked_at ="
+        " coalesce(release_asked_at, %(now)s), release_reason = coalesce(release_reason, %(by)s),"
+        " released_second = %(by)s, released_at = %(now)s WHERE document_id = %(document)s AND released_at IS NULL",
+        {"document": document_id, "person": person, "by": by, "now": now},
+    )
+    return ended.rowcount
 
 
 def ask_release(connection: Connection, hold_id: uuid.UUID, person: str, reason: str, now: datetime) -> ReleaseAsked:
@@ -100,7 +128,7 @@ def ask_release(connection: Connection, hold_id: uuid.UUID, person: str, reason:
         HoldStateError: there is none of this id, it is released already, or no reason is given.
     """
     if not reason.strip():
-        raise HoldStateError(f"hold {hold_id}: a release needs a reason")
+        raise HoldStateError("no_reason", f"hold {hold_id}: a release needs a reason")
     _locked_open(connection, hold_id)
     connection.execute(
         "UPDATE stock_hold SET released_by = %s, release_asked_at = %s, release_reason = %s WHERE hold_id = %s",
@@ -118,9 +146,11 @@ def confirm_release(connection: Connection, hold_id: uuid.UUID, person: str, now
     """
     asked_by = _locked_open(connection, hold_id)
     if asked_by is None:
-        raise HoldStateError(f"hold {hold_id}: nobody asked to release it; that is the first person's part")
+        message = f"hold {hold_id}: nobody asked to release it; that is the first person's part"
+        raise HoldStateError("nobody_asked", message)
     if asked_by == person:
-        raise SecondPersonError(f"hold {hold_id}: {person!r} asked for the release: somebody else has to confirm it")
+        message = f"hold {hold_id}: {person!r} asked for the release: somebody else has to confirm it"
+        raise SecondPersonError("second_person", message)
     connection.execute(
         "UPDATE stock_hold SET released_second = %s, released_at = %s WHERE hold_id = %s", (person, now, hold_id)
     )
@@ -176,7 +206,8 @@ def _locked_open(connection: Connection, hold_id: uuid.UUID) -> str | None:
         "SELECT released_at, released_by FROM stock_hold WHERE hold_id = %s FOR UPDATE", (hold_id,)
     ).fetchone()
     if row is None:
-        raise HoldStateError(f"no hold {hold_id}")
+        raise HoldStateError("hold_unknown", f"no hold {hold_id}")
     if row[0] is not None:
-        raise HoldStateError(f"hold {hold_id} was released at {row[0].isoformat(timespec='minutes')}")
+        message = f"hold {hold_id} was released at {row[0].isoformat(timespec='minutes')}"
+        raise HoldStateError("hold_released", message, at=row[0])
     return None if row[1] is None else str(row[1])

@@ -6,8 +6,8 @@ from datetime import datetime
 from gateway.db.pool import Connection
 from gateway.stock import outgoing
 from gateway.stock.allocation import accounts_of_place
+from gateway.stock.errors import WorkRefusedError
 from gateway.stock.outgoing import NewOutgoing, Outcome
-from gateway.stock.work_errors import WorkRefusedError
 
 
 def begin_issue(connection: Connection, new: NewOutgoing, now: datetime) -> Outcome:
@@ -18,7 +18,7 @@ def begin_issue(connection: Connection, new: NewOutgoing, now: datetime) -> Outc
         and as `outgoing.begin`.
     """
     if new.to_place_id is None:
-        raise WorkRefusedError("no_place", "no place to issue to: choose the ward")
+        raise WorkRefusedError("ward_missing", "no place to issue to: choose the ward")
     if f"place:{new.to_place_id}" in accounts_of_place(connection, new.from_place_id):
         message = f"place {new.to_place_id!r} is (in) the place that the goods come from: that is a transfer"
         raise WorkRefusedError("same_place", message, place=new.to_place_id)

@@ -38,7 +38,8 @@ class Goods:
             LedgerError: a serial number counts within one trade item (GS1 General Specifications, AI 21).
         """
         if self.serial_number is not None and self.gtin is None:
-            raise LedgerError(f"serial number {self.serial_number!r} without a GTIN: expected both, or neither")
+            message = f"serial number {self.serial_number!r} without a GTIN: expected both, or neither"
+            raise LedgerError(message, code="gtin_missing", pack=self.serial_number)
 
 
 @dataclass(frozen=True)
@@ -88,7 +89,8 @@ class Doing:
             if value.tzinfo is None:
                 raise LedgerError(f"{name} {value!r} has no time zone")
         if self.second_person is not None and self.second_person == self.person:
-            raise LedgerError(f"second person {self.second_person!r} is the first: expected somebody else")
+            message = f"second person {self.second_person!r} is the first: expected somebody else"
+            raise LedgerError(message, code="second_person")
 
     @property
     def today(self) -> date:

@@ -47,7 +47,11 @@ def sign_on(connection: Connection, device_key: int, username: str, now: datetim
                 (device_key, username, now),
             )
     except psycopg.errors.ForeignKeyViolation:
-        raise OperatorError(f"no account {username!r}: it can't sign on at device {device_key}") from None
+        raise OperatorError(
+            "account_unknown",
+            f"no account {username!r}: it can't sign on at device {device_key}",
+            account_name=username,
+        ) from None
 
 
 def sign_off(connection: Connection, device_key: int, now: datetime) -> None:
@@ -88,7 +92,7 @@ def scanners(connection: Connection) -> list[Scanner]:
 def _locked(connection: Connection, device_key: int) -> tuple[str, datetime] | None:
     device = connection.execute("SELECT FROM device WHERE device_key = %s FOR UPDATE", (device_key,))
     if device.rowcount == 0:
-        raise OperatorError(f"no device {device_key}")
+        raise OperatorError("device_unknown", f"no device {device_key}")
     row = connection.execute(
         "SELECT username, since FROM device_operator WHERE device_key = %s AND until IS NULL", (device_key,)
     ).fetchone()
@@ -99,7 +103,8 @@ def _end(connection: Connection, device_key: int, now: datetime, current: tuple[
     if current is None:
         return
     if current[1] > now:
-        raise OperatorError(f"{current[0]!r} signed on at device {device_key} at {current[1]}, which is after {now}")
+        message = f"{current[0]!r} signed on at device {device_key} at {current[1]}, which is after {now}"
+        raise OperatorError("signed_on_later", message, person=current[0], at=current[1])
     connection.execute(
         "UPDATE device_operator SET until = %s WHERE device_key = %s AND until IS NULL", (now, device_key)
     )

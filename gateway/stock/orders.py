@@ -18,8 +18,7 @@ from gateway.services.reads_rows import Row, all_rows, first_row
 from gateway.stock import acts
 from gateway.stock.acts import Actor, Outcome
 from gateway.stock.catalogue import below_reorder_point
-from gateway.stock.errors import DocumentConflictError
-from gateway.stock.work_errors import WorkRefusedError
+from gateway.stock.errors import DocumentConflictError, WorkRefusedError
 from inventory.folding import folded
 
 _PREFIX: Final = "DH"
@@ -121,9 +120,8 @@ def place_order(connection: Connection, order: NewOrder, actor: Actor) -> tuple[
     ).fetchone()
     if row is not None:
         if row[0] != sha256:
-            raise DocumentConflictError(
-                f"order {order.order_id} is {row[1]} and has other content: make a new id for a new order"
-            )
+            message = f"order {order.order_id} is {row[1]} and has other content: make a new id for a new order"
+            raise DocumentConflictError("id_conflict", message, number=row[1])
         return "exists", read_order(connection, order.order_id)
     connection.execute(
         "INSERT INTO purchase_order (order_id, number, content_sha256, supplier_name, place_id, expected_on, note,"

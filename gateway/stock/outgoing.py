@@ -18,10 +18,9 @@ from gateway.db.storable import storable
 from gateway.stock import allocation, documents, reservations
 from gateway.stock.allocation import Wanted
 from gateway.stock.documents import Document, NewDocument
-from gateway.stock.errors import DocumentStateError
+from gateway.stock.errors import DocumentStateError, WorkNotFoundError, WorkRefusedError
 from gateway.stock.lines import HOSPITAL_ZONE
 from gateway.stock.reservations import NewReservation
-from gateway.stock.work_errors import WorkNotFoundError, WorkRefusedError
 from inventory.fefo import Allocation, PackPolicy
 
 Outcome = Literal["created", "exists"]
@@ -77,7 +76,7 @@ def begin(connection: Connection, new: NewOutgoing, now: datetime) -> Outcome:
     Raises:
         WorkRefusedError: no line, a product twice or unknown.
         DocumentConflictError: the id is known with other content.
-        CountRefusedError: there is no such place.
+        WorkRefusedError: there is no such place.
     """
     with connection.transaction():
         draft = NewDocument(
@@ -142,7 +141,7 @@ def read_outgoing(connection: Connection, document_id: uuid.UUID, *, lock: bool 
     except DocumentStateError:
         document = None
     if document is None or document.kind not in OUTGOING_KINDS:
-        raise WorkNotFoundError("no_document", f"no issue or dispensing {document_id}")
+        raise WorkNotFoundError("document_unknown", f"no issue or dispensing {document_id}")
     return document
 
 
@@ -175,13 +174,13 @@ def _refuse_wrong_lines(connection: Connection, new: NewOutgoing) -> None:
     wrong = next((line for line in new.lines if line.quantity < 1), None)
     if wrong is not None:
         text = f"{wrong.quantity} of product {wrong.product_id!r}: expected 1 base unit or more"
-        raise WorkRefusedError("quantity", text, product=wrong.product_id, quantity=wrong.quantity)
+        raise WorkRefusedError("bad_quantity", text, product=wrong.product_id)
     row = connection.execute(
         "SELECT p FROM unnest(%s::text[]) AS p WHERE NOT EXISTS (SELECT FROM product WHERE product_id = p) LIMIT 1",
         (products,),
     ).fetchone()
     if row is not None:
-        raise WorkRefusedError("unknown_product", f"product {row[0]!r} is not in the catalogue", product=row[0])
+        raise WorkRefusedError("product_unknown", f"product {row[0]!r} is not in the catalogue", product=row[0])
 
 
 def _promise(

@@ -59,18 +59,28 @@ def after(line: Line, pack: Pack | None, occurred_at: datetime) -> Pack | None:
     expiry_date = goods.expiry_date
     if pack is None:
         if line.from_account_id not in UNGUARDED_ACCOUNTS:
-            raise PackElsewhereError(f"{name}: the books have none, so it can't be taken from {line.from_account_id!r}")
+            message = f"{name}: the books have none, so it can't be taken from {line.from_account_id!r}"
+            raise PackElsewhereError(message, code="pack_unknown", pack=goods.serial_number)
     elif (pack.product_id, pack.lot) != (goods.product_id, goods.lot):
         raise PackElsewhereError(
             f"{name}: the books have it in lot {pack.lot!r} of {pack.product_id}, not {goods.lot!r} of"
-            f" {goods.product_id}"
+            f" {goods.product_id}",
+            code="pack_other_lot",
+            pack=goods.serial_number,
+            books_product=pack.product_id,
+            books_lot=pack.lot,
+            product=goods.product_id,
+            lot=goods.lot,
         )
     elif pack.account_id == line.to_account_id and not is_inside(line.from_account_id):
         account_id, units = pack.account_id, pack.units + goods.quantity
     elif pack.account_id != line.from_account_id:
-        raise PackElsewhereError(f"{name}: it is at {pack.account_id!r}, not at {line.from_account_id!r}")
+        message = f"{name}: it is at {pack.account_id!r}, not at {line.from_account_id!r}"
+        raise PackElsewhereError(message, pack=goods.serial_number, account=pack.account_id)
     elif goods.quantity > pack.units and is_inside(pack.account_id):
-        raise PackElsewhereError(f"{name}: {pack.units} base units are left in it, {goods.quantity} wanted")
+        message = f"{name}: {pack.units} base units are left in it, {goods.quantity} wanted"
+        facts = {"pack": goods.serial_number, "product": goods.product_id, "wanted": goods.quantity}
+        raise PackElsewhereError(message, code="more_than_pack", units=pack.units, **facts)
     elif goods.quantity < pack.units and is_inside(pack.account_id):
         account_id, units = pack.account_id, pack.units - goods.quantity
     if pack is not None:

@@ -11,8 +11,8 @@ from zoneinfo import ZoneInfo
 from gateway.db.pool import Connection
 from gateway.reports.goods_documents import GoodsLine, IssueNote
 from gateway.reports.stocktake_documents import CountedLine, SheetLine, StocktakeMinutes, StocktakeSheet
-from gateway.stock.count_scope import CountRefusedError
 from gateway.stock.document_reads import MovementLine, document_head, movement_lines
+from gateway.stock.errors import WorkRefusedError
 from gateway.stock.stocktake_lines import JudgedLine, head, judged_lines
 
 _OUT_KINDS: Final = frozenset({"issue", "dispense", "transfer_out"})
@@ -88,7 +88,7 @@ def stocktake_sheet(connection: Connection, stocktake_id: uuid.UUID) -> Stocktak
     """To count with, by hand and blind; while people recount, of what is to be counted again.
 
     Raises:
-        CountNotFoundError: there is no such stocktake.
+        WorkNotFoundError: there is no such stocktake.
     """
     found = head(connection, stocktake_id)
     lines = judged_lines(connection, stocktake_id)
@@ -117,14 +117,13 @@ def stocktake_minutes(connection: Connection, stocktake_id: uuid.UUID, zone: Zon
     """What was expected and found at each last count, for signatures.
 
     Raises:
-        CountNotFoundError: there is no such stocktake.
-        CountRefusedError: people are still counting, and must not see what is expected.
+        WorkNotFoundError: there is no such stocktake.
+        WorkRefusedError: people are still counting, and must not see what is expected.
     """
     found = head(connection, stocktake_id)
     if found.state in _BLIND_STATES:
-        raise CountRefusedError(
-            f"stocktake {found.number} is {found.state}: its minutes can be printed once it is counted"
-        )
+        message = f"stocktake {found.number} is {found.state}: its minutes can be printed once it is counted"
+        raise WorkRefusedError("not_counted_yet", message, number=found.number, state=found.state)
     lines = judged_lines(connection, stocktake_id)
     counted = [line for line in lines if line.counts]
     facts = _facts_of(connection, [(line.key.product_id, line.key.lot) for line in counted])

@@ -11,13 +11,13 @@ from gateway.db.storable import storable
 from gateway.stock import books, guard, locks, outgoing, reservations
 from gateway.stock.allocation import accounts_of_place
 from gateway.stock.documents import Document
-from gateway.stock.errors import DocumentStateError
+from gateway.stock.errors import DocumentStateError, WorkConflictError, WorkRefusedError
 from gateway.stock.holds import state_of
 from gateway.stock.lines import HOSPITAL_ZONE
 from gateway.stock.reservations import NewReservation
 from gateway.stock.scanned_goods import ScannedGoods, read_goods
-from gateway.stock.work_errors import WorkConflictError, WorkRefusedError
 from inventory.ledger import BalanceKey
+from inventory.lot_state import lot_state
 
 Note = Literal["", "other_lot", "lot_as_proposed"]
 """`other_lot`: sound, but not the one that was proposed. `lot_as_proposed`: the code names no lot."""
@@ -81,7 +81,7 @@ def pick(connection: Connection, new: NewPick, now: datetime) -> Literal["create
         ).fetchone()
         if known is not None:
             if known != (new.document_id, storable(new.code)):
-                raise WorkConflictError("pick_conflict", f"pick {new.pick_id} is known with another code")
+                raise WorkConflictError("id_conflict", f"pick {new.pick_id} is known with another code")
             return "exists"
         _require_draft(document)
         goods = read_goods(connection, new.code, now.astimezone(new.zone).date())
@@ -141,7 +141,8 @@ def promise_of(pick_id: uuid.UUID) -> uuid.UUID:
 
 def _require_draft(document: Document) -> None:
     if document.state != "draft":
-        raise DocumentStateError(f"{document.number} is {document.state}: nothing can be picked for it any more")
+        message = f"{document.number} is {document.state}: nothing can be picked for it any more"
+        raise DocumentStateError("document_state", message, number=document.number, state=document.state)
 
 
 def _missing(connection: Connection, document: Document, product_id: str) -> int:
@@ -161,13 +162,14 @@ def _missing(connection: Connection, document: Document, product_id: str) -> int
 def _quantity(new: NewPick, goods: ScannedGoods, missing: int) -> int:
     wanted = new.quantity if new.quantity is not None else min(goods.units or missing, missing)
     if wanted < 1:
-        raise WorkRefusedError("quantity", f"{wanted} base units: expected 1 or more", quantity=wanted)
+        raise WorkRefusedError("bad_quantity", f"{wanted} base units: expected 1 or more", product=goods.product_id)
     if wanted > missing:
         message = f"{wanted} base units, but only {missing} are still needed"
-        raise WorkRefusedError("more_than_asked", message, quantity=wanted, missing=missing)
+        raise WorkRefusedError("more_than_asked", message, product=goods.product_id, quantity=wanted, missing=missing)
     if goods.serial_number is not None and goods.units is not None and wanted > goods.units:
         message = f"pack {goods.serial_number!r} has {goods.units} base units, {wanted} wanted"
-        raise WorkRefusedError("more_than_pack", message, quantity=wanted, units=goods.units)
+        facts = {"pack": goods.serial_number, "product": goods.product_id, "wanted": wanted, "units": goods.units}
+        raise WorkRefusedError("more_than_pack", message, **facts)
     return wanted
 
 
@@ -178,7 +180,7 @@ def _choose(connection: Connection, document: Document, goods: ScannedGoods, typ
     if goods.pack is not None:
         if goods.pack.account_id not in accounts:
             message = f"pack {goods.serial_number!r}: the books have it at {goods.pack.account_id!r}, not here"
-            raise WorkRefusedError("pack_elsewhere", message, account=goods.pack.account_id)
+            raise WorkRefusedError("pack_elsewhere", message, pack=goods.serial_number, account=goods.pack.account_id)
         is_proposed = any(one["lot"] == goods.pack.lot for one in mine)
         return _Chosen(goods.pack.account_id, goods.pack.lot, "" if is_proposed else "other_lot")
     lot = goods.lot if goods.lot is not None else typed_lot
@@ -203,9 +205,9 @@ def _where(connection: Connection, product_id: str, lot: str, accounts: tuple[st
     standing = {str(row[0]) for row in rows}
     here = next((account for account in accounts if account in standing), None)
     if here is None:
-        elsewhere = ", ".join(sorted(one for one in standing if one.startswith("place:"))) or "-"
-        message = f"lot {lot!r} of {product_id!r} is not in the books here (elsewhere: {elsewhere})"
-        raise WorkRefusedError("lot_not_here", message, lot=lot, elsewhere=elsewhere)
+        elsewhere = sorted(one for one in standing if one.startswith("place:"))
+        message = f"lot {lot!r} of {product_id!r} is not in the books here (elsewhere: {', '.join(elsewhere) or '-'})"
+        raise WorkRefusedError("lot_not_here", message, product=product_id, lot=lot, elsewhere=elsewhere)
     return here
 
 
@@ -215,11 +217,11 @@ def _refuse_unsound(connection: Connection, goods: ScannedGoods, chosen: _Chosen
     state = state_of(connection, goods.product_id, chosen.lot, chosen.account_id, today, pack=key)
     if not state.may_be_given_out:
         message = f"lot {chosen.lot!r} of {goods.product_id!r} is not given out: {state.text}"
-        raise WorkRefusedError("not_given_out", message, state=state.name, reason=state.text)
+        raise WorkRefusedError("not_given_out", message, product=goods.product_id, lot=chosen.lot, why=state.facts())
     if goods.expiry_date is not None and goods.expiry_date < today:
-        reason = f"expired on {goods.expiry_date}"
-        message = f"lot {chosen.lot!r} of {goods.product_id!r} is not given out: {reason}"
-        raise WorkRefusedError("not_given_out", message, state="expired", reason=reason)
+        expired = lot_state((), goods.expiry_date, today)
+        message = f"lot {chosen.lot!r} of {goods.product_id!r} is not given out: {expired.text}"
+        raise WorkRefusedError("not_given_out", message, product=goods.product_id, lot=chosen.lot, why=expired.facts())
 
 
 def _refuse_picked_pack(connection: Connection, document: Document, goods: ScannedGoods, now: datetime) -> None:
@@ -237,7 +239,7 @@ def _refuse_picked_pack(connection: Connection, document: Document, goods: Scann
     ).fetchone()
     if row is not None:
         message = f"pack {goods.serial_number!r} is picked already, by {row[1]} for {row[0]}"
-        raise WorkRefusedError("picked_already", message, person=row[1], document=row[0])
+        raise WorkRefusedError("picked_already", message, pack=goods.serial_number, person=row[1], number=row[0])
 
 
 def _promise_rest(connection: Connection, new: NewPick, key: BalanceKey, quantity: int, now: datetime) -> None:
@@ -249,16 +251,19 @@ def _promise_rest(connection: Connection, new: NewPick, key: BalanceKey, quantit
     locks.enter_with_others(connection)
     locks.lock_existing_balances(connection, [key])
     there = books.availability(connection, *key, now=now)
+    free = there.free - guard.units_held_at(connection, key)
     ours, picked = _held_by(connection, new.document_id, key, now)
     beyond = picked + quantity - ours
     if beyond <= 0:
         return
-    if there.free < beyond:
+    if free < beyond:
+        holders = _holders(connection, key, now)
         raise WorkRefusedError(
-            *("promised", f"{guard.too_little(key, beyond, there)}; promised to: {_holders(connection, key, now)}"),
+            *("promised", f"{guard.too_little(key, beyond, there)}; promised to: {'; '.join(holders) or '-'}"),
+            product=key.product_id,
             lot=key.lot,
-            free=max(there.free, 0),
-            holders=_holders(connection, key, now),
+            free=max(free, 0),
+            holders=holders,
         )
     reservations.reserve(
         connection,
@@ -281,12 +286,12 @@ def _held_by(connection: Connection, document_id: uuid.UUID, key: BalanceKey, no
     return int(row[0]), int(row[1])
 
 
-def _holders(connection: Connection, key: BalanceKey, now: datetime) -> str:
-    """Who has promises on it, for people."""
+def _holders(connection: Connection, key: BalanceKey, now: datetime) -> list[str]:
+    """Who has promises on it, and for which document."""
     rows = connection.execute(
         "SELECT DISTINCT concat_ws(', ', r.created_by, d.number) FROM stock_reservation r LEFT JOIN stock_document d"
         " USING (document_id) WHERE (r.account_id, r.product_id, r.lot) = (%s, %s, %s) AND r.state = 'pending'"
         " AND r.expires_at > %s ORDER BY 1",
         (*key, now),
     )
-    return "; ".join(str(row[0]) for row in rows) or "-"
+    return [str(row[0]) for row in rows]

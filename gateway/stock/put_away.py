@@ -4,14 +4,18 @@ Held and expired goods may be put away too: that is how they come to the quarant
 """
 
 import uuid
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 
 from gateway.db.pool import Connection
-from gateway.stock import acts
-from gateway.stock.acts import ActLine, Actor, Done
+from gateway.stock import acts, holds
+from gateway.stock.acts import ActLine, Actor, Done, Notice
 from gateway.stock.documents import NewDocument
-from gateway.stock.work_errors import WorkRefusedError
+from gateway.stock.errors import WorkRefusedError
+from gateway.stock.guard import open_holds_of
+from gateway.stock.holds import NewHold
+from inventory.lot_state import part_holds_on
 
 
 @dataclass(frozen=True)
@@ -58,7 +62,58 @@ def put_away(connection: Connection, act: PutAway, actor: Actor) -> Done:
         body=acts.body_of(act.lines),
     )
     lines = acts.numbered(act.document_id, "put_away", act.lines, source, target)
-    return acts.write_act(connection, document, lines, actor)
+    done = acts.write_act(connection, document, lines, actor)
+    if done.outcome == "exists":
+        return done
+    return replace(done, notices=tuple(_take_holds_along(connection, act, (source, target), actor)))
+
+
+def _take_holds_along(
+    connection: Connection, act: PutAway, accounts: tuple[str, str], actor: Actor
+) -> Iterator[Notice]:
+    """Units that are held stay held where they are put: those that the loose goods left behind can't be.
+
+    Which of the units that look alike were moved nobody can tell, so the hold behind stays as it is too: it takes two
+    people to end either. Serialised packs, and lots that are held as a whole, take their holds along by themselves.
+    """
+    source, target = accounts
+    moved: Counter[tuple[str, str]] = Counter()
+    for line in act.lines:
+        if line.serial_number is None:
+            moved[line.product_id, line.lot] += line.quantity
+    holds_there = open_holds_of(connection, sorted({product_id for product_id, _ in moved}))
+    for (product_id, lot), quantity in sorted(moved.items()):
+        parts = part_holds_on(holds_there, product_id, lot, source)
+        held = sum(hold.quantity or 0 for hold in parts)
+        taken = min(quantity, held - min(held, _loose_left(connection, source, product_id, lot)))
+        if taken < 1:
+            continue
+        hold = NewHold(
+            hold_id=uuid.uuid5(act.document_id, f"hold {product_id} {lot}"),
+            kind=parts[0].kind,
+            product_id=product_id,
+            lot=lot,
+            account_id=target,
+            quantity=taken,
+            reason=parts[0].reason,
+            reason_code="hold_quality",
+            placed_by=actor.person,
+            placed_at=actor.occurred_at,
+            document_id=act.document_id,
+        )
+        holds.write_hold(connection, hold)
+        yield Notice("in_quarantine", {"product": product_id, "lot": lot or "-"})
+
+
+def _loose_left(connection: Connection, account_id: str, product_id: str, lot: str) -> int:
+    """Base units that stand there outside serialised packs."""
+    row = connection.execute(
+        "SELECT coalesce((SELECT quantity FROM stock_balance WHERE (account_id, product_id, lot) ="
+        " (%(account)s, %(product)s, %(lot)s)), 0) - coalesce((SELECT sum(units) FROM pack"
+        " WHERE (account_id, product_id, lot) = (%(account)s, %(product)s, %(lot)s)), 0)",
+        {"account": account_id, "product": product_id, "lot": lot},
+    ).fetchone()
+    return max(0, int(row[0])) if row else 0
 
 
 def refuse_wrong_storage(connection: Connection, place_id: str, products: Sequence[str]) -> None:
@@ -83,5 +138,5 @@ def refuse_wrong_storage(connection: Connection, place_id: str, products: Sequen
             " reason",
             product=row[0],
             needed=row[1],
-            there=row[2],
+            stored=row[2],
         )

@@ -9,8 +9,8 @@ from typing import Final
 from gateway.db.pool import Connection
 from gateway.services.reads_rows import Row, all_rows
 from gateway.stock import holds
+from gateway.stock.errors import WorkNotFoundError, WorkRefusedError
 from gateway.stock.holds import NewHold
-from gateway.stock.work_errors import WorkNotFoundError, WorkRefusedError
 from inventory.lot_state import HoldKind
 
 
@@ -27,6 +27,8 @@ class OpenHold(Row):
     account_id: str | None
     """Null: wherever it stands."""
     serial_number: str | None
+    quantity: int | None
+    """Base units; null: all that is in its scope."""
     reason: str
     recall_id: uuid.UUID | None
     recall_number: str | None
@@ -55,7 +57,7 @@ class HeldGoods(Row):
     lot: str
     quantity: int
     serial_numbers: list[str]
-    """Of the serialised packs among them."""
+    """Of the serialised packs among them; none where only some units of the lot are held."""
 
 
 _HELD: Final = (
@@ -64,10 +66,10 @@ _HELD: Final = (
 )
 _OPEN: Final = (
     "SELECT h.hold_id, h.kind, h.product_id, p.name_vi AS product_name_vi, p.name_en AS product_name_en, h.lot,"
-    " h.account_id, h.serial_number, h.reason, h.recall_id, r.number AS recall_number, h.placed_by, h.placed_at,"
-    " h.released_by, h.release_reason, coalesce(CASE WHEN h.serial_number IS NULL THEN"
-    " (SELECT sum(b.quantity)::bigint FROM stock_balance b JOIN stock_account a USING (account_id)"
-    " WHERE (a.place_id IS NOT NULL OR a.account_id = 'in_transit') AND" + _HELD + ")"
+    " h.account_id, h.serial_number, h.quantity, h.reason, h.recall_id, r.number AS recall_number, h.placed_by,"
+    " h.placed_at, h.released_by, h.release_reason, coalesce(CASE WHEN h.serial_number IS NULL THEN"
+    " least(h.quantity, (SELECT sum(b.quantity) FROM stock_balance b JOIN stock_account a USING (account_id)"
+    " WHERE (a.place_id IS NOT NULL OR a.account_id = 'in_transit') AND" + _HELD + "))::bigint"
     " ELSE (SELECT k.units::bigint FROM pack k WHERE k.gtin = h.gtin AND k.serial_number = h.serial_number"
     " AND (k.account_id LIKE 'place:%%' OR k.account_id = 'in_transit')) END, 0) AS on_hand"
     " FROM stock_hold h JOIN product p USING (product_id) LEFT JOIN recall r USING (recall_id)"
@@ -80,8 +82,10 @@ _WALK: Final = (
     " coalesce(pl.name_en, s.account_id) AS place_name_en, h.product_id, p.name_vi AS product_name_vi,"
     " p.name_en AS product_name_en, p.base_unit_vi, p.base_unit_en, s.lot, s.quantity, s.serial_numbers"
     " FROM stock_hold h JOIN product p USING (product_id) CROSS JOIN LATERAL ("
-    " SELECT b.account_id, b.lot, b.quantity, coalesce((SELECT array_agg(k.serial_number ORDER BY k.serial_number)"
-    " FROM pack k WHERE k.account_id = b.account_id AND k.product_id = b.product_id AND k.lot = b.lot AND k.units > 0),"
+    " SELECT b.account_id, b.lot, least(h.quantity, b.quantity)::bigint AS quantity,"
+    " coalesce((SELECT array_agg(k.serial_number ORDER BY k.serial_number)"
+    " FROM pack k WHERE h.quantity IS NULL AND k.account_id = b.account_id AND k.product_id = b.product_id"
+    " AND k.lot = b.lot AND k.units > 0),"
     " '{}') AS serial_numbers FROM stock_balance b WHERE h.serial_number IS NULL AND b.quantity > 0 AND"
     + _HELD
     + " UNION ALL SELECT k.account_id, k.lot, k.units::bigint, ARRAY[k.serial_number] FROM pack k"
@@ -108,9 +112,9 @@ def place(connection: Connection, hold: NewHold) -> holds.Outcome:
     ).fetchone()
     if row is None or not row[0]:
         message = f"product {hold.product_id!r} is not in the catalogue"
-        raise WorkRefusedError("unknown_product", message, product=hold.product_id)
+        raise WorkRefusedError("product_unknown", message, product=hold.product_id)
     if not row[1]:
-        raise WorkRefusedError("unknown_place", f"no stock is kept at {hold.account_id!r}", place=hold.account_id)
+        raise WorkRefusedError("place_unknown", f"no stock is kept at {hold.account_id!r}", place=hold.account_id)
     return holds.place_hold(connection, hold)
 
 
@@ -156,6 +160,6 @@ def walk(connection: Connection, *, recall_id: uuid.UUID | None = None, limit: i
 def _refuse_recall(connection: Connection, hold_id: uuid.UUID) -> None:
     row = connection.execute("SELECT recall_id FROM stock_hold WHERE hold_id = %s", (hold_id,)).fetchone()
     if row is None:
-        raise WorkNotFoundError("no_hold", f"no hold {hold_id}")
+        raise WorkNotFoundError("hold_unknown", f"no hold {hold_id}")
     if row[0] is not None:
         raise WorkRefusedError("hold_of_recall", "this hold belongs to a recall: release the recall as a whole")

@@ -15,10 +15,10 @@ from gateway.db.pool import Connection
 from gateway.db.storable import storable
 from gateway.services.reads_rows import Row, all_rows, first_row
 from gateway.stock import holds, locks
+from gateway.stock.errors import WorkConflictError, WorkNotFoundError, WorkRefusedError
 from gateway.stock.holds import NewHold
 from gateway.stock.lines import HOSPITAL_ZONE
 from gateway.stock.recall_query import TRACE
-from gateway.stock.work_errors import WorkConflictError, WorkNotFoundError, WorkRefusedError
 
 _PREFIX: Final = "TH"  # thu hồi
 
@@ -144,8 +144,11 @@ def trace(connection: Connection, subject: Subject) -> Trace:
     _refuse_nothing(subject)
     found = first_row(connection, Trace, TRACE, vars(subject))
     if found is None or not found.movements:
-        named = f"pack {subject.serial_number!r}" if subject.serial_number else f"lot {subject.lot!r}"
-        raise WorkNotFoundError("never_here", f"{named} of {subject.product_id!r} was never in the books", what=named)
+        if subject.serial_number:
+            message = f"pack {subject.serial_number!r} of {subject.product_id!r} was never in the books"
+            raise WorkNotFoundError("pack_never_here", message, pack=subject.serial_number, product=subject.product_id)
+        message = f"lot {subject.lot!r} of {subject.product_id!r} was never in the books"
+        raise WorkNotFoundError("lot_never_here", message, lot=subject.lot, product=subject.product_id)
     return found
 
 
@@ -168,11 +171,11 @@ def open_recall(connection: Connection, new: NewRecall, now: datetime) -> Litera
         ).fetchone()
         if known is not None:
             if bytes(known[0]) != new.digest():
-                raise WorkConflictError("recall_conflict", f"recall {new.recall_id} is known with other content")
+                raise WorkConflictError("id_conflict", f"recall {new.recall_id} is known with other content")
             return "exists"
         if connection.execute("SELECT FROM product WHERE product_id = %s", (subject.product_id,)).fetchone() is None:
             message = f"product {subject.product_id!r} is not in the catalogue"
-            raise WorkRefusedError("unknown_product", message, product=subject.product_id)
+            raise WorkRefusedError("product_unknown", message, product=subject.product_id)
         number = _next_number(connection, now, new.zone)
         connection.execute(
             "INSERT INTO recall (recall_id, number, content_sha256, product_id, lot, gtin, serial_number, source,"

@@ -14,11 +14,13 @@ from typing import Final
 from gateway.db.pool import Connection
 from gateway.stock import acts, books, documents, holds, locks, orders
 from gateway.stock.acts import ActLine, Actor, Done, Notice
-from gateway.stock.documents import NewDocument
+from gateway.stock.controlled_rules import controlled_among
+from gateway.stock.documents import Document, DocumentState, NewDocument
+from gateway.stock.errors import WorkRefusedError
 from gateway.stock.guard import open_holds_of
 from gateway.stock.holds import NewHold
+from gateway.stock.lines import Doing
 from gateway.stock.packs import read_packs
-from gateway.stock.work_errors import WorkRefusedError
 from inventory.lot_state import LotState, holds_on, lot_state
 
 SHORT_SHELF_LIFE: Final = timedelta(days=180)
@@ -57,6 +59,8 @@ class _Lot:
 def receive(connection: Connection, receipt: Receipt, actor: Actor) -> Done:
     """Book it in the caller's transaction; a repetition changes nothing.
 
+    With a drug under special control all of it waits until a second person has counted what came (`two_people`).
+
     Raises:
         WorkRefusedError: `no_lines`, `place_unknown`, `supplier_missing`, `order_unknown`, `order_closed`,
             `not_to_be_received`, `pack_known`, and what `acts.refuse_no_lines` says.
@@ -72,25 +76,60 @@ def receive(connection: Connection, receipt: Receipt, actor: Actor) -> Done:
         supplier_name = supplier_name or order.supplier_name
     if not supplier_name:
         raise WorkRefusedError("supplier_missing", "no supplier: name who delivered, or choose the order")
-    document = _document(receipt, supplier_name, actor)
+    waits = bool(controlled_among(connection, {line.product_id for line in receipt.lines}))
+    document = _document(receipt, supplier_name, actor, "waiting_second" if waits else "posted")
     outcome = documents.open_document(connection, document)
     if outcome == "exists":
         return acts.done(connection, receipt.document_id, outcome)
     if order is not None:
         orders.refuse_closed(order)
         order_notices = _against_order(connection, order, receipt.lines)
-    # A hold may be opened below, which is done alone; nobody else books between the judgement and the booking.
+    doing = acts.doing_of(actor, receipt.document_id, note=receipt.note)
+    lots = _judge(connection, receipt, account_id, doing.today)
+    notices = (*order_notices, *_about_lots(receipt.lines, lots, doing.today))
+    notices += (Notice("waits_second"),) if waits else _book(connection, receipt, lots, account_id, doing)
+    return acts.done(connection, receipt.document_id, outcome, notices)
+
+
+def post_waiting(connection: Connection, document: Document, doing: Doing) -> tuple[Notice, ...]:
+    """Book what waited for its second person. It is judged again: a lot may have been recalled since.
+
+    Raises:
+        WorkRefusedError: `not_to_be_received`, `pack_known`.
+        LedgerError: as `books.book`.
+    """
+    receipt = Receipt(
+        document_id=document.document_id,
+        place_id=document.to_place_id or "",
+        lines=tuple(ActLine.from_json(line) for line in document.body["lines"]),
+        into_quarantine=bool(document.body.get("into_quarantine")),
+        note=document.note,
+    )
+    notices: tuple[Notice, ...] = ()
+    if document.order_id is not None:
+        notices = _against_order(connection, orders.locked(connection, document.order_id), receipt.lines)
+    account_id = acts.account_of(connection, receipt.place_id)
+    lots = _judge(connection, receipt, account_id, doing.today)
+    return (*notices, *_book(connection, receipt, lots, account_id, doing))
+
+
+def _judge(connection: Connection, receipt: Receipt, account_id: str, today: date) -> list[_Lot]:
+    # A hold may be placed with the booking, which is done alone; and nobody books between judgement and booking.
     locks.enter_alone(connection)
     _refuse_known_packs(connection, receipt.lines)
-    lots = judge_lots(connection, receipt.lines, account_id, actor.today)
+    lots = judge_lots(connection, receipt.lines, account_id, today)
     refused = [lot for lot in lots if lot.state.name in _REFUSED_STATES]
     if refused and not receipt.into_quarantine:
         _refuse(refused[0])
+    return lots
+
+
+def _book(
+    connection: Connection, receipt: Receipt, lots: Sequence[_Lot], account_id: str, doing: Doing
+) -> tuple[Notice, ...]:
     lines = acts.numbered(receipt.document_id, "receive", receipt.lines, "supplier", account_id)
-    books.book(connection, acts.doing_of(actor, receipt.document_id, note=receipt.note), lines)
-    held = [_hold(connection, receipt, lot, actor) for lot in lots if _must_be_held(lot, receipt)]
-    notices = (*order_notices, *_about_lots(receipt.lines, lots, actor.today), *held)
-    return acts.done(connection, receipt.document_id, outcome, notices)
+    books.book(connection, doing, lines)
+    return tuple(_hold(connection, receipt, lot, doing) for lot in lots if _must_be_held(lot, receipt))
 
 
 def judge_lots(connection: Connection, lines: Sequence[ActLine], account_id: str, today: date) -> list[_Lot]:
@@ -105,10 +144,7 @@ def judge_lots(connection: Connection, lines: Sequence[ActLine], account_id: str
     quarantined = {
         str(row[0])
         for row in connection.execute(
-            # One person takes a drug under special control in; nothing of it goes out before two have released it.
-            "SELECT product_id FROM product WHERE product_id = ANY(%s)"
-            " AND (quarantine_on_receipt OR control_class <> 'none')",
-            (products,),
+            "SELECT product_id FROM product WHERE product_id = ANY(%s) AND quarantine_on_receipt", (products,)
         )
     }
     known = {
@@ -128,13 +164,14 @@ def judge_lots(connection: Connection, lines: Sequence[ActLine], account_id: str
     return judged
 
 
-def _document(receipt: Receipt, supplier_name: str, actor: Actor) -> NewDocument:
+def _document(receipt: Receipt, supplier_name: str, actor: Actor, state: DocumentState) -> NewDocument:
     return NewDocument(
         document_id=receipt.document_id,
         kind="receipt",
         created_by=actor.person,
         occurred_at=actor.occurred_at,
         created_at=actor.received_at,
+        state=state,
         to_place_id=receipt.place_id,
         supplier_name=supplier_name,
         order_id=receipt.order_id,
@@ -152,8 +189,8 @@ def _refuse(lot: _Lot) -> None:
         f"product {lot.product_id}, lot {lot.lot!r} is not taken into stock: {lot.state.text}. Give it back to the"
         " supplier, or receive it into quarantine",
         product=lot.product_id,
-        lot=lot.lot or "-",
-        state=lot.state.name,
+        lot=lot.lot,
+        why=lot.state.facts(),
     )
 
 
@@ -170,10 +207,11 @@ def _refuse_known_packs(connection: Connection, lines: Sequence[ActLine]) -> Non
             f"pack {serial_number!r} of {gtin} was received already, the books have it at {pack.account_id!r}: leave"
             " it out, or book a return",
             pack=serial_number,
+            account=pack.account_id,
         )
 
 
-def _hold(connection: Connection, receipt: Receipt, lot: _Lot, actor: Actor) -> Notice:
+def _hold(connection: Connection, receipt: Receipt, lot: _Lot, doing: Doing) -> Notice:
     """Of the lot wherever it stands: put away, it is as unchecked as before."""
     routine = lot.state.name == "available"
     hold = NewHold(
@@ -183,8 +221,9 @@ def _hold(connection: Connection, receipt: Receipt, lot: _Lot, actor: Actor) -> 
         lot=lot.lot,
         reason="waits for the check on receipt" if routine else f"received although it is {lot.state.text}",
         reason_code="hold_receipt" if routine else "hold_quality",
-        placed_by=actor.person,
-        placed_at=actor.occurred_at,
+        placed_by=doing.person or "",
+        placed_at=doing.occurred_at,
+        document_id=receipt.document_id,
     )
     holds.place_hold(connection, hold)
     return Notice("in_quarantine", {"product": lot.product_id, "lot": lot.lot or "-"})

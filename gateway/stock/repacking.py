@@ -9,8 +9,8 @@ from gateway.db.pool import Connection
 from gateway.stock import acts
 from gateway.stock.acts import ActLine, Actor, Done
 from gateway.stock.documents import NewDocument, line_id
+from gateway.stock.errors import WorkRefusedError
 from gateway.stock.lines import Line
-from gateway.stock.work_errors import WorkRefusedError
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ def _refuse_mixed_lots(act: Repacking) -> None:
                 "lot_mixed",
                 f"product {line.product_id}: lot {line.lot!r} is made of none that is taken apart: keep the lot",
                 product=line.product_id,
-                lot=line.lot or "-",
+                lot=line.lot,
             )
 
 
@@ -116,7 +116,8 @@ def _refuse_later_expiry(connection: Connection, act: Repacking) -> None:
                 f"product {line.product_id}, lot {line.lot!r}: new packs until {line.expiry_date}, but the goods"
                 f" expire on {last}: use that date or an earlier one",
                 product=line.product_id,
-                date=f"{last:%d/%m/%Y}",
+                lot=line.lot,
+                date=last,
             )
 
 
@@ -139,6 +140,7 @@ def _refuse_wrong_packs(connection: Connection, targets: Sequence[ActLine]) -> N
                 f"{line.quantity} base units in packs of GTIN {line.gtin}, which hold {whole} each: enter whole packs,"
                 " the rest as loose units",
                 gtin=line.gtin,
+                product=line.product_id,
                 units=whole,
                 given=line.quantity,
             )

@@ -14,7 +14,7 @@ from gateway.db.pool import Connection
 from gateway.stock import books, guard, locks
 from gateway.stock.errors import ReservationConflictError, ReservationStateError
 from gateway.stock.lines import Availability, Doing, Line
-from inventory.errors import InsufficientStockError, LedgerError
+from inventory.errors import LedgerError
 from inventory.ledger import BalanceKey
 
 Outcome = Literal["created", "exists"]
@@ -42,7 +42,8 @@ class NewReservation:
             LedgerError: naming the value.
         """
         if self.quantity < 1:
-            raise LedgerError(f"reservation {self.reservation_id}: quantity {self.quantity}, expected 1 or more")
+            message = f"reservation {self.reservation_id}: quantity {self.quantity}, expected 1 or more"
+            raise LedgerError(message, code="bad_quantity", product=self.product_id)
         if self.expires_at <= self.created_at:
             raise LedgerError(f"reservation {self.reservation_id} expires at {self.expires_at}, before it is made")
 
@@ -73,20 +74,21 @@ def reserve(connection: Connection, wanted: NewReservation) -> Outcome:
         if row is not None:
             if row != content:
                 raise ReservationConflictError(
-                    f"reservation {wanted.reservation_id} is of {row!r}, and came as {content!r}"
+                    "id_conflict", f"reservation {wanted.reservation_id} is of {row!r}, and came as {content!r}"
                 )
             return "exists"
         reserved = guard.reserved(connection, [wanted.key], wanted.created_at)
         there = Availability(balances.get(wanted.key, 0), reserved.get(wanted.key, 0))
         if there.free < wanted.quantity:
-            raise InsufficientStockError(guard.too_little(wanted.key, wanted.quantity, there))
+            raise guard.too_little(wanted.key, wanted.quantity, there)
         written = connection.execute(
             "INSERT INTO stock_reservation (reservation_id, account_id, product_id, lot, quantity, document_id,"
             " created_by, created_at, expires_at) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING",
             (wanted.reservation_id, *content, wanted.created_by, wanted.created_at, wanted.expires_at),
         )
         if written.rowcount == 0:
-            raise ReservationConflictError(f"reservation {wanted.reservation_id} was made at the same moment elsewhere")
+            message = f"reservation {wanted.reservation_id} was made at the same moment elsewhere"
+            raise ReservationConflictError("id_conflict", message)
     return "created"
 
 
@@ -131,7 +133,8 @@ def void(connection: Connection, reservation_id: uuid.UUID, now: datetime) -> Ou
         "SELECT state FROM stock_reservation WHERE reservation_id = %s FOR UPDATE", (reservation_id,)
     ).fetchone()
     if row is None or row[0] == "posted":
-        raise ReservationStateError(f"reservation {reservation_id} is {row[0] if row else 'unknown'}: nothing to void")
+        message = f"reservation {reservation_id} is {row[0] if row else 'unknown'}: nothing to void"
+        raise ReservationStateError("promise_over", message)
     if row[0] != "pending":
         return "exists"
     connection.execute(
@@ -155,16 +158,17 @@ def expire_due(connection: Connection, now: datetime) -> int:
 def _is_settled(reservation_id: uuid.UUID, row: tuple[object, ...] | None, line: Line, now: datetime) -> bool:
     """By this very line; then only the books are asked again."""
     if row is None:
-        raise ReservationStateError(f"no reservation {reservation_id}")
+        raise ReservationStateError("promise_over", f"no reservation {reservation_id}")
     state, movement_id, expires_at, *goods, quantity = row
     if state == "posted" and movement_id == line.movement_id:
         return True
     if state != "pending" or not isinstance(expires_at, datetime) or expires_at <= now:
         over = "expired" if state == "pending" else state
-        raise ReservationStateError(f"reservation {reservation_id} is {over}: reserve again")
+        raise ReservationStateError("promise_over", f"reservation {reservation_id} is {over}: reserve again")
     wanted = [line.from_account_id, line.goods.product_id, line.goods.lot]
     if goods != wanted or not isinstance(quantity, int) or line.goods.quantity > quantity:
         raise ReservationStateError(
-            f"reservation {reservation_id} is of {quantity} of {goods!r}, not of {line.goods.quantity} of {wanted!r}"
+            "promise_over",
+            f"reservation {reservation_id} is of {quantity} of {goods!r}, not of {line.goods.quantity} of {wanted!r}",
         )
     return False

@@ -1,14 +1,18 @@
 """Returns: from a ward back to the store, and from a place back to the supplier."""
 
 import uuid
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 from gateway.db.pool import Connection
 from gateway.stock import acts, books, documents, holds, locks
 from gateway.stock.acts import ActLine, Actor, Done, Notice
-from gateway.stock.documents import NewDocument
+from gateway.stock.controlled_rules import controlled_among
+from gateway.stock.documents import Document, NewDocument
+from gateway.stock.errors import WorkRefusedError
 from gateway.stock.holds import NewHold
-from gateway.stock.work_errors import WorkRefusedError
+from gateway.stock.lines import Doing
 
 
 @dataclass(frozen=True)
@@ -24,7 +28,7 @@ class WardReturn:
     from_dispensed: bool = False
     """The ward keeps no stock in the books: what it gives back was handed out."""
     into_quarantine: bool = False
-    """Nobody knows how it was kept: the packs, or the lot where it now stands, are held until two decide."""
+    """Nobody knows how it was kept: the packs, or so many units of the lot, are held until two decide."""
     note: str = ""
 
 
@@ -51,9 +55,8 @@ def return_from_ward(connection: Connection, act: WardReturn, actor: Actor) -> D
     acts.refuse_no_lines(act.lines)
     acts.refuse_unknown_reason(connection, act.reason_code, "return")
     acts.refuse_same_place(act.from_place_id, act.to_place_id)
-    ward = acts.account_of(connection, act.from_place_id)
-    source = "dispensed" if act.from_dispensed else ward
-    target = acts.account_of(connection, act.to_place_id)
+    for place_id in (act.from_place_id, act.to_place_id):
+        acts.account_of(connection, place_id)
     document = NewDocument(
         document_id=act.document_id,
         kind="return",
@@ -67,35 +70,68 @@ def return_from_ward(connection: Connection, act: WardReturn, actor: Actor) -> D
         zone=actor.zone,
         body=acts.body_of(act.lines, from_dispensed=act.from_dispensed, into_quarantine=act.into_quarantine),
     )
-    outcome = documents.open_document(connection, document)
-    if outcome == "exists":
-        return acts.done(connection, act.document_id, outcome)
-    if act.into_quarantine:
+    return _write(connection, document, actor)
+
+
+def _write(connection: Connection, document: NewDocument, actor: Actor) -> Done:
+    """Book it; with a drug under special control it waits until a second person has counted the goods."""
+    products = {str(line["product_id"]) for line in document.body["lines"]}
+    waits = bool(controlled_among(connection, products))
+    outcome = documents.open_document(connection, replace(document, state="waiting_second" if waits else "posted"))
+    notices: tuple[Notice, ...] = ()
+    if outcome == "created" and waits:
+        notices = (Notice("waits_second"),)
+    elif outcome == "created":
+        doing = acts.doing_of(actor, document.document_id, document.reason_code, document.note)
+        notices = post(connection, documents.read_document(connection, document.document_id), doing)
+    return acts.done(connection, document.document_id, outcome, notices)
+
+
+def post(connection: Connection, document: Document, doing: Doing) -> tuple[Notice, ...]:
+    """Book a return as its document has it: from a ward, or without a place to go to, to the supplier.
+
+    Raises:
+        LedgerError: as `books.book`.
+    """
+    lines = [ActLine.from_json(line) for line in document.body["lines"]]
+    source = acts.account_of(connection, document.from_place_id)
+    if document.to_place_id is None:
+        books.book(connection, doing, acts.numbered(document.document_id, "return_out", lines, source, "returned"))
+        return ()
+    if document.body.get("from_dispensed"):
+        source = "dispensed"
+    target = acts.account_of(connection, document.to_place_id)
+    into_quarantine = bool(document.body.get("into_quarantine"))
+    if into_quarantine:
         locks.enter_alone(connection)  # a hold is placed too
-    lines = acts.numbered(act.document_id, "return_in", act.lines, source, target)
-    books.book(connection, acts.doing_of(actor, act.document_id, act.reason_code, act.note), lines)
-    notices = _hold_all(connection, act, target, actor) if act.into_quarantine else ()
-    return acts.done(connection, act.document_id, outcome, notices)
+    books.book(connection, doing, acts.numbered(document.document_id, "return_in", lines, source, target))
+    return _hold_all(connection, lines, target, doing) if into_quarantine else ()
 
 
-def _hold_all(connection: Connection, act: WardReturn, account_id: str, actor: Actor) -> tuple[Notice, ...]:
-    """Each serialised pack by itself; of other goods the lot where it now stands, as nobody can tell them apart."""
+def _hold_all(connection: Connection, lines: Sequence[ActLine], account_id: str, doing: Doing) -> tuple[Notice, ...]:
+    """Each serialised pack by itself; of other goods so many units of the lot: what stood there before stays free."""
+    units: Counter[tuple[str, str, str | None, str | None]] = Counter()
+    for line in lines:
+        serial_number = line.serial_number
+        units[line.product_id, line.lot, line.gtin if serial_number else None, serial_number] += line.quantity
+    document_id = doing.document_id or uuid.UUID(int=0)
     notices = []
-    for scope in dict.fromkeys((line.product_id, line.lot, line.gtin, line.serial_number) for line in act.lines):
-        product_id, lot, gtin, serial_number = scope
+    for (product_id, lot, gtin, serial_number), quantity in units.items():
         is_pack = serial_number is not None
         hold = NewHold(
-            hold_id=uuid.uuid5(act.document_id, f"hold {product_id} {lot} {serial_number or ''}"),
+            hold_id=uuid.uuid5(document_id, f"hold {product_id} {lot} {serial_number or ''}"),
             kind="quarantine",
             product_id=product_id,
             lot=lot,
             account_id=None if is_pack else account_id,
-            gtin=gtin if is_pack else None,
+            gtin=gtin,
             serial_number=serial_number,
+            quantity=None if is_pack else quantity,
             reason="returned by a ward: nobody knows how it was kept",
             reason_code="hold_quality",
-            placed_by=actor.person,
-            placed_at=actor.occurred_at,
+            placed_by=doing.person or "",
+            placed_at=doing.occurred_at,
+            document_id=doing.document_id,
         )
         if holds.place_hold(connection, hold) == "created":
             notices.append(Notice("in_quarantine", {"product": product_id, "lot": lot or "-"}))
@@ -114,7 +150,7 @@ def return_to_supplier(connection: Connection, act: SupplierReturn, actor: Actor
     acts.refuse_unknown_reason(connection, act.reason_code, "return")
     if not act.supplier_name.strip():
         raise WorkRefusedError("supplier_missing", "no supplier: name to whom it goes back")
-    source = acts.account_of(connection, act.from_place_id)
+    acts.account_of(connection, act.from_place_id)
     document = NewDocument(
         document_id=act.document_id,
         kind="return",
@@ -128,5 +164,4 @@ def return_to_supplier(connection: Connection, act: SupplierReturn, actor: Actor
         zone=actor.zone,
         body=acts.body_of(act.lines),
     )
-    lines = acts.numbered(act.document_id, "return_out", act.lines, source, "returned")
-    return acts.write_act(connection, document, lines, actor)
+    return _write(connection, document, actor)

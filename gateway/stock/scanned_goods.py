@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from datetime import date
 
 from gateway.db.pool import Connection
+from gateway.stock.errors import WorkRefusedError
 from gateway.stock.packs import Pack, read_packs
-from gateway.stock.work_errors import WorkRefusedError
 from inventory.pack_identity import INTERNAL_EXPIRY, INTERNAL_LOT, INTERNAL_PRODUCT
 from inventory.parsed_scan import ParsedScan
 from inventory.scan import parse_scan
@@ -40,13 +40,13 @@ def read_goods(connection: Connection, text: str, today: date) -> ScannedGoods:
     parsed = parse_scan(text, today)
     if row is not None and not (parsed.valid and parsed.gtin is not None and _knows(connection, parsed.gtin)):
         return ScannedGoods(str(row[0]), None, None, None, None, None, None)
-    _refuse_doubtful(parsed)
+    refuse_doubtful(parsed)
     if parsed.gtin is None:
         return _internal(connection, parsed)
     item = connection.execute("SELECT product_id, units FROM trade_item WHERE gtin = %s", (parsed.gtin,)).fetchone()
     if item is None:
         message = f"GTIN {parsed.gtin} is not in the catalogue: enter it first"
-        raise WorkRefusedError("unknown_gtin", message, gtin=parsed.gtin)
+        raise WorkRefusedError("gtin_unknown", message, gtin=parsed.gtin)
     pack = None
     if parsed.serial_number is not None:
         key = (parsed.gtin, parsed.serial_number)
@@ -70,13 +70,19 @@ def _knows(connection: Connection, gtin: str) -> bool:
     return connection.execute("SELECT FROM trade_item WHERE gtin = %s", (gtin,)).fetchone() is not None
 
 
-def _refuse_doubtful(parsed: ParsedScan) -> None:
+def refuse_doubtful(parsed: ParsedScan) -> None:
+    """What can't be understood, or not surely, is no pack.
+
+    Raises:
+        WorkRefusedError: `unreadable` or `doubtful`.
+    """
     if not parsed.valid:
         reason = "; ".join(problem.message for problem in parsed.errors)[:500]
-        raise WorkRefusedError("unreadable", f"the code can't be understood: {reason}", reason=reason)
+        first = parsed.errors[0].code if parsed.errors else ""
+        raise WorkRefusedError("unreadable", f"the code can't be understood: {reason}", problem=first)
     doubt = next((problem.message for problem in parsed.warnings if problem.code == "separator_lost"), None)
     if doubt is not None:
-        raise WorkRefusedError("doubtful", f"the code is doubtful: {doubt}", reason=doubt)
+        raise WorkRefusedError("doubtful", f"the code is doubtful: {doubt}", problem="separator_lost")
 
 
 def _internal(connection: Connection, parsed: ParsedScan) -> ScannedGoods:

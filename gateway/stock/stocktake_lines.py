@@ -2,12 +2,13 @@
 
 import uuid
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
 from gateway.db.pool import Connection
-from gateway.stock.count_scope import CountNotFoundError
+from gateway.stock.errors import WorkNotFoundError
 from inventory.stocktake import Count, LineVerdict, Rules, judge_line
 
 CORRECTING_KINDS: Final = ("adjust_in", "adjust_out", "count_in", "count_out", "found", "reverse")
@@ -45,7 +46,7 @@ def read_rules(connection: Connection, stocktake_id: uuid.UUID) -> Rules:
     """By which its counts are judged.
 
     Raises:
-        CountNotFoundError: no such stocktake.
+        WorkNotFoundError: no such stocktake.
     """
     row = connection.execute(
         "SELECT tolerance_units, tolerance_permille, counts_max, recount_by_another FROM stocktake"
@@ -53,7 +54,7 @@ def read_rules(connection: Connection, stocktake_id: uuid.UUID) -> Rules:
         (stocktake_id,),
     ).fetchone()
     if row is None:
-        raise CountNotFoundError(f"no stocktake {stocktake_id}")
+        raise WorkNotFoundError("stocktake_unknown", f"no stocktake {stocktake_id}")
     return Rules(*row)
 
 
@@ -69,10 +70,15 @@ class _Counted:
     corrected_since: bool
 
 
+_ONLY: Final = (
+    " AND (%(accounts)s::text[] IS NULL OR (c.account_id, c.product_id, c.lot) IN"
+    " (SELECT * FROM unnest(%(accounts)s::text[], %(products)s::text[], %(lots)s::text[])))"
+)
 _LINES: Final = (
     "SELECT account_id, product_id, lot, frozen_quantity, is_controlled, was_expected, verified_variance,"
-    " booked_variance FROM stocktake_line WHERE stocktake_id = %s"
-    ' ORDER BY account_id COLLATE "C", product_id COLLATE "C", lot COLLATE "C"'
+    " booked_variance FROM stocktake_line c WHERE stocktake_id = %(id)s"
+    + _ONLY
+    + ' ORDER BY account_id COLLATE "C", product_id COLLATE "C", lot COLLATE "C"'
 )
 _COUNTS: Final = (
     # What the books have at the instant of a count: today's balance without what occurred after it, which is
@@ -87,23 +93,28 @@ _COUNTS: Final = (
     " FROM movement m WHERE m.product_id = c.product_id AND m.lot = c.lot AND m.occurred_at >= c.counted_at"
     " AND (m.occurred_at > c.counted_at OR m.document_id = c.stocktake_id)"
     " AND c.account_id IN (m.from_account_id, m.to_account_id)) AS later"
-    " WHERE c.stocktake_id = %(id)s ORDER BY c.attempt"
+    " WHERE c.stocktake_id = %(id)s" + _ONLY + " ORDER BY c.attempt"
 )
 
 
-def judged_lines(connection: Connection, stocktake_id: uuid.UUID) -> list[JudgedLine]:
-    """All lines as they are now, by place, product and lot.
+def judged_lines(
+    connection: Connection, stocktake_id: uuid.UUID, keys: Sequence[LineKey] | None = None
+) -> list[JudgedLine]:
+    """All lines as they are now, or only these, by place, product and lot.
 
     Raises:
-        CountNotFoundError: no such stocktake.
+        WorkNotFoundError: no such stocktake.
     """
     rules = read_rules(connection, stocktake_id)
     counted: dict[LineKey, list[_Counted]] = defaultdict(list)
-    for row in connection.execute(_COUNTS, {"id": stocktake_id, "correcting": list(CORRECTING_KINDS)}):
+    values: dict[str, Any] = {"id": stocktake_id, "correcting": list(CORRECTING_KINDS)}
+    for place, name in enumerate(("accounts", "products", "lots")):
+        values[name] = None if keys is None else [key[place] for key in keys]
+    for row in connection.execute(_COUNTS, values):
         packs = None if row[7] is None else tuple((str(gtin), str(serial)) for gtin, serial in row[7])
         counted[LineKey(*row[:3])].append(_Counted(Count(int(row[3]), row[4], row[5], int(row[6])), packs, row[8]))
     lines = []
-    for row in connection.execute(_LINES, (stocktake_id,)):
+    for row in connection.execute(_LINES, values):
         key = LineKey(*row[:3])
         made = counted.get(key, [])
         counts = tuple(one.count for one in made)
@@ -153,11 +164,11 @@ def head(connection: Connection, stocktake_id: uuid.UUID) -> StocktakeHead:
     """One stocktake.
 
     Raises:
-        CountNotFoundError: no such stocktake.
+        WorkNotFoundError: no such stocktake.
     """
     row = connection.execute(f"{_HEADS} WHERE s.stocktake_id = %s", (stocktake_id,)).fetchone()
     if row is None:
-        raise CountNotFoundError(f"no stocktake {stocktake_id}")
+        raise WorkNotFoundError("stocktake_unknown", f"no stocktake {stocktake_id}")
     return _head(row)
 
 

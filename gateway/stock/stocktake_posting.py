@@ -15,8 +15,8 @@ from psycopg.types.json import Jsonb
 
 from gateway.db.pool import Connection
 from gateway.stock import books, cases, locks
-from gateway.stock.count_scope import CountNotFoundError
 from gateway.stock.documents import line_id
+from gateway.stock.errors import WorkNotFoundError
 from gateway.stock.lines import Doing, Goods, Line
 from gateway.stock.packs import PackKey
 from gateway.stock.stocktake_lines import JudgedLine, LineKey, judged_lines
@@ -74,7 +74,7 @@ def post(connection: Connection, stocktake_id: uuid.UUID, person: str, now: date
     """Book the differences and open the cases; told again, it answers with what it did.
 
     Raises:
-        CountNotFoundError: no such stocktake.
+        WorkNotFoundError: no such stocktake.
         StocktakeError: it is not verified, or a difference has changed since: reopen it and verify again.
     """
     with connection.transaction():
@@ -85,7 +85,7 @@ def post(connection: Connection, stocktake_id: uuid.UUID, person: str, now: date
             (stocktake_id,),
         ).fetchone()
         if row is None:
-            raise CountNotFoundError(f"no stocktake {stocktake_id}")
+            raise WorkNotFoundError("stocktake_unknown", f"no stocktake {stocktake_id}")
         state, verified_by, number, submitted_by = row
         if state == "posted":
             return _posted_before(connection, stocktake_id)

@@ -6,8 +6,9 @@ from datetime import date
 
 from gateway.db.pool import Connection
 from gateway.stock.books import place_account
-from gateway.stock.count_scope import CountRefusedError
+from gateway.stock.errors import WorkRefusedError
 from gateway.stock.packs import Pack, PackKey, read_packs
+from gateway.stock.scanned_goods import refuse_doubtful
 from gateway.stock.stocktake_lines import LineKey
 from gateway.stock.stocktakes import CountedLine
 from inventory.join import join_scans
@@ -40,7 +41,7 @@ def lines_of_scans(connection: Connection, scans: Sequence[ScannedPack], today: 
     that is doubted.
 
     Raises:
-        CountRefusedError: a code not understood or doubtful, of no product, or with another lot than the books.
+        WorkRefusedError: a code not understood or doubtful, of no product, or with another lot than the books.
     """
     read = [(scan, _read(scan, today)) for scan in scans]
     units = _trade_items(connection, [parsed for _, parsed in read])
@@ -51,7 +52,8 @@ def lines_of_scans(connection: Connection, scans: Sequence[ScannedPack], today: 
     for scan, parsed in read:
         gtin, serial_number = parsed.gtin or "", parsed.serial_number
         if gtin not in units:
-            raise CountRefusedError(f"GTIN {gtin} is not in the catalogue: enter it first, or count by product and lot")
+            message = f"GTIN {gtin} is not in the catalogue: enter it first, or count by product and lot"
+            raise WorkRefusedError("gtin_unknown", message, gtin=gtin)
         product_id, whole = units[gtin]
         account_id = place_account(connection, scan.place_id)
         if serial_number is None:
@@ -74,18 +76,19 @@ def lines_of_scans(connection: Connection, scans: Sequence[ScannedPack], today: 
 
 def _read(scan: ScannedPack, today: date) -> ParsedScan:
     if not scan.texts or scan.packs < 1 or not scan.place_id:
-        raise CountRefusedError(f"scan of {scan.packs} packs, {len(scan.texts)} codes: expected at least one of each")
+        message = f"scan of {scan.packs} packs, {len(scan.texts)} codes: expected at least one of each, and a place"
+        raise WorkRefusedError("scan_empty", message)
     parsed = [parse_scan(text, today) for text in scan.texts]
     try:
         pack = parsed[0] if len(parsed) == 1 else join_scans(parsed, today)
     except ValueError as error:
-        raise CountRefusedError(str(error)) from None
-    doubt = next((problem.message for problem in pack.warnings if problem.code == "separator_lost"), "")
-    if not pack.valid or doubt or pack.gtin is None:
-        reason = doubt or "; ".join(problem.message for problem in pack.errors) or "it names no product"
-        raise CountRefusedError(f"a scanned code can't be counted: {reason}")
+        raise WorkRefusedError("codes_differ", str(error)) from None
+    refuse_doubtful(pack)
+    if pack.gtin is None:
+        raise WorkRefusedError("no_product", "a scanned code can't be counted: it names no product")
     if pack.serial_number is not None and scan.packs != 1:
-        raise CountRefusedError(f"pack {pack.serial_number!r} can't stand there {scan.packs} times: scan each pack")
+        message = f"pack {pack.serial_number!r} can't stand there {scan.packs} times: scan each pack"
+        raise WorkRefusedError("pack_many_times", message, pack=pack.serial_number, count=scan.packs)
     return pack
 
 
@@ -94,8 +97,11 @@ def _lot(parsed: ParsedScan, pack: Pack | None) -> str:
     if pack is None:
         return parsed.lot or ""
     if parsed.lot and parsed.lot != pack.lot:
-        raise CountRefusedError(
-            f"pack {parsed.serial_number!r}: the code says lot {parsed.lot!r}, the books {pack.lot!r}: look at it"
+        raise WorkRefusedError(
+            "lot_mismatch",
+            f"pack {parsed.serial_number!r}: the code says lot {parsed.lot!r}, the books {pack.lot!r}: look at it",
+            code_lot=parsed.lot,
+            books_lot=pack.lot,
         )
     return pack.lot
 

@@ -16,15 +16,9 @@ from psycopg.types.json import Jsonb
 from gateway.db.pool import Connection
 from gateway.db.storable import storable
 from gateway.stock import locks
-from gateway.stock.count_scope import (
-    CountConflictError,
-    CountNotFoundError,
-    CountRefusedError,
-    accounts_of,
-    content_sha256,
-    is_told_again,
-)
+from gateway.stock.count_scope import accounts_of, content_sha256, is_told_again
 from gateway.stock.documents import NUMBER_PREFIX
+from gateway.stock.errors import WorkConflictError, WorkNotFoundError, WorkRefusedError
 from gateway.stock.stocktake_lines import LineKey, judged_lines, read_rules, verdict_of
 from inventory import stocktake as rules_of
 from inventory.stocktake import Rules, State
@@ -65,6 +59,8 @@ class CountedLine:
     """Base units."""
     packs: tuple[tuple[str, str], ...] | None = None
     """GTIN and serial number of each pack, if every one was scanned; None: which packs they are is not known."""
+    counted_at: datetime | None = None
+    """When this line was counted; None: with all that is handed in."""
 
 
 @dataclass(frozen=True)
@@ -88,8 +84,8 @@ def start(connection: Connection, new: NewStocktake, now: datetime, zone: ZoneIn
     """Freeze what the books have and open the counting.
 
     Raises:
-        CountRefusedError: no such place or product.
-        CountConflictError: the id is known with other content, or another open stocktake counts the same stock.
+        WorkRefusedError: no such place or product.
+        WorkConflictError: the id is known with other content, or another open stocktake counts the same stock.
     """
     digest = new.digest()
     with connection.transaction():
@@ -129,9 +125,9 @@ def hand_in(connection: Connection, given: HandIn, now: datetime) -> Outcome:
     """Keep a person's counts; all or none.
 
     Raises:
-        CountNotFoundError: no such stocktake.
-        CountRefusedError: a line outside the stocktake, a time that can't be, or a line twice.
-        CountConflictError: the request's id is known with other content.
+        WorkNotFoundError: no such stocktake.
+        WorkRefusedError: a line outside the stocktake, a time that can't be, or a line twice.
+        WorkConflictError: the request's id is known with other content.
         StocktakeError: it is too late, or somebody else must count the line.
     """
     with connection.transaction():
@@ -143,11 +139,16 @@ def hand_in(connection: Connection, given: HandIn, now: datetime) -> Outcome:
             return "exists"
         keys = [LineKey(line.account_id, line.product_id, line.lot) for line in given.lines]
         if not keys or len(set(keys)) < len(keys):
-            raise CountRefusedError(f"{len(keys)} lines: expected at least one, and each lot in each place once")
-        if not frozen_at <= given.counted_at <= now + _AHEAD_MAX:
-            raise CountRefusedError(
+            message = f"{len(keys)} lines: expected at least one, and each lot in each place once"
+            raise WorkRefusedError("line_twice" if keys else "no_lines", message)
+        times = [given.counted_at, *(line.counted_at for line in given.lines if line.counted_at is not None)]
+        if not frozen_at <= min(times) <= max(times) <= now + _AHEAD_MAX:
+            raise WorkRefusedError(
+                "count_time",
                 f"counted at {given.counted_at.isoformat()}: expected a time since the stocktake began,"
-                f" {frozen_at.isoformat()}, and not in the future"
+                f" {frozen_at.isoformat()}, and not in the future",
+                at=given.counted_at,
+                began_at=frozen_at,
             )
         connection.execute(
             "INSERT INTO stocktake_request VALUES (%s, %s, %s)", (given.request_id, given.stocktake_id, given.digest())
@@ -163,7 +164,7 @@ def submit(
     """The counting is done so far: recounting, or waiting for somebody to verify it. Told again, it answers as before.
 
     Raises:
-        CountNotFoundError: no such stocktake.
+        WorkNotFoundError: no such stocktake.
         StocktakeError: not now.
     """
     with connection.transaction():
@@ -183,7 +184,7 @@ def verify(connection: Connection, stocktake_id: uuid.UUID, person: str, now: da
     """A second person stands for the differences as they are now. Told again, it answers as before.
 
     Raises:
-        CountNotFoundError: no such stocktake.
+        WorkNotFoundError: no such stocktake.
         StocktakeError: not now, or this person counted or handed it in.
     """
     with connection.transaction():
@@ -214,7 +215,7 @@ def reopen(connection: Connection, stocktake_id: uuid.UUID) -> State:
     """Take a verification back, so that it can be given anew.
 
     Raises:
-        CountNotFoundError: no such stocktake.
+        WorkNotFoundError: no such stocktake.
         StocktakeError: it is not verified.
     """
     with connection.transaction():
@@ -231,7 +232,7 @@ def cancel(connection: Connection, stocktake_id: uuid.UUID, person: str, now: da
     """Nothing of it is booked. Told again, it answers as before.
 
     Raises:
-        CountNotFoundError: no such stocktake.
+        WorkNotFoundError: no such stocktake.
         StocktakeError: it is over.
     """
     with connection.transaction():
@@ -252,7 +253,7 @@ def _lock(connection: Connection, stocktake_id: uuid.UUID) -> tuple[State, datet
         "SELECT state, frozen_at FROM stocktake WHERE stocktake_id = %s FOR UPDATE", (stocktake_id,)
     ).fetchone()
     if row is None:
-        raise CountNotFoundError(f"no stocktake {stocktake_id}")
+        raise WorkNotFoundError("stocktake_unknown", f"no stocktake {stocktake_id}")
     return row[0], row[1]
 
 
@@ -271,8 +272,12 @@ def _refuse_unknown_products(connection: Connection, products: Sequence[str] | N
         (list(products),),
     ).fetchone()
     if row is not None or not products:
-        what = f"product {row[0]!r} is not in the catalogue" if row else "no product is named"
-        raise CountRefusedError(f"{what}: name one that is, or none at all to count everything")
+        if row is None:
+            raise WorkRefusedError(
+                "product_missing", "no product is named: name one, or leave it out to count everything"
+            )
+        message = f"product {row[0]!r} is not in the catalogue: name one that is, or none at all to count everything"
+        raise WorkRefusedError("product_unknown", message, product=row[0])
 
 
 def _refuse_overlap(connection: Connection, accounts: Sequence[str], products: Sequence[str] | None) -> None:
@@ -284,7 +289,8 @@ def _refuse_overlap(connection: Connection, accounts: Sequence[str], products: S
         (list(OPEN_STATES), list(accounts), products, products),
     ).fetchone()
     if row is not None:
-        raise CountConflictError(f"stocktake {row[0]} counts {row[1]} already: finish or cancel it first")
+        message = f"stocktake {row[0]} counts {row[1]} already: finish or cancel it first"
+        raise WorkConflictError("count_overlap", message, number=row[0], account=row[1])
 
 
 def _next_number(connection: Connection, now: datetime, zone: ZoneInfo) -> str:
@@ -310,9 +316,12 @@ def _add_unexpected(connection: Connection, given: HandIn) -> None:
         (columns[0], columns[1], given.stocktake_id),
     ).fetchone()
     if row is not None:
-        raise CountRefusedError(
+        raise WorkRefusedError(
+            "not_in_stocktake",
             f"product {row[1]!r} at {row[0]!r} is not part of this stocktake: expected its places, products of the"
-            " catalogue, and of those the ones it is about"
+            " catalogue, and of those the ones it is about",
+            product=row[1],
+            account=row[0],
         )
     connection.execute(
         "INSERT INTO stocktake_line (stocktake_id, account_id, product_id, lot, frozen_quantity, is_controlled,"
@@ -325,10 +334,10 @@ def _add_unexpected(connection: Connection, given: HandIn) -> None:
 
 def _keep_counts(connection: Connection, given: HandIn, state: State, now: datetime) -> None:
     rules = read_rules(connection, given.stocktake_id)
-    before = {line.key: line for line in judged_lines(connection, given.stocktake_id)}
+    keys = [LineKey(line.account_id, line.product_id, line.lot) for line in given.lines]
+    before = {line.key: line for line in judged_lines(connection, given.stocktake_id, keys)}
     attempts = []
-    for line in given.lines:
-        key = LineKey(line.account_id, line.product_id, line.lot)
+    for key in keys:
         so_far = before[key]
         rules_of.require_countable(state, so_far.counts, given.counted_by, rules, is_controlled=so_far.is_controlled)
         attempts.append(len(so_far.counts) + 1)
@@ -338,7 +347,7 @@ def _keep_counts(connection: Connection, given: HandIn, state: State, now: datet
             [
                 (
                     *(given.stocktake_id, line.account_id, line.product_id, line.lot, attempt, given.request_id),
-                    *(line.quantity, given.counted_by, given.counted_at, now),
+                    *(line.quantity, given.counted_by, line.counted_at or given.counted_at, now),
                     None if line.packs is None else Jsonb(line.packs),
                 )
                 for line, attempt in zip(given.lines, attempts, strict=True)
@@ -346,8 +355,6 @@ def _keep_counts(connection: Connection, given: HandIn, state: State, now: datet
         )
     if state != "waiting_verification":
         return
-    keys = {LineKey(line.account_id, line.product_id, line.lot) for line in given.lines}
-    for judged in judged_lines(connection, given.stocktake_id):
-        if judged.key in keys:
-            state = rules_of.after_count(state, verdict_of(judged, rules))
+    for judged in judged_lines(connection, given.stocktake_id, keys):
+        state = rules_of.after_count(state, verdict_of(judged, rules))
     connection.execute("UPDATE stocktake SET state = %s WHERE stocktake_id = %s", (state, given.stocktake_id))

@@ -8,8 +8,8 @@ from zoneinfo import ZoneInfo
 
 from gateway.db.pool import Connection
 from gateway.stock import books, locks
-from gateway.stock.count_scope import CountNotFoundError, CountRefusedError
 from gateway.stock.documents import NewDocument, confirm_second, line_id, open_document
+from gateway.stock.errors import SecondPersonError, WorkConflictError, WorkNotFoundError, WorkRefusedError
 from gateway.stock.lines import Doing, Goods, Line
 from gateway.stock.tag_count_passes import lock_open
 from inventory.movement import MovementKind
@@ -56,8 +56,8 @@ def decide(connection: Connection, made: DecisionMade, now: datetime, zone: Zone
     The same decision of the same person again changes nothing.
 
     Raises:
-        CountNotFoundError: no such count or finding.
-        CountRefusedError: it is closed, decided otherwise already, or the decision does not fit the finding.
+        WorkNotFoundError: no such count or finding.
+        WorkRefusedError: it is closed, decided otherwise already, or the decision does not fit the finding.
         LedgerError: the books can't move the pack; it says why.
     """
     with connection.transaction():
@@ -67,16 +67,26 @@ def decide(connection: Connection, made: DecisionMade, now: datetime, zone: Zone
         if (finding.decision, finding.decided_by) == (made.decision, made.person):
             return
         if finding.decision is not None:
-            raise CountRefusedError(f"tag {made.epc}: {finding.decided_by} has decided {finding.decision} already")
+            message = f"tag {made.epc}: {finding.decided_by} has decided {finding.decision} already"
+            raise WorkConflictError(
+                *("tag_decided", message), epc=made.epc, person=finding.decided_by, decision=finding.decision
+            )
         if made.decision not in _FITS[finding.outcome]:
-            fitting = ", ".join(sorted(_FITS[finding.outcome]))
-            raise CountRefusedError(f"a tag that is {finding.outcome} is not {made.decision}: expected {fitting}")
+            fitting = sorted(_FITS[finding.outcome])
+            message = f"a tag that is {finding.outcome} is not {made.decision}: expected {', '.join(fitting)}"
+            raise WorkRefusedError(
+                *("decision_unfit", message), outcome=finding.outcome, decision=made.decision, fitting=fitting
+            )
         movement_id = None
         if made.decision == "move_in_the_books":
             if len(finding.seen_at) != 1 or not str(finding.account_id).startswith("place:"):
-                raise CountRefusedError(
+                raise WorkRefusedError(
+                    "tag_moved_apart",
                     f"tag {made.epc}: the books have it at {finding.account_id}, read at {', '.join(finding.seen_at)}:"
-                    " moved is only from one place to one other; note it, and it becomes a case"
+                    " moved is only from one place to one other; note it, and it becomes a case",
+                    epc=made.epc,
+                    account=finding.account_id,
+                    elsewhere=finding.seen_at,
                 )
             movement_id = _Act(connection, made, finding, now, zone).book("put_away", finding.seen_at[0])
         connection.execute(
@@ -99,8 +109,8 @@ def confirm_missing(connection: Connection, given: Confirmation, now: datetime, 
     """The pack goes to `unexplained`. Again, it changes nothing.
 
     Raises:
-        CountNotFoundError: no such count or finding.
-        CountRefusedError: it is closed, nobody called it missing, or it was the same person.
+        WorkNotFoundError: no such count or finding.
+        WorkRefusedError: it is closed, nobody called it missing, or it was the same person.
         LedgerError: the pack has moved since; it says where it is.
     """
     with connection.transaction():
@@ -110,9 +120,10 @@ def confirm_missing(connection: Connection, given: Confirmation, now: datetime, 
         if finding.confirmed_by is not None:
             return
         if finding.decision != "missing" or finding.decided_by is None:
-            raise CountRefusedError(f"tag {given.epc}: nobody has called it missing")
+            raise WorkRefusedError("not_missing", f"tag {given.epc}: nobody has called it missing", epc=given.epc)
         if finding.decided_by == given.person:
-            raise CountRefusedError(f"tag {given.epc}: {given.person} called it missing: somebody else confirms it")
+            message = f"tag {given.epc}: {given.person} called it missing: somebody else confirms it"
+            raise SecondPersonError("second_person", message)
         made = DecisionMade(given.tag_count_id, given.epc, "missing", finding.decided_by)
         act = _Act(connection, made, finding, now, zone)
         movement_id = act.book("count_out", UNEXPLAINED, second_person=given.person)
@@ -128,14 +139,15 @@ def close(connection: Connection, tag_count_id: uuid.UUID, person: str, now: dat
     Returns how many cases were opened. Foreign tags are nobody's business here.
 
     Raises:
-        CountNotFoundError: no such count.
-        CountRefusedError: it is closed, or was not reconciled since its last pass.
+        WorkNotFoundError: no such count.
+        WorkRefusedError: it is closed, or was not reconciled since its last pass.
     """
     with connection.transaction():
         lock_open(connection, tag_count_id)
         state = connection.execute("SELECT state FROM tag_count WHERE tag_count_id = %s", (tag_count_id,)).fetchone()
         if state != ("reconciled",):
-            raise CountRefusedError("the RFID count has passes that were not compared yet: reconcile it first")
+            message = "the RFID count has passes that were not compared yet: reconcile it first"
+            raise WorkRefusedError("not_reconciled", message)
         opened = connection.execute(
             "INSERT INTO discrepancy (opened_at, code, detail) SELECT %s, 'tag_' || outcome,"
             " format('RFID count: tag %%s%%s%%s%%s', epc, coalesce(format(', pack %%s of product %%s, lot %%s',"
@@ -161,7 +173,8 @@ def _finding(connection: Connection, tag_count_id: uuid.UUID, epc: str) -> _Find
         (tag_count_id, epc),
     ).fetchone()
     if row is None:
-        raise CountNotFoundError(f"RFID count {tag_count_id} has found nothing about tag {epc}")
+        message = f"RFID count {tag_count_id} has found nothing about tag {epc}"
+        raise WorkNotFoundError("tag_unknown", message, epc=epc)
     values = dict(zip(_Finding.__dataclass_fields__, row, strict=True))
     return _Finding(**{**values, "seen_at": tuple(values["seen_at"])})
 

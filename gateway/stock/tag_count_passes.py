@@ -8,13 +8,8 @@ from typing import Final, Literal
 
 from gateway.db.pool import Connection
 from gateway.db.storable import storable
-from gateway.stock.count_scope import (
-    CountNotFoundError,
-    CountRefusedError,
-    accounts_of,
-    content_sha256,
-    is_told_again,
-)
+from gateway.stock.count_scope import accounts_of, content_sha256, is_told_again
+from gateway.stock.errors import WorkNotFoundError, WorkRefusedError
 from inventory.tag_count import ReadPass
 
 Outcome = Literal["created", "exists"]
@@ -41,8 +36,8 @@ def lock_open(connection: Connection, tag_count_id: uuid.UUID) -> OpenCount:
     """Read a count and keep others from changing it.
 
     Raises:
-        CountNotFoundError: no such count.
-        CountRefusedError: it is closed.
+        WorkNotFoundError: no such count.
+        WorkRefusedError: it is closed.
     """
     row = connection.execute(
         "SELECT state, frozen_at, company_prefixes, ARRAY(SELECT account_id FROM tag_count_place p"
@@ -50,9 +45,9 @@ def lock_open(connection: Connection, tag_count_id: uuid.UUID) -> OpenCount:
         (tag_count_id,),
     ).fetchone()
     if row is None:
-        raise CountNotFoundError(f"no RFID count {tag_count_id}")
+        raise WorkNotFoundError("tag_count_unknown", f"no RFID count {tag_count_id}")
     if row[0] not in OPEN_STATES:
-        raise CountRefusedError(f"the RFID count is {row[0]}: begin another")
+        raise WorkRefusedError("tag_count_closed", f"the RFID count is {row[0]}: begin another")
     return OpenCount(tag_count_id, tuple(row[3]), row[1], tuple(row[2]))
 
 
@@ -83,15 +78,18 @@ def add_uploaded(connection: Connection, given: UploadedPass, now: datetime) -> 
     """Keep the list as one pass of its place.
 
     Raises:
-        CountNotFoundError: no such count.
-        CountRefusedError: it is closed, the place is not there, or what stands in the list can't be an EPC.
-        CountConflictError: the request's id is known with other content.
+        WorkNotFoundError: no such count.
+        WorkRefusedError: it is closed, the place is not there, or what stands in the list can't be an EPC.
+        WorkConflictError: the request's id is known with other content.
     """
     epcs = sorted({epc.strip().upper() for epc in given.epcs})
     wrong = next((epc for epc in epcs if not 1 <= len(epc) <= _EPC_LENGTH_MAX or not epc.isprintable()), None)
     if wrong is not None or len(epcs) > EPCS_MAX:
-        what = f"{wrong!r} is no EPC" if wrong is not None else f"{len(epcs)} tags in one pass"
-        raise CountRefusedError(f"{what}: expected at most {EPCS_MAX} EPCs, each as up to 124 hexadecimal digits")
+        if wrong is None:
+            message = f"{len(epcs)} tags in one pass: expected at most {EPCS_MAX} EPCs"
+            raise WorkRefusedError("too_many_tags", message, count=len(epcs), most=EPCS_MAX)
+        message = f"{wrong!r} is no EPC: expected up to 124 hexadecimal digits"
+        raise WorkRefusedError("epc_wrong", message, text=wrong[:40])
     digest = content_sha256({"count": given.tag_count_id, "place": given.place_id, "epcs": epcs})
     with connection.transaction():
         lock_open(connection, given.tag_count_id)
@@ -117,9 +115,9 @@ def take_from_readers(
     than a reader gives a tag up (`absent_after_s` of its driver) are not independent looks: that is the caller's care.
 
     Raises:
-        CountNotFoundError: no such count.
-        CountRefusedError: it is closed, or no reader that works stands in its places.
-        CountConflictError: the request's id is known with other content.
+        WorkNotFoundError: no such count.
+        WorkRefusedError: it is closed, or no reader that works stands in its places.
+        WorkConflictError: the request's id is known with other content.
     """
     digest = content_sha256({"count": tag_count_id, "source": "readers"})
     with connection.transaction():
@@ -191,13 +189,15 @@ def _readers_up(connection: Connection, tag_count_id: uuid.UUID) -> dict[str, li
         (tag_count_id,),
     ).fetchall()
     if not rows:
-        raise CountRefusedError("no RFID reader stands in the places counted: send a hand-held reader's list")
+        message = "no RFID reader stands in the places counted: send a hand-held reader's list"
+        raise WorkRefusedError("no_reader", message)
     up: dict[str, list[int]] = {}
     for account_id, device_key, is_up in rows:
         if is_up:
             up.setdefault(str(account_id), []).append(int(device_key))
     if not up:
-        raise CountRefusedError("every RFID reader of the places counted is down: see to them, or send a list")
+        message = "every RFID reader of the places counted is down: see to them, or send a list"
+        raise WorkRefusedError("readers_down", message)
     return up
 
 

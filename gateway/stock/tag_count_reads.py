@@ -8,7 +8,7 @@ from typing import Any, Final
 from psycopg.rows import dict_row
 
 from gateway.db.pool import Connection
-from gateway.stock.count_scope import CountNotFoundError
+from gateway.stock.errors import WorkNotFoundError
 
 
 @dataclass(frozen=True)
@@ -40,11 +40,11 @@ def head(connection: Connection, tag_count_id: uuid.UUID) -> TagCountHead:
     """One count.
 
     Raises:
-        CountNotFoundError: no such count.
+        WorkNotFoundError: no such count.
     """
     row = connection.execute(_HEAD, (tag_count_id,)).fetchone()
     if row is None:
-        raise CountNotFoundError(f"no RFID count {tag_count_id}")
+        raise WorkNotFoundError("tag_count_unknown", f"no RFID count {tag_count_id}")
     return TagCountHead(*row)
 
 
@@ -65,10 +65,11 @@ def one_finding(connection: Connection, tag_count_id: uuid.UUID, epc: str) -> di
     """What was found of one tag.
 
     Raises:
-        CountNotFoundError: nothing was.
+        WorkNotFoundError: nothing was.
     """
     with connection.cursor(row_factory=dict_row) as cursor:
         row = cursor.execute(f"{_FINDINGS} AND epc = %s", (tag_count_id, epc)).fetchone()
     if row is None:
-        raise CountNotFoundError(f"RFID count {tag_count_id} has found nothing about tag {epc}")
+        message = f"RFID count {tag_count_id} has found nothing about tag {epc}"
+        raise WorkNotFoundError("tag_unknown", message, epc=epc)
     return row

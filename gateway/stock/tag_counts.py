@@ -15,12 +15,8 @@ from psycopg.types.json import Jsonb
 from gateway.db.pool import Connection
 from gateway.db.storable import storable
 from gateway.stock import locks
-from gateway.stock.count_scope import (
-    CountRefusedError,
-    accounts_of,
-    content_sha256,
-    is_told_again,
-)
+from gateway.stock.count_scope import accounts_of, content_sha256, is_told_again
+from gateway.stock.errors import WorkRefusedError
 from gateway.stock.tag_count_books import freeze, known_tags
 from gateway.stock.tag_count_passes import lock_open, read_passes
 from inventory.tag_count import TagCount, TagFinding, reconcile
@@ -46,8 +42,8 @@ def start(connection: Connection, new: NewTagCount, now: datetime) -> Outcome:
     """Freeze which tagged packs the books have in the places.
 
     Raises:
-        CountRefusedError: no such place.
-        CountConflictError: the id is known with other content.
+        WorkRefusedError: no such place.
+        WorkConflictError: the id is known with other content.
     """
     digest = content_sha256(asdict(new))
     with connection.transaction():
@@ -82,14 +78,15 @@ def reconcile_count(connection: Connection, tag_count_id: uuid.UUID, now: dateti
     """Compare all passes with the books, and keep the findings; what people have decided already stays.
 
     Raises:
-        CountNotFoundError: no such count.
-        CountRefusedError: it is closed, or nothing was read yet.
+        WorkNotFoundError: no such count.
+        WorkRefusedError: it is closed, or nothing was read yet.
     """
     with connection.transaction():
         count = lock_open(connection, tag_count_id)
         passes = read_passes(connection, count)
         if not any(one.account_id in count.counted for one in passes):
-            raise CountRefusedError("nothing was read yet: take a pass with the readers, or send what a reader read")
+            message = "nothing was read yet: take a pass with the readers, or send what a reader read"
+            raise WorkRefusedError("nothing_read", message)
         books = known_tags(connection, count, passes)
         found = reconcile(count.counted, books.tags, books.passes, books.ours)
         _keep(connection, tag_count_id, found.findings)

@@ -16,10 +16,10 @@ from typing import NamedTuple
 from gateway.db.pool import Connection
 from gateway.stock import acts, books, cases, documents
 from gateway.stock.acts import ActLine, Actor, Done, Notice
+from gateway.stock.controlled_rules import controlled_among
 from gateway.stock.documents import Document, NewDocument, line_id
-from gateway.stock.errors import DocumentStateError
+from gateway.stock.errors import DocumentStateError, SecondPersonError, WorkRefusedError
 from gateway.stock.lines import Goods, Line
-from gateway.stock.work_errors import WorkRefusedError
 from inventory.movement import MovementKind
 
 
@@ -130,7 +130,10 @@ def arrive(connection: Connection, act: Arrival, actor: Actor) -> Done:
 
     Two people who receive the same transfer at once wait for each other: what one has received is on its way no more.
 
+    Drugs under special control are received by somebody else than who sent them.
+
     Raises:
+        SecondPersonError: it is who sent them.
         WorkRefusedError: `transfer_unknown`, `nothing_on_the_way`, `not_in_transfer`, and what `acts.refuse_no_lines`
             says.
         DocumentConflictError: a document of this id has other content.
@@ -169,11 +172,21 @@ def arrive(connection: Connection, act: Arrival, actor: Actor) -> Done:
         [("adjust_out", goods, "in_transit", "unexplained") for goods in missing],
     )
     doing = acts.doing_of(actor, act.document_id, note=act.note)
+    if controlled_among(connection, {line.goods.product_id for line in lines}):
+        doing = replace(doing, second_person=_sender(transfer, actor))
     books.book(connection, doing, lines)
     notices = _open_cases(connection, transfer, lines, actor)
     if act.is_complete or not left:
         documents.change_state(connection, act.transfer_id, "posted", actor.received_at)
     return acts.done(connection, act.document_id, outcome, notices)
+
+
+def _sender(transfer: Document, actor: Actor) -> str:
+    """Who sent drugs under special control does not receive them too."""
+    if transfer.created_by == actor.person:
+        message = f"{transfer.number} was sent by {actor.person!r}: somebody else has to receive controlled drugs"
+        raise SecondPersonError("second_person", message, number=transfer.number)
+    return transfer.created_by
 
 
 def _locked(connection: Connection, transfer_id: uuid.UUID) -> Document:

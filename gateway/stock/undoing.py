@@ -1,15 +1,16 @@
 """Undo: a reversing document takes a document's movements back, with a reason, while its goods have not moved on."""
 
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from gateway.db.pool import Connection
-from gateway.stock import acts, books, documents, locks
-from gateway.stock.acts import Actor, Done
+from gateway.stock import acts, books, documents, holds, locks
+from gateway.stock.acts import Actor, Done, Notice
+from gateway.stock.controlled_rules import controlled_among
 from gateway.stock.documents import Document, NewDocument
-from gateway.stock.errors import DocumentStateError
-from gateway.stock.work_errors import WorkRefusedError
+from gateway.stock.errors import DocumentStateError, WorkRefusedError
+from gateway.stock.lines import Doing
 
 UNDOABLE: Final = frozenset(
     {"receipt", "put_away", "transfer", "issue", "dispensing", "return", "adjustment", "repack"}
@@ -54,19 +55,54 @@ def undo(connection: Connection, act: Undoing, actor: Actor) -> Done:
         zone=actor.zone,
         body={"about_document_id": str(act.about_document_id)},
     )
-    outcome = documents.open_document(connection, document)
-    if outcome == "exists":
-        return acts.done(connection, act.document_id, outcome)
+    waits = _needs_two(connection, original)
+    outcome = documents.open_document(connection, replace(document, state="waiting_second" if waits else "posted"))
+    notices: tuple[Notice, ...] = ()
+    if outcome == "created":
+        _refuse_gone(connection, original)
+        if waits:
+            notices = (Notice("waits_second"),)
+        else:
+            doing = acts.doing_of(actor, act.document_id, act.reason_code, act.note)
+            _take_back(connection, original, doing)
+    return acts.done(connection, act.document_id, outcome, notices)
+
+
+def post(connection: Connection, reversal: Document, doing: Doing) -> None:
+    """Book a reversal that waited for its second person.
+
+    Raises:
+        WorkRefusedError: `undone_already`, `arrived_already`: things have changed since it was written.
+        LedgerError: as `books.book`.
+    """
+    original = _locked(connection, uuid.UUID(reversal.body["about_document_id"]))
+    _refuse_gone(connection, original)
+    _take_back(connection, original, doing)
+
+
+def _needs_two(connection: Connection, original: Document) -> bool:
+    """What two people did with drugs under special control is not taken back by one."""
+    products = connection.execute("SELECT product_id FROM movement WHERE document_id = %s", (original.document_id,))
+    return bool(controlled_among(connection, {str(row[0]) for row in products}))
+
+
+def _refuse_gone(connection: Connection, original: Document) -> None:
     if original.kind == "transfer":
         _refuse_arrived(connection, original)
+    _movements(connection, original)
+
+
+def _take_back(connection: Connection, original: Document, doing: Doing) -> None:
     # Each movement is taken back by itself, the last first: that takes the books alone (see `locks`).
     locks.enter_alone(connection)
-    doing = acts.doing_of(actor, act.document_id, act.reason_code, act.note)
+    reversal = documents.read_document(connection, doing.document_id or uuid.UUID(int=0))
     for movement_id in _movements(connection, original):
-        books.reverse(connection, doing, movement_id, uuid.uuid5(act.document_id, str(movement_id)))
+        books.reverse(connection, doing, movement_id, uuid.uuid5(reversal.document_id, str(movement_id)))
+    holds.end_holds_of(
+        connection, original.document_id, person=doing.person or "", by=reversal.number, now=doing.received_at
+    )
     if original.state == "in_transit":
-        documents.change_state(connection, original.document_id, "posted", actor.received_at)
-    return acts.done(connection, act.document_id, outcome)
+        documents.change_state(connection, original.document_id, "posted", doing.received_at)
 
 
 def _locked(connection: Connection, document_id: uuid.UUID) -> Document:

@@ -8,10 +8,9 @@ import pytest
 
 from gateway.stock import cases, discrepancies
 from gateway.stock.discrepancies import Case, Resolution
-from gateway.stock.errors import SecondPersonError
+from gateway.stock.errors import SecondPersonError, WorkConflictError, WorkNotFoundError, WorkRefusedError
 from gateway.stock.lines import HOSPITAL_ZONE
 from gateway.stock.verify import verify_books
-from gateway.stock.work_errors import WorkConflictError, WorkNotFoundError, WorkRefusedError
 from inventory.errors import InsufficientStockError
 from tests.gateway.ingest_kit import Database
 from tests.gateway.work_out_kit import MORPHINE, NOW, PARA, STORE, WARD, Counter, goods

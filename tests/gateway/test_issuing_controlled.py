@@ -1,19 +1,16 @@
 """Drugs under special control leave by two people's word, and are counted blind after it."""
 
-import uuid
 from collections.abc import Iterator
 
 import pytest
 
 from edge.contracts.observations import CodeScanned
-from gateway.stock import discrepancies, outgoing, quarantine, receiving
-from gateway.stock.acts import ActLine, Actor
-from gateway.stock.errors import SecondPersonError
+from gateway.stock import discrepancies, outgoing
+from gateway.stock.errors import SecondPersonError, WorkRefusedError
 from gateway.stock.verify import verify_books
-from gateway.stock.work_errors import WorkRefusedError
 from inventory.errors import TwoPeopleNeededError
 from tests.gateway.ingest_kit import Database, Node
-from tests.gateway.work_out_kit import LATER, MORPHINE, NOW, PARA, STORE, Counter, doing, goods, line
+from tests.gateway.work_out_kit import MORPHINE, NOW, PARA, STORE, Counter, doing, goods, line
 
 pytestmark = pytest.mark.integration
 
@@ -86,25 +83,6 @@ def test_what_waits_can_be_cancelled_and_is_free_again(counter: Counter) -> None
     with counter.act() as connection:
         outgoing.cancel(connection, document, NOW)
     assert counter.there(lot="M1", product=MORPHINE).free == 20
-
-
-def test_what_one_person_received_goes_out_only_after_two_released_it(counter: Counter) -> None:
-    receipt = receiving.Receipt(uuid.uuid4(), "store", (ActLine(MORPHINE, 10, "M2", LATER),), "Công ty Dược")
-    with counter.act() as connection:
-        receiving.receive(connection, receipt, Actor("lan", NOW, NOW))
-    assert proposed(counter, counter.ask((MORPHINE, 25))) == [("M1", 20)]
-    with counter.act() as connection:
-        (hold,) = quarantine.open_now(connection)
-        quarantine.ask_release(connection, hold.hold_id, "lan", "đủ số", NOW)
-    with pytest.raises(SecondPersonError), counter.act() as connection:
-        quarantine.confirm_release(connection, hold.hold_id, "lan", NOW)
-    with counter.act() as connection:
-        quarantine.confirm_release(connection, hold.hold_id, "dung", NOW)
-    assert ("M2", 1) in proposed(counter, counter.ask((MORPHINE, 1)))
-
-
-def proposed(counter: Counter, document_id: uuid.UUID) -> list[tuple[str, int]]:
-    return [(one["lot"], one["quantity"]) for one in counter.document(document_id).body["proposed"]]
 
 
 def test_what_a_scanner_issued_alone_is_booked_and_is_a_case(counter: Counter, database: Database) -> None:

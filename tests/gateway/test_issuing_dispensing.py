@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from gateway.stock import dispensing
+from gateway.stock.errors import WorkNotFoundError, WorkRefusedError
 from gateway.stock.outgoing import AskedLine, NewOutgoing
 from gateway.stock.verify import verify_books
-from gateway.stock.work_errors import WorkNotFoundError, WorkRefusedError
 from tests.gateway.ingest_kit import Database
 from tests.gateway.work_out_kit import NOW, PARA, PATIENT, PATIENT_NUMBER, Counter, code
 

@@ -8,11 +8,16 @@ import pytest
 
 from gateway.stock import books, dispensing, documents, quarantine, recall
 from gateway.stock.documents import NewDocument
-from gateway.stock.errors import HoldStateError, SecondPersonError
+from gateway.stock.errors import (
+    HoldStateError,
+    SecondPersonError,
+    WorkConflictError,
+    WorkNotFoundError,
+    WorkRefusedError,
+)
 from gateway.stock.outgoing import AskedLine, NewOutgoing
 from gateway.stock.recall import NewRecall, Subject
 from gateway.stock.verify import verify_books
-from gateway.stock.work_errors import WorkConflictError, WorkNotFoundError, WorkRefusedError
 from inventory.errors import StockHeldError
 from tests.gateway.ingest_kit import Database
 from tests.gateway.work_out_kit import (

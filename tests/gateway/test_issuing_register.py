@@ -10,9 +10,9 @@ from gateway.reports.controlled_book import ControlledKind, controlled_book_pdf,
 from gateway.reports.document import Letterhead
 from gateway.stock import controlled_drugs
 from gateway.stock.controlled_drugs import Period
+from gateway.stock.errors import WorkNotFoundError, WorkRefusedError
 from gateway.stock.lines import HOSPITAL_ZONE
 from gateway.stock.verify import verify_books
-from gateway.stock.work_errors import WorkNotFoundError, WorkRefusedError
 from tests.gateway.ingest_kit import Database
 from tests.gateway.work_out_kit import MORPHINE, NOW, PARA, STORE, Counter, doing, goods, line
 

@@ -9,9 +9,9 @@ import psycopg
 import pytest
 
 from gateway.stock import handing_over, issuing, picking
+from gateway.stock.errors import WorkRefusedError
 from gateway.stock.outgoing import AskedLine, NewOutgoing, read_outgoing
 from gateway.stock.verify import verify_books
-from gateway.stock.work_errors import WorkRefusedError
 from tests.gateway.ingest_kit import Database
 from tests.gateway.work_out_kit import NOW, PARA, Counter, code
 

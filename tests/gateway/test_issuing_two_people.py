@@ -9,10 +9,16 @@ import pytest
 
 from gateway.stock import destruction, holds, quarantine
 from gateway.stock.destruction import DestroyLine, NewDestruction
-from gateway.stock.errors import DocumentConflictError, DocumentStateError, HoldStateError, SecondPersonError
+from gateway.stock.errors import (
+    DocumentConflictError,
+    DocumentStateError,
+    HoldStateError,
+    SecondPersonError,
+    WorkNotFoundError,
+    WorkRefusedError,
+)
 from gateway.stock.holds import NewHold
 from gateway.stock.verify import verify_books
-from gateway.stock.work_errors import WorkNotFoundError, WorkRefusedError
 from inventory.errors import InsufficientStockError
 from tests.gateway.ingest_kit import Database
 from tests.gateway.work_out_kit import MORPHINE, NOW, PARA, PARA_BOX, STORE, WARD, Counter
@@ -142,7 +148,7 @@ def test_quarantine_is_placed_by_one_and_released_by_two(counter: Counter) -> No
 
 
 def test_a_hold_on_nothing_known_is_refused(counter: Counter) -> None:
-    for wrong, reason in (({"product_id": "NONE"}, "unknown_product"), ({"account_id": "place:moon"}, "unknown_place")):
+    for wrong, reason in (({"product_id": "NONE"}, "product_unknown"), ({"account_id": "place:moon"}, "place_unknown")):
         fields: dict[str, Any] = {"product_id": PARA, "reason": "x", "placed_by": "lan", "placed_at": NOW} | wrong
         with pytest.raises(WorkRefusedError) as refused, counter.act() as connection:
             quarantine.place(connection, NewHold(hold_id=uuid.uuid4(), kind="on_hold", **fields))

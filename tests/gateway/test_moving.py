@@ -9,18 +9,17 @@ from datetime import date
 import pytest
 
 from gateway.db.pool import Pool
-from gateway.stock import adjustments, transfers
+from gateway.stock import transfers
 from gateway.stock.acts import ActLine, Done
 from gateway.stock.adjustments import Adjustment, adjust
 from gateway.stock.document_reads import documents_about
-from gateway.stock.errors import DocumentStateError, SecondPersonError
+from gateway.stock.errors import WorkRefusedError
 from gateway.stock.put_away import PutAway, put_away
 from gateway.stock.repacking import Repacking, repack
 from gateway.stock.returns import SupplierReturn, WardReturn, return_from_ward, return_to_supplier
 from gateway.stock.transfers import Arrival, Sending, arrive, send
 from gateway.stock.undoing import Undoing, undo
 from gateway.stock.verify import verify_books
-from gateway.stock.work_errors import WorkRefusedError
 from inventory.errors import InsufficientStockError, PackElsewhereError, StockHeldError
 from tests.gateway.ingest_kit import Database
 from tests.gateway.warehouse_kit import PARA, PARA_BOX
@@ -238,21 +237,6 @@ def test_an_adjustment_goes_against_the_unexplained_in_either_direction(store: S
         store.do(adjust, replace(less, document_id=uuid.uuid4(), lines=(para(5000),)))
     with pytest.raises(WorkRefusedError, match="reason"):
         store.do(adjust, replace(less, document_id=uuid.uuid4(), reason_code=""))
-
-
-def test_a_controlled_medicine_is_adjusted_by_two_people(store: Store) -> None:
-    store.warehouse.run("UPDATE product SET control_class = 'narcotic' WHERE product_id = %s", PARA)
-    done = store.do(adjust, Adjustment(uuid.uuid4(), "store", "less", (para(7),), "adjust_broken"))
-    assert (done.state, store.there()) == ("waiting_second", 1000)
-    with pytest.raises(SecondPersonError):
-        store.do(adjustments.confirm, done.document_id, actor("lan"))
-    for _ in range(2):
-        assert store.do(adjustments.confirm, done.document_id, actor("mai")).state == "posted"
-    assert store.there() == 993
-    who = store.warehouse.rows("SELECT person, second_person FROM movement WHERE kind = 'adjust_out'")
-    assert who == [("lan", "mai")]
-    with pytest.raises(DocumentStateError, match="no adjustment"):
-        store.do(adjustments.confirm, moved_to(store, "shelf", para(1)).document_id, actor("mai"))
 
 
 # Repacking

@@ -11,12 +11,11 @@ import pytest
 from gateway.db.pool import Pool
 from gateway.stock import holds, orders
 from gateway.stock.acts import Done
-from gateway.stock.errors import DocumentConflictError
+from gateway.stock.errors import DocumentConflictError, WorkRefusedError
 from gateway.stock.holds import NewHold
 from gateway.stock.orders import NewOrder, Order, OrderedGoods
 from gateway.stock.receiving import Receipt, receive
 from gateway.stock.verify import verify_books
-from gateway.stock.work_errors import WorkRefusedError
 from tests.gateway.ingest_kit import NOW, Database
 from tests.gateway.warehouse_kit import EXPIRY, PARA, VITAMIN
 from tests.gateway.work_in_kit import SUPPLIER, Store, actor, para

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import psycopg
 import pytest
 
-from gateway.stock.count_scope import CountRefusedError
+from gateway.stock.errors import WorkRefusedError
 from gateway.stock.stocktake_posting import Posted
 from gateway.stock.stocktake_scans import ScannedPack, lines_of_scans
 from gateway.stock.stocktakes import CountedLine
@@ -112,9 +112,9 @@ def test_codes_that_cannot_be_counted_are_refused_with_the_reason(pharmacy: Phar
     }
     with psycopg.connect(pharmacy.database.dsn) as connection:
         for reason, texts in wrong.items():
-            with pytest.raises(CountRefusedError, match=reason):
+            with pytest.raises(WorkRefusedError, match=reason):
                 lines_of_scans(connection, [ScannedPack("store", texts)], NOW.date())
-        with pytest.raises(CountRefusedError, match="2 times"):
+        with pytest.raises(WorkRefusedError, match="2 times"):
             lines_of_scans(connection, [ScannedPack("store", (pack("S1"),), 2)], NOW.date())
         joined = lines_of_scans(connection, [ScannedPack("store", ("8935234567895", "]C110L1"), 3)], NOW.date())
     assert joined == (CountedLine(STORE, GTIN, "L1", 300, None),)

@@ -10,7 +10,7 @@ import psycopg
 import pytest
 
 from gateway.stock import books, stocktakes
-from gateway.stock.count_scope import CountConflictError, CountNotFoundError, CountRefusedError
+from gateway.stock.errors import WorkConflictError, WorkNotFoundError, WorkRefusedError
 from gateway.stock.lines import Doing, Goods, Line
 from gateway.stock.stocktake_lines import head
 from gateway.stock.stocktake_posting import Posted
@@ -202,16 +202,16 @@ def test_only_what_was_asked_for_is_counted_and_the_places_inside_too(pharmacy: 
     pharmacy.move("put_away", 50, STORE, FRIDGE, minutes=-50)
     stocktake = pharmacy.start(product_ids=(GTIN,))
     assert [line.key for line in pharmacy.lines(stocktake)] == [(FRIDGE, GTIN, "L1"), (STORE, GTIN, "L1")]
-    with pytest.raises(CountRefusedError, match="not part of this stocktake"):
+    with pytest.raises(WorkRefusedError, match="not part of this stocktake"):
         pharmacy.count(stocktake, 20, product=MORPHINE)
-    with pytest.raises(CountRefusedError, match="not part of this stocktake"):
+    with pytest.raises(WorkRefusedError, match="not part of this stocktake"):
         pharmacy.count(stocktake, 20, account=WARD)
 
 
 def test_two_open_stocktakes_never_count_the_same_stock(pharmacy: Pharmacy) -> None:
     pharmacy.receive(300)
     first = pharmacy.start(product_ids=(GTIN,))
-    with pytest.raises(CountConflictError, match="KK26-000001 counts place:fridge-1 already"):
+    with pytest.raises(WorkConflictError, match="KK26-000001 counts place:fridge-1 already"):
         pharmacy.start("fridge-1", number=2)
     other = pharmacy.start(number=3, product_ids=(MORPHINE,))
     with psycopg.connect(pharmacy.database.dsn) as connection:
@@ -228,10 +228,10 @@ def test_the_same_request_again_changes_nothing_and_another_with_its_id_is_refus
     other = HandIn(given.request_id, new.stocktake_id, "lan", at(5), (CountedLine(STORE, GTIN, "L1", 299),))
     with psycopg.connect(pharmacy.database.dsn) as connection:
         assert [stocktakes.start(connection, new, at(0), ZONE) for _ in range(2)] == ["created", "exists"]
-        with pytest.raises(CountConflictError, match="other content"):
+        with pytest.raises(WorkConflictError, match="other content"):
             stocktakes.start(connection, NewStocktake(new.stocktake_id, ("ward",), "truong-kho"), at(0), ZONE)
         assert [stocktakes.hand_in(connection, given, at(5)) for _ in range(2)] == ["created", "exists"]
-        with pytest.raises(CountConflictError, match="other content"):
+        with pytest.raises(WorkConflictError, match="other content"):
             stocktakes.hand_in(connection, other, at(5))
     pharmacy.submit(new.stocktake_id)
     pharmacy.verify(new.stocktake_id)
@@ -241,14 +241,14 @@ def test_the_same_request_again_changes_nothing_and_another_with_its_id_is_refus
 def test_what_is_no_count_is_refused(pharmacy: Pharmacy) -> None:
     pharmacy.receive(300)
     stocktake = pharmacy.start()
-    with pytest.raises(CountRefusedError, match="expected a time since the stocktake began"):
+    with pytest.raises(WorkRefusedError, match="expected a time since the stocktake began"):
         pharmacy.count(stocktake, 300, minutes=-1)
-    with pytest.raises(CountNotFoundError):
+    with pytest.raises(WorkNotFoundError):
         pharmacy.count(uuid.UUID(int=99), 300)
     for places, reason in (((), "no place is named"), (("attic",), "no place 'attic'")):
-        with psycopg.connect(pharmacy.database.dsn) as connection, pytest.raises(CountRefusedError, match=reason):
+        with psycopg.connect(pharmacy.database.dsn) as connection, pytest.raises(WorkRefusedError, match=reason):
             stocktakes.start(connection, NewStocktake(uuid.UUID(int=5), places, "lan"), at(0), ZONE)
-    with pytest.raises(CountRefusedError, match="product 'NONE'"):
+    with pytest.raises(WorkRefusedError, match="product 'NONE'"):
         pharmacy.start(number=2, product_ids=("NONE",))
 
 

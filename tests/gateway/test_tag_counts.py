@@ -10,7 +10,7 @@ import pytest
 
 from edge.contracts.observations import TagAppeared, TagDisappeared
 from gateway.stock import books
-from gateway.stock.count_scope import CountConflictError, CountNotFoundError, CountRefusedError
+from gateway.stock.errors import WorkConflictError, WorkNotFoundError, WorkRefusedError
 from gateway.stock.lines import Doing, Goods, Line
 from gateway.stock.tag_count_decisions import (
     Confirmation,
@@ -201,10 +201,10 @@ def test_a_reader_that_is_down_says_nothing(shelves: Shelves) -> None:
     shelves.appear("uhf-store", 1, minutes=-5)
     shelves.begin(places_below=False)
     shelves.database.run("UPDATE device SET state = 'down' WHERE device_id = 'uhf-store'")
-    with pytest.raises(CountRefusedError, match="is down"):
+    with pytest.raises(WorkRefusedError, match="is down"):
         shelves.look(1, minutes=2)
     shelves.database.run("UPDATE device SET place_id = 'ward' WHERE device_id = 'uhf-store'")
-    with pytest.raises(CountRefusedError, match="no RFID reader stands"):
+    with pytest.raises(WorkRefusedError, match="no RFID reader stands"):
         shelves.look(1, minutes=2)
 
 
@@ -265,11 +265,11 @@ def test_a_missing_pack_leaves_the_books_only_when_a_second_person_confirms_it(s
     shelves.begin()
     shelves.send(1, 1)
     shelves.compare()
-    with pytest.raises(CountRefusedError, match="nobody has called it missing"):
+    with pytest.raises(WorkRefusedError, match="nobody has called it missing"):
         shelves.confirm(2, by="minh")
     shelves.decide(2, "missing")
     assert shelves.where(2) == STORE, "one person's word changes nothing"
-    with pytest.raises(CountRefusedError, match="somebody else confirms it"):
+    with pytest.raises(WorkRefusedError, match="somebody else confirms it"):
         shelves.confirm(2, by="lan")
     for _ in range(2):
         shelves.confirm(2, by="minh")
@@ -305,7 +305,7 @@ def test_what_nobody_decides_becomes_a_case_and_the_stock_stays(shelves: Shelves
     assert epc(3) in cases[0][1]
     assert "by the books at place:ward, read at place:store" in cases[2][1]
     assert {shelves.where(serial) for serial in (1, 2, 3, 4)} == {STORE}
-    with pytest.raises(CountRefusedError, match="closed"):
+    with pytest.raises(WorkRefusedError, match="closed"):
         shelves.send(9, 1)
 
 
@@ -314,15 +314,15 @@ def test_a_decision_that_does_not_fit_is_refused_and_one_that_is_made_stays(shel
     shelves.begin()
     shelves.send(1, 1, 42)
     shelves.compare()
-    with pytest.raises(CountRefusedError, match="unknown is not missing"):
+    with pytest.raises(WorkRefusedError, match="unknown is not missing"):
         shelves.decide(42, "missing")
-    with pytest.raises(CountNotFoundError):
+    with pytest.raises(WorkNotFoundError):
         shelves.decide(1, "missing")
     shelves.decide(2, "seen_by_eye")
-    with pytest.raises(CountRefusedError, match="lan has decided seen_by_eye already"):
+    with pytest.raises(WorkRefusedError, match="lan has decided seen_by_eye already"):
         shelves.decide(2, "missing", by="minh")
     shelves.send(2, 1)
-    with pytest.raises(CountRefusedError, match="not compared yet"):
+    with pytest.raises(WorkRefusedError, match="not compared yet"):
         shelves.close()
     shelves.compare()
     kept = shelves.database.rows("SELECT epc, decision FROM tag_count_finding ORDER BY decision NULLS LAST")
@@ -333,10 +333,10 @@ def test_the_same_request_again_changes_nothing_and_another_with_its_id_is_refus
     shelves.receive(1)
     shelves.begin()
     shelves.begin()
-    with pytest.raises(CountConflictError):
+    with pytest.raises(WorkConflictError):
         shelves.begin("ward")
     assert [shelves.send(1, 1) for _ in range(2)] == ["created", "exists"]
-    with pytest.raises(CountConflictError):
+    with pytest.raises(WorkConflictError):
         shelves.send(1, 1, 2)
     shelves.appear("uhf-store", 1, minutes=1)
     looks = [shelves.look(5, minutes=minute) for minute in (2, 3)]
@@ -345,14 +345,14 @@ def test_the_same_request_again_changes_nothing_and_another_with_its_id_is_refus
 
 
 def test_what_is_no_pass_is_refused(shelves: Shelves) -> None:
-    with pytest.raises(CountNotFoundError):
+    with pytest.raises(WorkNotFoundError):
         shelves.send(1, 1)
     shelves.begin()
-    with pytest.raises(CountRefusedError, match="nothing was read yet"):
+    with pytest.raises(WorkRefusedError, match="nothing was read yet"):
         shelves.compare()
-    with pytest.raises(CountRefusedError, match="is no EPC"):
+    with pytest.raises(WorkRefusedError, match="is no EPC"):
         shelves.send(1, extra=("AB\nCD",))
-    with pytest.raises(CountRefusedError, match="no place 'attic'"):
+    with pytest.raises(WorkRefusedError, match="no place 'attic'"):
         shelves.send(1, 1, place="attic")
 
 

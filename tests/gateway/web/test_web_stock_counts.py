@@ -60,8 +60,8 @@ def test_a_stocktake_from_the_freeze_to_the_books(world: WORLD, people: tuple[Pe
             "waiting_verification"
         )
     refused = lan.post(f"/stocktakes/{STOCKTAKE}/verify")
-    assert (refused.status_code, refused.json()["code"]) == (422, "count_refused")
-    assert "somebody else verifies" in refused.json()["detail"]
+    assert (refused.status_code, refused.json()["code"]) == (422, "verifier_counted")
+    assert "Người khác phải kiểm tra" in refused.json()["detail"]
     for _ in range(2):
         assert dung.post(f"/stocktakes/{STOCKTAKE}/verify").json()["state"] == "verified"
     for _ in range(2):
@@ -94,18 +94,18 @@ def test_while_people_count_no_answer_says_what_the_books_have(people: tuple[Per
 def test_what_is_refused_says_why_in_the_readers_language(people: tuple[Person, Person]) -> None:
     lan, _ = people
     missing = lan.browser.get(f"/api/v1/stocktakes/{STOCKTAKE}")
-    assert (missing.status_code, missing.json()["code"]) == (404, "not_found")
+    assert (missing.status_code, missing.json()["code"]) == (404, "stocktake_unknown")
     assert "kiểm kê" in missing.json()["detail"]
     lan.post("/stocktakes", stocktake_id=STOCKTAKE, place_ids=["main-store"])
     other = lan.post("/stocktakes", stocktake_id=STOCKTAKE, place_ids=["fridge-1"])
-    assert (other.status_code, other.json()["code"]) == (409, "count_conflict")
+    assert (other.status_code, other.json()["code"]) == (409, "id_conflict")
     wrong = lan.post(
         f"/stocktakes/{STOCKTAKE}/counts",
         request_id=str(uuid.UUID(int=5)),
         scans=[{"place_id": "main-store", "codes": ["8935006512340"]}],
     )
     assert wrong.status_code == 422
-    assert "check digit" in wrong.json()["detail"]
+    assert "Sai số kiểm tra" in wrong.json()["detail"]
     assert lan.post(f"/stocktakes/{STOCKTAKE}/cancel").json()["state"] == "cancelled"
     assert lan.post(f"/stocktakes/{STOCKTAKE}/reopen").status_code == 422
 

@@ -125,7 +125,7 @@ def test_a_key_in_the_header_does_the_same(store: Store) -> None:
         ({"order_id": str(uuid.UUID(int=9))}, 404, "order_unknown"),
         ({"lines": [{"product_id": PRODUCT, "lot": "OLD", "expiry_date": "2026-01-31", "quantity": 1}]}, 422,
          "not_to_be_received"),
-        ({"lines": [{"product_id": "none", "quantity": 1}]}, 422, "refused"),
+        ({"lines": [{"product_id": "none", "quantity": 1}]}, 422, "product_unknown"),
     ],
 )  # fmt: skip
 def test_a_refusal_names_the_mend_in_the_readers_language(

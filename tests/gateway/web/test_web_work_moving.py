@@ -74,7 +74,8 @@ def test_goods_are_put_away_where_their_storage_class_allows(store: Store, world
     body = act(from_place_id="main-store", to_place_id="fridge-1", lines=[line(10)])
     refused = store.post(f"{STOCK}/put-aways", body)
     assert (refused.status_code, refused.json()["code"]) == (422, "storage_class")
-    assert "điều kiện bảo quản khác" in refused.json()["detail"]
+    assert "phải bảo quản: Nhiệt độ phòng" in refused.json()["detail"]
+    assert refused.json()["values"]["needed"] == "room"
     done(store.post(f"{STOCK}/put-aways", body | {"override_reason": "storage_label"}))
     assert (there(world), there(world, "place:fridge-1")) == (110, 10)
 
@@ -122,7 +123,7 @@ def test_an_adjustment_of_a_controlled_medicine_waits_for_somebody_else(
     body = act(place_id="main-store", direction="less", lines=[line(2)], reason_code="adjust_broken")
     waiting = done(store.post(f"{STOCK}/adjustments", body))
     assert (waiting["state"], there(world)) == ("waiting_second", 120)
-    same = store.post(f"{STOCK}/adjustments/{waiting['document_id']}/confirm", {})
+    same = store.post(f"{STOCK}/documents/{waiting['document_id']}/confirm", {})
     assert (same.status_code, same.json()["code"]) == (422, "second_person")
     other = Store(world, csrf_token)
     page = f"/work/documents/{waiting['document_id']}"
