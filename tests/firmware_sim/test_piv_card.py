@@ -6,15 +6,18 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.decrepit.ciphers.algorithms import TripleDES
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
+from cryptography.hazmat.primitives.ciphers import Cipher, modes
 from hypothesis import given
 from hypothesis import strategies as st
 
 from firmware_sim import card_faults, piv_objects
 from firmware_sim.card_ca import CardCa
 from firmware_sim.piv_card import PivCard, personalise
+from firmware_sim.piv_keys import FACTORY_MANAGEMENT_KEY
 
 NOW = datetime(2026, 11, 22, 1, 0, tzinfo=UTC)
 SELECT = "00a404000ba00000030800001000010000"
@@ -130,7 +133,9 @@ def test_a_clone_shows_the_same_data_and_fails_the_proof(card: PivCard) -> None:
         ("0087119e0200 0000", "6a80"),
         ("00db3fff055c035fc10200", "6982"),  # writing needs the management key
         ("0047009e05ac0380011100", "6982"),
-        ("00240080081234567812345678", "6982"),
+        ("00240080081234567812345678", "6a80"),  # the old PIN, and no new one
+        ("00fffffff10c9b2000", "6700"),
+        ("00ffffff030c9b00", "6982"),
         ("00ca000000", "6d00"),
         ("80cb3fff055c035fc10200", "6e00"),
         ("0020008000", "63c5"),  # five tries left
@@ -241,3 +246,96 @@ def test_a_card_with_anothers_certificate_names_two_different_cards() -> None:
     ask(mixed, SELECT)
     assert card.guid.hex in ask(mixed, GET_CHUID)
     assert other.certificate_der.hex() in ask(mixed, GET_CERTIFICATE)
+
+
+def blank_card() -> PivCard:
+    card = PivCard.blank(b"\x04\x01\x02\x03\x04\x05\x06", random.Random(8))  # noqa: S311 - a seeded chip
+    ask(card, SELECT)
+    return card
+
+
+def des(key: bytes, data: str, *, decrypt: bool = False) -> str:
+    mode = Cipher(TripleDES(key), modes.ECB())  # noqa: S305 - one block
+    context = mode.decryptor() if decrypt else mode.encryptor()
+    return context.update(bytes.fromhex(data)).hex()
+
+
+def as_administrator(card: PivCard) -> None:
+    witness = ask(card, "0087039b047c02800000")
+    assert witness.startswith("7c0a8008")
+    proof = des(FACTORY_MANAGEMENT_KEY, witness[8:24], decrypt=True)
+    answer = ask(card, f"0087039b167c148008{proof}8108000102030405060700")
+    assert answer == f"7c0a8208{des(FACTORY_MANAGEMENT_KEY, '0001020304050607')}9000"
+
+
+def test_a_blank_card_has_nothing_and_takes_nothing_without_its_management_key() -> None:
+    card = blank_card()
+    assert ask(card, GET_CHUID) == "6a82"
+    assert ask(card, AUTHENTICATE) == "6a86"
+    assert ask(card, "00db3fff095c035fc102530234ff") == "6982"
+    assert ask(card, "0047009e05ac0380011100") == "6982"
+
+
+def test_who_has_the_management_key_writes_and_makes_keys() -> None:
+    card = blank_card()
+    as_administrator(card)
+    assert ask(card, "00db3fff095c035fc102530234ff") == "9000"
+    assert ask(card, GET_CHUID) == "530234ff9000"
+    answer = ask(card, "0047009e05ac0380011100")
+    assert answer.startswith("7f4943864104")
+    point = ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), bytes.fromhex(answer[10:-4]))
+    point.verify(signature_of(card), HASH, ec.ECDSA(Prehashed(hashes.SHA256())))
+    assert ask(card, "00db3fff075c035fc1025300") == "9000"
+    assert ask(card, GET_CHUID) == "6a82"
+    card.reset()
+    ask(card, SELECT)
+    assert ask(card, "00db3fff075c035fc1025300") == "6982"
+
+
+def test_a_wrong_management_key_is_no_administrator() -> None:
+    card = blank_card()
+    ask(card, "0087039b047c02800000")
+    assert ask(card, "0087039b167c14800800000000000000008108000102030405060700") == "6982"
+    assert ask(card, "0087039b167c14800800000000000000008108000102030405060700") == "6a80"
+    challenge = ask(card, "0087039b047c02810000")
+    assert ask(card, f"0087039b0c7c0a8208{challenge[8:24]}00") == "6982"
+    challenge = ask(card, "0087039b047c02810000")
+    assert ask(card, f"0087039b0c7c0a8208{des(FACTORY_MANAGEMENT_KEY, challenge[8:24])}00") == "9000"
+
+
+def test_the_management_key_is_replaced_by_an_aes_one() -> None:
+    card = blank_card()
+    new = bytes(range(32))
+    as_administrator(card)
+    assert ask(card, f"00ffffff220c9b1f{new[:31].hex()}") == "6a80"
+    assert ask(card, f"00ffffff230c9b20{new.hex()}") == "9000"
+    card.reset()
+    ask(card, SELECT)
+    assert ask(card, "0087039b047c02800000") == "6a86"
+    assert ask(card, "00870c9b047c02800000").startswith("7c128010")
+
+
+def test_a_pin_is_changed_by_itself_and_unblocked_by_the_puk() -> None:
+    card = blank_card()
+    pin, new, puk = (text.hex() for text in (b"123456\xff\xff", b"654321\xff\xff", b"12345678"))
+    assert ask(card, f"0024008010{pin}{new}") == "9000"
+    assert ask(card, f"0020008008{new}") == "9000"
+    for _ in range(5):
+        ask(card, f"0020008008{pin}")
+    assert ask(card, "0020008000") == "6983"
+    assert ask(card, f"002c008010{new}{pin}") == "63c4"  # that was no PUK
+    assert ask(card, f"002c008010{puk}{pin}") == "9000"
+    assert ask(card, f"0020008008{pin}") == "9000"
+    assert ask(card, f"0024008110{puk}{'3837363534333231'}") == "9000"
+    assert ask(card, f"002c008010{puk}{pin}") == "63c4"
+    assert ask(card, f"002c008010{'3837363534333231'}{b'12345'.hex() + 'ffffff'}") == "6a80"  # five digits are no PIN
+
+
+def test_keys_that_need_the_pin_do_not_sign_without_it() -> None:
+    card = blank_card()
+    as_administrator(card)
+    assert ask(card, "0047009a05ac0380011100").startswith("7f49")
+    asked = "0087119a267c2482008120" + HASH.hex() + "00"
+    assert ask(card, asked) == "6982"
+    ask(card, "0020008008" + b"123456\xff\xff".hex())
+    assert ask(card, asked).startswith("7c")
