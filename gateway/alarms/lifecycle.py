@@ -28,9 +28,11 @@ class Breach:
     limit_celsius: float
     started_at: datetime
     raised_at: datetime
-    """Time of the reading."""
+    """When the time outside was long enough."""
     peak_celsius: float
     temperature_celsius: float
+    measured_at: datetime
+    """Of `temperature_celsius`."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +60,7 @@ def raise_alarm(connection: Connection, breach: Breach, paging: Paging) -> tuple
             (
                 *(alarm_id, breach.condition, breach.device_key, breach.place_id, breach.limit_celsius),
                 *(breach.started_at, breach.raised_at, breach.peak_celsius, breach.temperature_celsius),
-                breach.raised_at,
+                breach.measured_at,
             ),
         )
         _page(connection, alarm_id, breach, paging, occasion=1)
@@ -70,7 +72,7 @@ def raise_alarm(connection: Connection, breach: Breach, paging: Paging) -> tuple
         " times_raised = times_raised + %s WHERE alarm_id = %s",
         (
             worse(peak_celsius, breach.peak_celsius),
-            *(breach.temperature_celsius, breach.raised_at, int(returned_at is not None), alarm_id),
+            *(breach.temperature_celsius, breach.measured_at, int(returned_at is not None), alarm_id),
         ),
     )
     if returned_at is None:

@@ -62,7 +62,7 @@ class RuleRun:
 
     def __init__(self, rule: Rule, gap_us: int) -> None:
         """Begin before the first reading; a step longer than `gap_us` is a gap."""
-        self._rule = rule
+        self.rule = rule
         self._gap_us = gap_us
         self._timer = _Timer()
         self._needed_us = rule.needed_us
@@ -105,18 +105,18 @@ class RuleRun:
                 raise ColdChainError(f"reading at {at_us} us is not newer than the last, {timer.last_us} us")
         timer.last_us = at_us
         if not timer.is_outside:
-            if self._rule.is_outside(value):
+            if self.rule.is_outside(value):
                 self._begin(at_us, step, value)
             return None
         timer.longest_us += step
-        is_back = self._rule.is_back(value)
+        is_back = self.rule.is_back(value)
         if step <= self._gap_us:
             timer.outside_us += step
             if not is_back:
                 timer.shortest_us += step
             self._mature(at_us, still_outside=not is_back)
         if not is_back:
-            timer.peak = self._rule.worse(timer.peak, value)
+            timer.peak = self.rule.worse(timer.peak, value)
             return None
         timer.is_outside = False
         timer.ended_us = at_us
@@ -132,7 +132,7 @@ class RuleRun:
         if timer.started_us is None:
             return None
         return Excursion(
-            self._rule,
+            self.rule,
             timer.started_us,
             timer.triggered_us,
             None if timer.is_outside else timer.ended_us,
@@ -150,7 +150,7 @@ class RuleRun:
             timer.started_us = at_us
             timer.peak = value
         else:
-            timer.peak = self._rule.worse(timer.peak, value)
+            timer.peak = self.rule.worse(timer.peak, value)
         self._mature(at_us, still_outside=True)
 
     def _mature(self, at_us: int, *, still_outside: bool) -> None:

@@ -59,7 +59,7 @@ def test_the_verdict_is_the_same_however_the_readings_are_delivered(database: Da
     series = readings_from(NOW, [5.0, 9.0, 9.1, 9.2, 9.3, 9.4, 9.5, 9.6, 9.9, 5.0])
     database.take(Node(epoch="00000000000000e1").readings(*series, at=NOW + timedelta(hours=3)))
     at_once = database.rows("SELECT started_at, raised_at, peak_celsius, returned_at FROM alarm")
-    database.run("TRUNCATE alarm, page, temperature_watch CASCADE")
+    database.run("TRUNCATE alarm, page, rule_watch, excursion, excursion_change, reading CASCADE")
     node = Node(epoch="00000000000000e2")
     for each in series:
         frame = node.readings(each)

@@ -1,0 +1,150 @@
+"""The table of excursions: found, gone on, ended, and changed or taken back by readings that came late."""
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+from psycopg.types.json import Jsonb
+
+from gateway.alarms.place_rules import rule_json
+from gateway.db.pool import Connection
+from inventory.cold_chain.instant import from_us
+from inventory.cold_chain.rule import Rule
+from inventory.cold_chain.rule_run import Excursion
+
+ChangeReason = Literal["late_readings", "rule_changed", "device_moved"]
+_COLUMNS = "triggered_at, ended_at, outside_s, shortest_s, longest_s, peak_celsius"
+_US_A_SECOND = 1_000_000
+
+
+@dataclass(frozen=True)
+class Stored:
+    """An excursion after it was written."""
+
+    excursion: Excursion
+    is_newly_triggered: bool
+    """It alarms now and did not before."""
+    is_further: bool
+    """It alarmed before, and its peak is further out now."""
+
+
+def write(
+    connection: Connection,
+    device_key: int,
+    place_id: str,
+    found: Sequence[Excursion],
+    reason: ChangeReason | None = None,
+) -> tuple[Stored, ...]:
+    """Write what was found, in order; with a reason, what stood there before is kept beside it."""
+    return tuple(_write_one(connection, device_key, place_id, excursion, reason) for excursion in found)
+
+
+def _write_one(
+    connection: Connection,
+    device_key: int,
+    place_id: str,
+    excursion: Excursion,
+    reason: ChangeReason | None,
+) -> Stored:
+    started_at = from_us(excursion.started_us)
+    new = _values(excursion)
+    before = connection.execute(
+        f"SELECT excursion_id, {_COLUMNS}, taken_back_at FROM excursion"  # noqa: S608 - constant columns
+        " WHERE device_key = %s AND rule_name = %s AND started_at = %s FOR UPDATE",
+        (device_key, excursion.rule.name, started_at),
+    ).fetchone()
+    triggers = excursion.triggered_us is not None
+    if before is None:
+        connection.execute(
+            f"INSERT INTO excursion (excursion_id, device_key, place_id, rule_name, rule, started_at, {_COLUMNS})"  # noqa: S608 - constant columns
+            " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
+            (
+                *(uuid.uuid4(), device_key, place_id, excursion.rule.name, Jsonb(rule_json(excursion.rule))),
+                *(started_at, *new),
+            ),
+        )
+        return Stored(excursion, triggers, is_further=False)
+    excursion_id, *old, taken_back_at = before
+    was_triggered = old[0] is not None and taken_back_at is None
+    if tuple(old) != new or taken_back_at is not None:
+        if reason is not None and (old[1] is not None or taken_back_at is not None or tuple(old[:1]) != new[:1]):
+            _keep(connection, excursion_id, old, taken_back_at, reason)
+        connection.execute(
+            "UPDATE excursion SET (triggered_at, ended_at, outside_s, shortest_s, longest_s, peak_celsius)"
+            " = (%s, %s, %s, %s, %s, %s), taken_back_at = NULL, rule = %s WHERE excursion_id = %s",
+            (*new, Jsonb(rule_json(excursion.rule)), excursion_id),
+        )
+    return Stored(excursion, triggers and not was_triggered, triggers and was_triggered and old[-1] != new[-1])
+
+
+def take_back(
+    connection: Connection,
+    device_key: int,
+    rule: Rule,
+    *,
+    since: datetime,
+    found: Sequence[Excursion],
+    reason: ChangeReason,
+) -> None:
+    """Mark what stands in the table from `since` on and was not found again."""
+    rows = connection.execute(
+        f"SELECT excursion_id, {_COLUMNS} FROM excursion WHERE device_key = %s AND rule_name = %s"  # noqa: S608 - constant columns
+        " AND started_at >= %s AND NOT started_at = ANY(%s) AND taken_back_at IS NULL FOR UPDATE",
+        (device_key, rule.name, since, [from_us(excursion.started_us) for excursion in found]),
+    ).fetchall()
+    for excursion_id, *old in rows:
+        _keep(connection, excursion_id, old, None, reason)
+        connection.execute("UPDATE excursion SET taken_back_at = now() WHERE excursion_id = %s", (excursion_id,))
+
+
+def end_open(connection: Connection, device_key: int, rule_name: str, at: datetime, reason: ChangeReason) -> None:
+    """End what was open when its rule or its place ended; `at` is the last reading that was judged by it."""
+    rows = connection.execute(
+        f"SELECT excursion_id, {_COLUMNS} FROM excursion WHERE device_key = %s AND rule_name = %s"  # noqa: S608 - constant columns
+        " AND ended_at IS NULL AND taken_back_at IS NULL FOR UPDATE",
+        (device_key, rule_name),
+    ).fetchall()
+    for excursion_id, *old in rows:
+        _keep(connection, excursion_id, old, None, reason)
+        connection.execute(
+            "UPDATE excursion SET ended_at = greatest(%s, started_at) WHERE excursion_id = %s", (at, excursion_id)
+        )
+
+
+def oldest_touched(connection: Connection, device_key: int, rule_name: str, at: datetime) -> datetime:
+    """The start of the earliest excursion that a reading of that time can change, or that time."""
+    row = connection.execute(
+        "SELECT min(started_at) FROM excursion WHERE device_key = %s AND rule_name = %s AND taken_back_at IS NULL"
+        " AND (ended_at IS NULL OR ended_at >= %s)",
+        (device_key, rule_name, at),
+    ).fetchone()
+    return min(at, row[0]) if row is not None and row[0] is not None else at
+
+
+def _values(excursion: Excursion) -> tuple[Any, ...]:
+    return (
+        None if excursion.triggered_us is None else from_us(excursion.triggered_us),
+        None if excursion.ended_us is None else from_us(excursion.ended_us),
+        excursion.outside_us / _US_A_SECOND,
+        excursion.shortest_us / _US_A_SECOND,
+        excursion.longest_us / _US_A_SECOND,
+        excursion.peak,
+    )
+
+
+def _keep(
+    connection: Connection,
+    excursion_id: uuid.UUID,
+    old: Sequence[Any],
+    taken_back_at: datetime | None,
+    reason: ChangeReason,
+) -> None:
+    names = (*_COLUMNS.split(", "), "taken_back_at")
+    values = (value.isoformat() if isinstance(value, datetime) else value for value in (*old, taken_back_at))
+    connection.execute(
+        "INSERT INTO excursion_change (excursion_id, changed_at, reason, before)"
+        " VALUES (%s, clock_timestamp(), %s, %s)",
+        (excursion_id, reason, Jsonb(dict(zip(names, values, strict=True)))),
+    )
