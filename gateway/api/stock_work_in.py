@@ -28,7 +28,7 @@ from gateway.api.work_kit import (
     refusals,
 )
 from gateway.db.pool import Connection
-from gateway.stock import adjustments, put_away, receiving, repacking, returns, transfers, undoing
+from gateway.stock import adjustments, put_away, receiving, repacking, returns, transfers, two_people, undoing
 from gateway.stock.acts import Actor, Done
 
 _Act = TypeVar("_Act")
@@ -266,10 +266,33 @@ def adjust(
     return _do(request, response, person, adjustments.adjust, act, at=body.occurred_at)
 
 
-@router.post("/adjustments/{document_id}/confirm", summary="The second person's half of an adjustment")
-def confirm_adjustment(request: Request, response: Response, person: Worker, document_id: uuid.UUID) -> DoneAnswer:
-    """Somebody else than who made it; now it is booked."""
-    return _do(request, response, person, adjustments.confirm, document_id)
+class Confirming(BaseModel):
+    """The second person's half."""
+
+    counted: dict[str, Annotated[int, Field(ge=0)]] = Field(
+        default={},
+        description="Of a receipt or a return: of each drug under special control how many base units there are,"
+        " counted blind",
+    )
+
+
+@router.post("/documents/{document_id}/confirm", summary="The second person's half of what waits for one")
+def confirm(
+    request: Request, response: Response, person: Worker, document_id: uuid.UUID, body: Confirming | None = None
+) -> DoneAnswer:
+    """A receipt, a return, an adjustment or a reversal. Somebody else than who made it; now it is booked."""
+    counted = body.counted if body is not None else {}
+
+    def service(connection: Connection, act: uuid.UUID, actor: Actor) -> Done:
+        return two_people.confirm(connection, act, actor, counted)
+
+    return _do(request, response, person, service, document_id)
+
+
+@router.post("/documents/{document_id}/cancel", summary="Cancel what waits for a second person")
+def cancel(request: Request, response: Response, person: Worker, document_id: uuid.UUID) -> DoneAnswer:
+    """Nothing is booked."""
+    return _do(request, response, person, two_people.cancel, document_id)
 
 
 class RepackingGiven(Act):

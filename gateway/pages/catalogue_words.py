@@ -131,7 +131,11 @@ WORDS: Final[Mapping[str, Words]] = MappingProxyType(
         "retired_with_stock": Words(N_("There is still stock of it; it can be used up."), _LOOK),
         "retired_opened": Words(N_("This product is retired."), _LOOK),
         "controlled_opened": Words(
-            N_("A medicine under special control."), N_("Let a second person count it before the file is imported.")
+            N_("A medicine under special control: it is not booked before a second person has counted it."),
+            N_("After the import, let somebody else open the receipt that waits, count, and confirm it."),
+        ),
+        "quarantined_opened": Words(
+            N_("This product is quarantined on receipt: it is held until two people release it."), _LOOK
         ),
         "opening_differs": Words(
             N_("The books were opened with %(old)s of it."), N_("Book a count or an adjustment instead.")

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Depends, Form, Query, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
+from pydantic import ValidationError
 
 from gateway.api import stock_work_in
 from gateway.api.access import RolesRequired
@@ -20,9 +21,10 @@ from gateway.pages.goods_receipt_paper import goods_receipt_paper
 from gateway.pages.pharmacy_view import EXPIRES_SOON
 from gateway.pages.translations import N_
 from gateway.pages.work_kit import WORK_NAVIGATION, WORK_ROLES, reasons_for
+from gateway.pages.work_plain import PlainForm
 from gateway.services.roles import STOCK_ROLES
 from gateway.services.sessions import SignedIn
-from gateway.stock import document_reads, transfers, undoing
+from gateway.stock import document_reads, transfers, two_people, undoing
 from gateway.stock.catalogue import place_tree
 
 router: Final = APIRouter(prefix="/work", include_in_schema=False)
@@ -104,10 +106,13 @@ def show_document(request: Request, document_id: uuid.UUID, problem: str = "") -
         head = document_reads.document_head(connection, document_id)
         if head is None:
             raise not_found(N_("There is no such stock document."))
+        waiting = two_people.waiting_lines(connection, document_id)
         values = {
             "document": head,
             "lines": document_reads.movement_lines(connection, document_id),
             "about_it": document_reads.documents_about(connection, document_id),
+            "waiting": waiting,
+            "to_count": {line.product_id: line for line in waiting if line.quantity is None}.values(),
             "way": head.kind == "transfer" and bool(transfers.on_the_way(connection, document_id)),
             "undoable": undoing.UNDOABLE,
             "undo_id": uuid.uuid4(),
@@ -138,10 +143,26 @@ def undo_from_page(
 
 
 @router.post("/documents/{document_id}/confirm")
-def confirm_from_page(request: Request, person: Worker, document_id: uuid.UUID) -> Response:
-    """The second person's half of an adjustment."""
+def confirm_from_page(request: Request, person: Worker, document_id: uuid.UUID, form: PlainForm) -> Response:
+    """The second person's half, with what they counted."""
+    counts = {name.removeprefix("count:"): text for name, text in form.fields.items() if name.startswith("count:")}
     try:
-        stock_work_in.confirm_adjustment(request, Response(), person, document_id)
+        body = stock_work_in.Confirming.model_validate({"counted": counts})
+        stock_work_in.confirm(request, Response(), person, document_id, body)
+    except ValidationError:
+        return show_document(
+            request, document_id, web_of(request).speech(request).text(N_("A value is missing or wrong."))
+        )
+    except Problem as problem:
+        return _refused(request, document_id, problem)
+    return RedirectResponse(f"/work/documents/{document_id}", HTTPStatus.SEE_OTHER)
+
+
+@router.post("/documents/{document_id}/cancel")
+def cancel_from_page(request: Request, person: Worker, document_id: uuid.UUID) -> Response:
+    """What waits is not booked."""
+    try:
+        stock_work_in.cancel(request, Response(), person, document_id)
     except Problem as problem:
         return _refused(request, document_id, problem)
     return RedirectResponse(f"/work/documents/{document_id}", HTTPStatus.SEE_OTHER)

@@ -131,6 +131,14 @@ CASES: Final[Mapping[str, Mend]] = MappingProxyType(
             N_("This pack is held or recalled, and was issued all the same."),
             N_("Fetch it back before it is used, and tell whoever placed the hold."),
         ),
+        "held_stock_received": Mend(
+            N_("This pack is recalled or damaged, and was received all the same."),
+            N_("Put it aside and give it back to the supplier."),
+        ),
+        "controlled_received_alone": Mend(
+            N_("This drug is under special control, and was received by one person alone."),
+            N_("Let a second person count it, then confirm it in the case that was opened."),
+        ),
         "controlled_alone": Mend(
             N_("This drug is under special control, and was issued by one person alone."),
             N_("Let a second person confirm it in the case that was opened."),

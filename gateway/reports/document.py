@@ -1,10 +1,19 @@
 """What a printable document consists of, before it is laid out: letterhead, title, facts, tables, signatures."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal
+from typing import Final, Literal
 
 Align = Literal["left", "center", "right"]
+SIGNATURE_TITLES: Final = frozenset(
+    {
+        *("Chủ tịch hội đồng", "Giám đốc", "Kế toán dược", "Thủ kho", "Trưởng khoa Dược"),
+        *("Người chứng kiến", "Người giao hàng", "Người giữ sổ", "Người kiểm tra", "Người lập", "Người lập phiếu"),
+        *("Người nhận hàng", "Người thực hiện", "Người đếm"),
+    }
+)
+"""Titles above signatures on our papers; a hospital may call each of them otherwise."""
 
 
 @dataclass(frozen=True)
@@ -18,6 +27,10 @@ class Letterhead:
     printed_at: datetime
     """Stands in the footer and in the file's metadata: equal data print to equal bytes."""
     printed_by: str
+    address: str = ""
+    """Below the department; empty: nothing stands there."""
+    signature_titles: Mapping[str, str] = field(default_factory=dict)
+    """By a usual title, what this hospital prints above the signature in its place."""
 
 
 @dataclass(frozen=True)

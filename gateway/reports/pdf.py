@@ -7,7 +7,7 @@ of the letterhead. Letters outside Roboto print as an empty box.
 import io
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from typing import Any, Final
 from xml.sax.saxutils import escape
@@ -24,7 +24,7 @@ from reportlab.platypus import Flowable, KeepTogether, LongTable, SimpleDocTempl
 from reportlab.platypus import Paragraph as Flow
 
 from gateway.reports import wording
-from gateway.reports.document import Align, Column, Document, Facts, Paragraph, Signatures, Table
+from gateway.reports.document import Align, Column, Document, Facts, Letterhead, Paragraph, Signatures, Table
 
 _REGULAR, _BOLD, _ITALIC = "Roboto", "Roboto-Bold", "Roboto-Italic"
 _FILES: Final = {_REGULAR: "Roboto-Regular.ttf", _BOLD: "Roboto-Bold.ttf", _ITALIC: "Roboto-Italic.ttf"}
@@ -74,7 +74,7 @@ def render(document: Document) -> bytes:
     )
     story: list[Flowable] = [*_head(document, width)]
     for part in document.parts:
-        story += _part(part, width)
+        story += _part(part, width, document.letterhead)
     template.build(story, canvasmaker=_canvas_of(document))
     return out.getvalue()
 
@@ -131,6 +131,7 @@ def _head(document: Document, width: float) -> list[Flowable]:
     head = document.letterhead
     left = [_text(line, align="center") for line in (head.authority,) if line]
     left += [_text(head.hospital, strong=True, align="center"), _text(head.department, align="center")]
+    left += [_text(line, align="center", points=_CELL_POINTS) for line in (head.address,) if line]
     right: list[Flowable] = []
     if document.motto:
         right = [_text(_MOTTO[0], strong=True, align="center"), _text(_MOTTO[1], strong=True, align="center")]
@@ -150,7 +151,7 @@ def _head(document: Document, width: float) -> list[Flowable]:
     return [*found, Spacer(0, 4 * mm)]
 
 
-def _part(part: Facts | Table | Paragraph | Signatures, width: float) -> list[Flowable]:
+def _part(part: Facts | Table | Paragraph | Signatures, width: float, head: Letterhead) -> list[Flowable]:
     match part:
         case Facts():
             return [_facts(part, width), Spacer(0, 2 * mm)]
@@ -159,7 +160,7 @@ def _part(part: Facts | Table | Paragraph | Signatures, width: float) -> list[Fl
         case Paragraph():
             return [_text(part.text, strong=part.strong, whole=True), Spacer(0, 1.5 * mm)]
         case Signatures():
-            return [KeepTogether([Spacer(0, 3 * mm), _signatures(part, width)])]
+            return [KeepTogether([Spacer(0, 3 * mm), _signatures(part, width, head.signature_titles)])]
 
 
 def _facts(facts: Facts, width: float) -> Flowable:
@@ -245,13 +246,13 @@ def _heading(columns: Sequence[Column]) -> tuple[list[list[Flowable]], list[tupl
     return [upper, titles], style
 
 
-def _signatures(part: Signatures, width: float) -> Flowable:
+def _signatures(part: Signatures, width: float, titles: Mapping[str, str]) -> Flowable:
     each = width / len(part.signers)
     blank = [_text("")] * (len(part.signers) - 1)
     rows: list[list[Flowable]] = []
     if part.place_and_day:
         rows.append([*blank, _text(part.place_and_day, align="center", italic=True)])
-    rows.append([_text(signer.title, strong=True, align="center") for signer in part.signers])
+    rows.append([_text(titles.get(signer.title, signer.title), strong=True, align="center") for signer in part.signers])
     rows.append([_text("(Ký, ghi rõ họ tên)", align="center", italic=True, points=8) for _ in part.signers])
     rows.append([Spacer(0, _ROOM_TO_SIGN) for _ in part.signers])
     rows.append([_text(signer.name, align="center") for signer in part.signers])

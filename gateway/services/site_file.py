@@ -18,9 +18,9 @@ import pydantic
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
 
 from edge.contracts.base import Name
-from gateway.alarms.rule_watch import forget_place
 from gateway.db.pool import Connection
 from gateway.errors import SiteFileError
+from gateway.services.hospital import Hospital, write_hospital
 from gateway.services.site_products import ProductItem, StorageClass, import_product
 from gateway.stock.books import place_account
 from inventory.element_string import GS
@@ -110,6 +110,8 @@ class SiteFile(_Item):
     products: tuple[ProductItem, ...] = ()
     patients: tuple[PatientItem, ...] = ()
     cards: tuple[CardItem, ...] = ()
+    hospital: Hospital | None = None
+    """As its papers name it."""
 
 
 def load_site_file(path: Path) -> SiteFile:
@@ -178,7 +180,9 @@ def import_site(connection: Connection, site: SiteFile) -> dict[str, int]:
             _run(connection, "patients", str(patient.patient_id), _PATIENT, patient.model_dump())
         for card in site.cards:
             _run(connection, "cards", card.card_id, _CARD, card.model_dump())
-    return {name: len(getattr(site, name)) for name in SiteFile.model_fields}
+        if site.hospital is not None:
+            write_hospital(connection, site.hospital)
+    return {name: len(items) for name, items in site if isinstance(items, tuple)}
 
 
 _PLACE = """\
@@ -231,8 +235,15 @@ def _contradictions_named(table: str, name: str) -> Iterator[None]:
 def _import_places(connection: Connection, places: Sequence[PlaceItem]) -> None:
     """Parents first, whatever their order in the file."""
     for place in _parents_first(places):
+        before = _limits(connection, place.place_id)
         _run(connection, "places", place.place_id, _PLACE, place.model_dump())
         place_account(connection, place.place_id)
+        if before is not None and before != _limits(connection, place.place_id):
+            # What was remembered belongs to the old limits; the next reading is judged afresh by the new ones.
+            connection.execute(
+                "DELETE FROM temperature_watch WHERE device_key IN (SELECT device_key FROM device WHERE place_id = %s)",
+                (place.place_id,),
+            )
 
 
 def _parents_first(places: Sequence[PlaceItem]) -> Iterator[PlaceItem]:
@@ -246,6 +257,13 @@ def _parents_first(places: Sequence[PlaceItem]) -> Iterator[PlaceItem]:
         yield from ready
 
 
+def _limits(connection: Connection, place_id: str) -> tuple[Any, ...] | None:
+    return connection.execute(
+        "SELECT temperature_low_celsius, temperature_high_celsius, alarm_after_s FROM place WHERE place_id = %s",
+        (place_id,),
+    ).fetchone()
+
+
 def _import_device(connection: Connection, device: DeviceItem) -> None:
     identity = (device.site, device.edge_node, device.device_id)
     moved = connection.execute(
@@ -253,9 +271,9 @@ def _import_device(connection: Connection, device: DeviceItem) -> None:
         " AND place_id IS DISTINCT FROM %s",
         (*identity, device.place_id),
     ).fetchone()
-    _run(connection, "devices", "/".join(identity), _DEVICE, device.model_dump())
     if moved is not None:
-        forget_place(connection, moved[0])
+        connection.execute("DELETE FROM temperature_watch WHERE device_key = %s", moved)
+    _run(connection, "devices", "/".join(identity), _DEVICE, device.model_dump())
 
 
 def _check_references(connection: Connection, site: SiteFile) -> None:

@@ -17,13 +17,13 @@ from psycopg.types.json import Jsonb
 from edge.contracts.observations import CodeScanned, NfcTagRead
 from gateway.db.pool import Connection
 from gateway.db.storable import storable
+from gateway.services import scan_problems
 from gateway.services.live_events import NewLiveEvent
 from gateway.services.occurrence import Occurrence
 from gateway.services.scan_joining import join_with_earlier
+from gateway.services.scan_problems import ScanProblem
 from gateway.services.scanning_device import PERSONAL_KINDS, Device, read_code, read_device
 from gateway.stock import books, cases, locks
-from gateway.stock.controlled_rules import controlled_among
-from gateway.stock.holds import state_of
 from gateway.stock.lines import Doing, Goods, Line
 from gateway.stock.operators import operator_at
 from gateway.stock.own_labels import OwnLabel, last_account_of, own_label
@@ -43,15 +43,6 @@ class ScanResult:
     outcome: Outcome
     reason: str = ""
     movement_id: UUID | None = None
-
-
-@dataclass(frozen=True)
-class _Problem:
-    """What a case is to say, and of which movement."""
-
-    code: str
-    reason: str
-    movement_id: UUID
 
 
 class Stock:
@@ -172,16 +163,18 @@ class Stock:
             return ScanResult("repeated", "this pack was received here already")
         if pack is not None and pack.last_moved_at > at.occurred_at:
             return self._receive_late(connection, at, goods, pack)
-        if self._expired(at, goods):
-            reason = f"expired on {goods.expiry_date:%d/%m/%Y}: not taken into stock; return it to the supplier"
-            return _case(connection, at, "expired_pack", reason)
+        problems, lines = [], [Line(at.id_for("receive"), "receive", goods, "supplier", here)]
         if pack is not None:
-            line = Line(at.id_for("found"), "found", goods, pack.account_id, here)
+            came = Line(at.id_for("found"), "found", goods, pack.account_id, here)
             reason = f"received here, but the books had it at {pack.account_id!r}: moved from there"
-            return self._booked_with_case(connection, at, [line], "booked_elsewhere", reason)
-        line = Line(at.id_for("receive"), "receive", goods, "supplier", here)
-        self._write(connection, at, [line])
-        return ScanResult("received", movement_id=line.movement_id)
+            lines = [*_shortage(connection, at, came), came]
+            problems = [ScanProblem("booked_elsewhere", reason, lines[0].movement_id)]
+        self._write(connection, at, lines)
+        problems += scan_problems.against_receiving(connection, lines[-1], self._today(at))
+        person = operator_at(connection, at.device_key, at.occurred_at)
+        note = "" if pack is not None else scan_problems.quarantine(connection, at, lines[-1], person)
+        done = ScanResult("received", note, lines[-1].movement_id)
+        return _with_cases(connection, at, done, problems)
 
     def _receive_late(self, connection: Connection, at: Occurrence, goods: Goods, pack: Pack) -> ScanResult:
         """The receipt of a pack whose later life is booked already (its scanner was offline).
@@ -205,45 +198,11 @@ class Stock:
     def _issue(self, connection: Connection, at: Occurrence, here: str, goods: Goods, pack: Pack | None) -> ScanResult:
         if pack is not None and pack.account_id == "dispensed":
             return ScanResult("repeated", "this pack was issued already")
-        if self._expired(at, goods):
-            reason = f"expired on {goods.expiry_date:%d/%m/%Y}: must not be issued; set it aside"
-            return _case(connection, at, "expired_pack", reason)
         issue = Line(at.id_for("issue"), "issue", goods, here, "dispensed")
         lines, problems = _with_what_is_missing(connection, at, issue, pack)
         self._write(connection, at, lines)
-        problems += self._why_not_to_be_issued(connection, at, issue)
-        for problem in problems:
-            _open_case(connection, at, problem.code, problem.reason, problem.movement_id)
-        if problems:
-            return ScanResult("discrepancy", "; ".join(problem.reason for problem in problems), issue.movement_id)
-        return ScanResult("issued", movement_id=issue.movement_id)
-
-    def _why_not_to_be_issued(self, connection: Connection, at: Occurrence, issue: Line) -> list[_Problem]:
-        """It was issued all the same; but held, expired, promised to somebody else, or by one person alone."""
-        goods, here = issue.goods, issue.from_account_id
-        problems = []
-        pack = (goods.gtin, goods.serial_number) if goods.gtin and goods.serial_number else None
-        state = state_of(connection, goods.product_id, goods.lot, here, self._today(at), pack=pack)
-        if not state.may_be_given_out:
-            reason = f"issued, but it must not be given out: {state.text}"
-            problems.append(_Problem("held_stock_issued", reason, issue.movement_id))
-        left = books.availability(connection, here, goods.product_id, goods.lot, now=at.received_at)
-        if left.free < 0:
-            reason = f"issued, but promised: {left.reserved} base units are reserved and {left.on_hand} are left"
-            problems.append(_Problem("reserved_stock_issued", reason, issue.movement_id))
-        if controlled_among(connection, [goods.product_id]):
-            # A scanner knows one person at most; the books take two (`guard.refuse_one_person`).
-            reason = f"product {goods.product_id} is under special control, and no second person confirmed the issue"
-            problems.append(_Problem("controlled_alone", reason, issue.movement_id))
-        return problems
-
-    def _booked_with_case(
-        self, connection: Connection, at: Occurrence, lines: Sequence[Line], code: str, reason: str
-    ) -> ScanResult:
-        """The books follow what happened; the case hangs on the movement that needs explaining, the first."""
-        self._write(connection, at, [*_shortage(connection, at, lines[0]), *lines])
-        _open_case(connection, at, code, reason, lines[0].movement_id)
-        return ScanResult("discrepancy", reason, lines[-1].movement_id)
+        problems += scan_problems.against_issuing(connection, at, issue, self._today(at))
+        return _with_cases(connection, at, ScanResult("issued", movement_id=issue.movement_id), problems)
 
     def _write(self, connection: Connection, at: Occurrence, lines: Sequence[Line]) -> None:
         doing = Doing(
@@ -257,10 +216,6 @@ class Stock:
             zone=self._zone,
         )
         books.book(connection, doing, lines, guard=False)
-
-    def _expired(self, at: Occurrence, goods: Goods) -> bool:
-        """The expiry date is the last day of use (GS1 General Specifications, AI 17)."""
-        return goods.expiry_date is not None and goods.expiry_date < self._today(at)
 
 
 def _without_place(connection: Connection, at: Occurrence) -> ScanResult:
@@ -297,27 +252,38 @@ def _shortage(connection: Connection, at: Occurrence, line: Line) -> list[Line]:
 
 def _with_what_is_missing(
     connection: Connection, at: Occurrence, issue: Line, pack: Pack | None
-) -> tuple[list[Line], list[_Problem]]:
+) -> tuple[list[Line], list[ScanProblem]]:
     """The issue, behind what makes it possible where the books have too little here, and why that needs explaining."""
     goods, here = issue.goods, issue.from_account_id
     if pack is not None and pack.account_id != here:
         found = Line(at.id_for("found"), "found", goods, pack.account_id, here)
         reason = f"issued here, but the books had it at {pack.account_id!r}: moved from there"
-        problem = _Problem("booked_elsewhere", reason, found.movement_id)
+        problem = ScanProblem("booked_elsewhere", reason, found.movement_id)
         return [*_shortage(connection, at, found), found, issue], [problem]
     if pack is None and (goods.serial_number or _on_hand(connection, here, goods) < goods.quantity):
         found = Line(at.id_for("found"), "found", goods, "unexplained", here)
         reason = "issued here, but the books had none of it here: where did it come from?"
-        return [found, issue], [_Problem("not_in_books", reason, found.movement_id)]
+        return [found, issue], [ScanProblem("not_in_books", reason, found.movement_id)]
     short = _shortage(connection, at, issue)
     reason = "issued here, but its lot was already taken from stock here without its serial number"
-    return [*short, issue], [_Problem("not_in_books", reason, line.movement_id) for line in short]
+    return [*short, issue], [ScanProblem("not_in_books", reason, line.movement_id) for line in short]
 
 
 def _case(connection: Connection, at: Occurrence, code: str, reason: str) -> ScanResult:
     """Nothing can be booked; a person has to look."""
     _open_case(connection, at, code, reason, None)
     return ScanResult("discrepancy", reason)
+
+
+def _with_cases(
+    connection: Connection, at: Occurrence, done: ScanResult, problems: Sequence[ScanProblem]
+) -> ScanResult:
+    """The books follow what happened; a case for each thing that needs explaining."""
+    for problem in problems:
+        _open_case(connection, at, problem.code, problem.reason, problem.movement_id)
+    if not problems:
+        return done
+    return ScanResult("discrepancy", "; ".join(problem.reason for problem in problems), done.movement_id)
 
 
 def _open_case(connection: Connection, at: Occurrence, code: str, reason: str, movement_id: UUID | None) -> None:

@@ -4,6 +4,9 @@ It comes from `supplier`, because that is where it once came from: `unexplained`
 and a hospital's whole stock is not that. The reason `opening` tells it apart from deliveries. A movement's id is made
 from its place, product and lot, so that a second import books nothing; another quantity is refused, because by then it
 is a count or an adjustment. Only after a reversal can the same lot be opened again.
+
+Drugs under special control stand on documents of their own, which wait until a second person has counted them
+(`two_people`). A product that is quarantined on receipt is held, lot by lot, until two people release it.
 """
 
 import uuid
@@ -11,12 +14,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 from zoneinfo import ZoneInfo
 
 from gateway.db.pool import Connection
+from gateway.stock import locks
+from gateway.stock.acts import Notice
 from gateway.stock.books import Doing, Goods, Line, book, place_account
-from gateway.stock.documents import NewDocument, open_document
+from gateway.stock.documents import Document, NewDocument, open_document, read_document
+from gateway.stock.holds import NewHold, place_hold
 from gateway.stock.import_lots import LotFacts, LotKey, merged, read_lot_facts, write_lot_facts
 from gateway.stock.import_report import Plan
 from inventory.catalogue_stock_rows import OpeningItem
@@ -47,15 +53,26 @@ class Opener:
 class _Product:
     retired: bool
     controlled: bool
+    quarantined: bool
+    """On receipt."""
+
+
+class _Wanted(NamedTuple):
+    """A row that is to be booked."""
+
+    item: OpeningItem
+    movement_id: uuid.UUID
+    product: _Product
 
 
 @dataclass
 class _Opened:
-    """What was opened before."""
+    """What was opened before, or waits for its second person."""
 
     quantity: int | None = None
-    """Base units that stand; None: all of it was reversed."""
+    """Base units that stand; None: all of it was reversed or cancelled."""
     times: int = 0
+    """How often it was written down."""
 
 
 def plan_opening(connection: Connection, items: Sequence[OpeningItem], opener: Opener) -> Plan:
@@ -65,7 +82,7 @@ def plan_opening(connection: Connection, items: Sequence[OpeningItem], opener: O
     products = _products(connection, [item.product_id for item in items])
     lots = read_lot_facts(connection, [item.product_id for item in items])
     opened = _opened(connection, [item.product_id for item in items])
-    wanted: list[tuple[OpeningItem, uuid.UUID]] = []
+    wanted: list[_Wanted] = []
     said: dict[LotKey, OpeningItem] = {}
     for item in items:
         key = (item.place_id, item.product_id, item.lot)
@@ -75,7 +92,7 @@ def plan_opening(connection: Connection, items: Sequence[OpeningItem], opener: O
         if before.quantity is not None and before.quantity != item.quantity:
             plan.problem(item.row, "quantity", "opening_differs", item.quantity, old=before.quantity)
         if plan.note(item.row, " / ".join(key), new=before.quantity is None, changes=()):
-            wanted.append((item, movement_id(key, before.times)))
+            wanted.append(_Wanted(item, movement_id(key, before.times), products[item.product_id]))
     plan.write = lambda: _write(connection, wanted, lots, opener)
     return plan
 
@@ -87,7 +104,8 @@ def movement_id(key: _StockKey, times_before: int) -> uuid.UUID:
 
 def _products(connection: Connection, ids: Sequence[str]) -> dict[str, _Product]:
     rows = connection.execute(
-        "SELECT product_id, retired_at IS NOT NULL, control_class <> 'none' FROM product WHERE product_id = ANY(%s)",
+        "SELECT product_id, retired_at IS NOT NULL, control_class <> 'none', quarantine_on_receipt FROM product"
+        " WHERE product_id = ANY(%s)",
         (sorted(set(ids)),),
     )
     return {row[0]: _Product(*row[1:]) for row in rows}
@@ -107,6 +125,16 @@ def _opened(connection: Connection, product_ids: Sequence[str]) -> dict[_StockKe
         opened.times += 1
         if not reversed_since:
             opened.quantity = quantity
+    for place_id, state, lines in connection.execute(
+        "SELECT to_place_id, state, body -> 'opening' FROM stock_document WHERE kind = 'receipt' AND reason_code = %s"
+        " AND state IN ('waiting_second', 'cancelled')",
+        (REASON,),
+    ):
+        for _, product_id, lot, quantity in lines:
+            opened = found.setdefault((place_id, product_id, lot), _Opened())
+            opened.times += 1
+            if state == "waiting_second":
+                opened.quantity = quantity
     return found
 
 
@@ -121,6 +149,8 @@ def _check(plan: Plan, item: OpeningItem, places: set[str], products: Mapping[st
         plan.hint(item.row, "product_id", "retired_opened", item.product_id)
     if product.controlled:
         plan.hint(item.row, "product_id", "controlled_opened", item.product_id)
+    if product.quarantined:
+        plan.hint(item.row, "product_id", "quarantined_opened", item.product_id)
 
 
 def _check_lot(plan: Plan, item: OpeningItem, lots: Mapping[LotKey, LotFacts], said: dict[LotKey, OpeningItem]) -> None:
@@ -138,42 +168,40 @@ def _check_lot(plan: Plan, item: OpeningItem, lots: Mapping[LotKey, LotFacts], s
         plan.hint(item.row, "expiry_date", "no_expiry")
 
 
-def _write(
-    connection: Connection,
-    wanted: Sequence[tuple[OpeningItem, uuid.UUID]],
-    lots: Mapping[LotKey, LotFacts],
-    opener: Opener,
-) -> None:
+def _write(connection: Connection, wanted: Sequence[_Wanted], lots: Mapping[LotKey, LotFacts], opener: Opener) -> None:
     facts: dict[LotKey, LotFacts] = {}
-    for item, _ in wanted:
+    for item, _, _ in wanted:
         key = (item.product_id, item.lot)
         before = facts.get(key, lots.get(key))
         facts[key] = merged(before, item.expiry_date, item.production_date, item.unit_cost_vnd)
     write_lot_facts(connection, facts)
     # The planner still believes a lot table that was just filled to be empty, and would read all of it for each line.
     connection.execute("ANALYZE product, lot")
-    by_place = sorted(wanted, key=lambda each: each[0].place_id)
-    for place_id, group in groupby(by_place, key=lambda each: each[0].place_id):
+    if any(each.product.quarantined for each in wanted):
+        locks.enter_alone(connection)  # holds are placed too
+
+    def document_of(each: _Wanted) -> tuple[str, bool]:
+        return each.item.place_id, each.product.controlled
+
+    for (place_id, controlled), group in groupby(sorted(wanted, key=document_of), key=document_of):
         rows = list(group)
         for start in range(0, len(rows), _LINES_A_DOCUMENT):
-            _book(connection, place_id, rows[start : start + _LINES_A_DOCUMENT], opener)
+            _open(connection, place_id, rows[start : start + _LINES_A_DOCUMENT], opener, waits=controlled)
 
 
-def _book(connection: Connection, place_id: str, rows: Sequence[tuple[OpeningItem, uuid.UUID]], opener: Opener) -> None:
-    """One receipt."""
-    account = place_account(connection, place_id)
-    document_id = uuid.uuid5(_NAMESPACE, ",".join(sorted(str(each) for _, each in rows)))
-    lines = [
-        Line(each, "receive", Goods(item.product_id, item.lot, item.expiry_date, item.quantity), "supplier", account)
-        for item, each in rows
-    ]
-    body = {"opening": [[str(each), item.product_id, item.lot, item.quantity] for item, each in rows]}
+def _open(connection: Connection, place_id: str, rows: Sequence[_Wanted], opener: Opener, *, waits: bool) -> None:
+    """One receipt: booked, or left to the second person."""
+    document_id = uuid.uuid5(_NAMESPACE, ",".join(sorted(str(each.movement_id) for each in rows)))
+    body = {
+        "opening": [[str(each.movement_id), each.item.product_id, each.item.lot, each.item.quantity] for each in rows]
+    }
     document = NewDocument(
         document_id,
         "receipt",
         opener.person,
         opener.now,
         opener.now,
+        state="waiting_second" if waits else "posted",
         body=body,
         to_place_id=place_id,
         reason_code=REASON,
@@ -181,6 +209,8 @@ def _book(connection: Connection, place_id: str, rows: Sequence[tuple[OpeningIte
         zone=opener.zone,
     )
     open_document(connection, document)
+    if waits:
+        return
     doing = Doing(
         opener.now,
         opener.now,
@@ -191,4 +221,47 @@ def _book(connection: Connection, place_id: str, rows: Sequence[tuple[OpeningIte
         note=opener.note,
         zone=opener.zone,
     )
+    post_waiting(connection, read_document(connection, document_id), doing)
+
+
+def post_waiting(connection: Connection, document: Document, doing: Doing) -> tuple[Notice, ...]:
+    """Book an opening as its document has it, and hold what is quarantined on receipt.
+
+    Raises:
+        LedgerError: as `books.book`.
+    """
+    account = place_account(connection, document.to_place_id or "")
+    opened = [(uuid.UUID(line[0]), str(line[1]), str(line[2]), int(line[3])) for line in document.body["opening"]]
+    product_ids = sorted({product_id for _, product_id, _, _ in opened})
+    products, lots = _products(connection, product_ids), read_lot_facts(connection, product_ids)
+    quarantined = sorted({(one, lot) for _, one, lot, _ in opened if products[one].quarantined})
+    if quarantined:
+        locks.enter_alone(connection)
+    lines = [
+        Line(
+            movement_id,
+            "receive",
+            Goods(product_id, lot, lots.get((product_id, lot), LotFacts()).expiry_date, quantity),
+            "supplier",
+            account,
+        )
+        for movement_id, product_id, lot, quantity in opened
+    ]
     book(connection, doing, lines)
+    return tuple(_hold(connection, document, product_id, lot, doing) for product_id, lot in quarantined)
+
+
+def _hold(connection: Connection, document: Document, product_id: str, lot: str, doing: Doing) -> Notice:
+    hold = NewHold(
+        hold_id=uuid.uuid5(document.document_id, f"hold {product_id} {lot}"),
+        kind="quarantine",
+        product_id=product_id,
+        lot=lot,
+        reason="waits for the check on receipt",
+        reason_code="hold_receipt",
+        placed_by=doing.person or "",
+        placed_at=doing.occurred_at,
+        document_id=document.document_id,
+    )
+    place_hold(connection, hold)
+    return Notice("in_quarantine", {"product": product_id, "lot": lot or "-"})

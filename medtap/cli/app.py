@@ -12,6 +12,7 @@ from medtap.cli import (
     doctor,
     edge,
     gateway,
+    hospital,
     label,
     scan,
     sim,
@@ -35,6 +36,7 @@ app.add_typer(scan.app, name="scan")
 app.add_typer(label.app, name="label")
 stock.app.command("import")(stock_catalogue.import_file)
 app.add_typer(stock.app, name="stock")
+app.add_typer(hospital.app, name="hospital")
 app.add_typer(tag.app, name="tag")
 app.add_typer(coldchain.app, name="coldchain")
 app.add_typer(card.app, name="card")

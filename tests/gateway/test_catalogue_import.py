@@ -9,8 +9,11 @@ from typing import Any, Literal
 import openpyxl
 import pytest
 
+from gateway.stock import two_people
+from gateway.stock.acts import Actor
 from gateway.stock.books import Doing, Goods, Line, book, place_account, reverse
 from gateway.stock.catalogue_import import ImportRequest, import_catalogue
+from gateway.stock.errors import SecondPersonError
 from gateway.stock.import_report import ImportReport
 from inventory.catalogue_columns import ImportKind
 from inventory.table_cell import Cell
@@ -234,6 +237,7 @@ def test_a_whole_hospitals_catalogue_is_entered_set_by_set(desk: Desk, products_
     assert counts(desk.bring_bytes("opening-stock", opening.encode())) == (0, 0, lots_wanted, 0)
 
 
+STANDING = "SELECT account_id, product_id, lot, quantity FROM stock_balance WHERE quantity > 0 ORDER BY 1, 2"
 OPENING = ("place_id", "product_id", "lot", "expiry_date", "quantity")
 
 
@@ -254,20 +258,63 @@ def test_opening_stock_is_booked_once_however_often_the_file_is_brought(desk: De
     assert (counts(report), report.written) == ((3, 0, 0, 0), True)
     assert codes(report, "hint") == [(4, "controlled_opened"), (4, "no_expiry")]
     assert counts(desk.bring("opening-stock", OPENING, *reversed(rows))) == (0, 0, 3, 0)
-    assert desk.database.rows(
-        "SELECT account_id, product_id, lot, quantity FROM stock_balance WHERE quantity > 0 ORDER BY 1, 2"
-    ) == [
-        ("place:kho-2", "MOR10", "", 40),
+    assert desk.database.rows(STANDING) == [
         ("place:kho-2", "PARA500", "A1", 1200),
         ("place:kho-3", "PARA500", "A1", 30),
     ]
     assert desk.database.rows(
-        "SELECT d.number, d.to_place_id, count(*), min(m.person), min(m.reason_code) FROM stock_document d"
-        " JOIN movement m USING (document_id) GROUP BY 1, 2 ORDER BY 1"
-    ) == [("PN26-000001", "kho-2", 2, "lan", "opening"), ("PN26-000002", "kho-3", 1, "lan", "opening")]
+        "SELECT d.number, d.to_place_id, d.state, count(m.*), min(m.person), min(m.reason_code) FROM stock_document d"
+        " LEFT JOIN movement m USING (document_id) GROUP BY 1, 2, 3 ORDER BY 1"
+    ) == [
+        ("PN26-000001", "kho-2", "posted", 1, "lan", "opening"),
+        ("PN26-000002", "kho-2", "waiting_second", 0, None, None),
+        ("PN26-000003", "kho-3", "posted", 1, "lan", "opening"),
+    ]
     assert desk.database.value("SELECT sum(quantity) FROM posting") == 0
     more = desk.bring("opening-stock", OPENING, *rows, ("kho-3", "MOR5", "M", "06/2028", 5))
     assert counts(more) == (1, 0, 3, 0)
+
+
+def test_a_controlled_drug_is_opened_when_a_second_person_has_counted_it_blind(desk: Desk) -> None:
+    _furnish(desk)
+    row = ("kho-2", "MOR10", "-", None, 40)
+    dry = desk.bring("opening-stock", OPENING, row, dry_run=True)
+    assert (counts(dry), codes(dry, "hint")[0]) == ((1, 0, 0, 0), (2, "controlled_opened")), "the dry run says it"
+    desk.bring("opening-stock", OPENING, row)
+    assert codes(desk.bring("opening-stock", OPENING, (*row[:4], 41))) == [(2, "opening_differs")], "while it waits too"
+    [(document_id,)] = desk.database.rows("SELECT document_id FROM stock_document WHERE state = 'waiting_second'")
+    with desk.database.pool.connection() as connection:
+        [line] = two_people.waiting_lines(connection, document_id)
+        assert (line.product_id, line.quantity) == ("MOR10", None), "nobody tells how many there should be"
+        with pytest.raises(SecondPersonError), connection.transaction():
+            two_people.confirm(connection, document_id, Actor("lan", NOW, NOW), {"MOR10": 40})
+        two_people.confirm(connection, document_id, Actor("minh", NOW, NOW), {"MOR10": 40})
+    assert desk.database.rows(STANDING) == [("place:kho-2", "MOR10", "", 40)]
+    assert desk.database.rows("SELECT person, second_person FROM movement") == [("lan", "minh")]
+    assert counts(desk.bring("opening-stock", OPENING, row)) == (0, 0, 1, 0)
+
+
+def test_a_cancelled_opening_of_a_controlled_drug_can_be_brought_again_with_another_quantity(desk: Desk) -> None:
+    _furnish(desk)
+    desk.bring("opening-stock", OPENING, ("kho-2", "MOR10", "-", None, 40))
+    with desk.database.pool.connection() as connection:
+        [(document_id,)] = connection.execute("SELECT document_id FROM stock_document").fetchall()
+        two_people.cancel(connection, document_id, Actor("minh", NOW, NOW))
+    again = ("kho-2", "MOR10", "-", None, 38)
+    assert counts(desk.bring("opening-stock", OPENING, again)) == (1, 0, 0, 0)
+    assert counts(desk.bring("opening-stock", OPENING, again)) == (0, 0, 1, 0)
+
+
+def test_what_is_quarantined_on_receipt_is_opened_on_hold(desk: Desk) -> None:
+    _furnish(desk)
+    desk.database.run("UPDATE product SET quarantine_on_receipt = true WHERE product_id = 'PARA500'")
+    row = ("kho-2", "PARA500", "A1", "06/2028", 1200)
+    dry = desk.bring("opening-stock", OPENING, row, dry_run=True)
+    assert codes(dry, "hint") == [(2, "quarantined_opened")], "the dry run says it"
+    desk.bring("opening-stock", OPENING, row)
+    assert desk.database.rows(STANDING) == [("place:kho-2", "PARA500", "A1", 1200)]
+    holds = "SELECT kind, product_id, lot, placed_by FROM stock_hold WHERE released_at IS NULL"
+    assert desk.database.rows(holds) == [("quarantine", "PARA500", "A1", "lan")]
 
 
 def test_another_quantity_of_what_was_opened_is_refused_until_that_is_reversed(desk: Desk) -> None:

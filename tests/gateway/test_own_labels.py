@@ -80,10 +80,11 @@ def test_a_label_that_is_issued_without_having_been_received_becomes_a_case(data
     assert database.column("SELECT code FROM discrepancy") == ["not_in_books"]
 
 
-def test_a_label_whose_day_is_over_moves_nothing(database: Database, scan: Scan) -> None:
+def test_a_label_whose_day_is_over_is_booked_and_becomes_a_case(database: Database, scan: Scan) -> None:
     assert scan(label("S1", expiry=date(2026, 1, 1))) == "discrepancy"
     assert database.column("SELECT code FROM discrepancy") == ["expired_pack"]
-    assert database.value("SELECT count(*) FROM movement") == 0
+    assert database.value("SELECT count(*) FROM movement") == 1
+    assert scan(label("S1", expiry=date(2026, 1, 1)), minutes=1) == "repeated"
 
 
 def test_a_label_at_a_scanner_that_stands_nowhere_becomes_a_case(database: Database, scan: Scan) -> None:

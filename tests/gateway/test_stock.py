@@ -185,12 +185,51 @@ def test_a_serial_number_with_another_lot_moves_nothing_and_becomes_a_case(store
     assert store.balances()["place:store"] == 100
 
 
-@pytest.mark.parametrize("device", ["scanner-receiving", "scanner-issue"])
-def test_an_expired_pack_moves_nothing_and_says_why(store: Store, device: str) -> None:
+@pytest.mark.parametrize(
+    ("device", "booked"),
+    [
+        ("scanner-receiving", [("receive", "supplier", "place:store")]),
+        ("scanner-issue", [("found", "unexplained", "place:store"), ("issue", "place:store", "dispensed")]),
+    ],
+)
+def test_an_expired_pack_that_came_or_went_is_booked_and_becomes_a_case(
+    store: Store, device: str, booked: list[tuple[str, str, str]]
+) -> None:
     assert store.scan(device, code(expiry="260101")) == "discrepancy"
-    assert store.movements() == []
-    assert store.discrepancies() == ["expired_pack"]
-    assert store.database.value("SELECT reason FROM scan").startswith("expired on 01/01/2026: ")
+    assert store.movements() == booked
+    assert store.discrepancies()[-1] == "expired_pack"
+    assert "expired on 01/01/2026: " in store.database.value("SELECT reason FROM scan")
+    assert store.scan(device, code(expiry="260101")) == "repeated", "it is told once"
+
+
+def test_a_pack_of_a_recalled_lot_that_was_received_is_booked_and_becomes_a_case(store: Store) -> None:
+    _hold(store, lot="L1")
+    assert store.receive(code()) == "discrepancy"
+    assert store.balances() == {"supplier": -100, "place:store": 100}
+    assert store.discrepancies() == ["held_stock_received"]
+
+
+def test_a_product_that_is_checked_on_receipt_is_held_once_when_its_packs_are_scanned_in(store: Store) -> None:
+    store.database.run("UPDATE product SET quarantine_on_receipt = true WHERE product_id = %s", GTIN)
+    assert [store.receive(code(serial)) for serial in ("S1", "S2", "S3")] == ["received"] * 3
+    assert store.database.rows("SELECT kind, lot, account_id FROM stock_hold") == [("quarantine", "L1", None)]
+    assert store.issue(code("S2")) == "discrepancy"
+    assert store.discrepancies() == ["held_stock_issued"]
+
+
+def test_a_controlled_drug_that_one_person_scanned_in_is_booked_and_becomes_a_case(store: Store) -> None:
+    store.database.run("UPDATE product SET control_class = 'narcotic' WHERE product_id = %s", GTIN)
+    assert store.receive(code()) == "discrepancy"
+    assert store.balances() == {"supplier": -100, "place:store": 100}
+    assert store.discrepancies() == ["controlled_received_alone"]
+
+
+def test_units_that_are_held_within_a_lot_and_were_issued_all_the_same_become_a_case(store: Store) -> None:
+    assert [store.receive(code(None)) for _ in range(2)] == ["received"] * 2
+    _hold(store, kind="quarantine", lot="L1", account_id="place:store", quantity=100)
+    assert store.issue(code(None)) == "issued", "a hundred sound ones were there too"
+    assert store.issue(code(None)) == "discrepancy"
+    assert store.discrepancies() == ["held_stock_issued"]
 
 
 def test_a_pack_may_be_used_on_its_last_day(store: Store) -> None:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from inventory.errors import InventoryError
 from inventory.fefo import Allocation, Candidate, Need, PackPolicy, Reservation, SerialPack, allocate
-from inventory.lot_state import Hold, HoldKind, holds_on, lot_state
+from inventory.lot_state import Hold, HoldKind, holds_on, lot_state, units_held
 
 TODAY = date(2026, 11, 22)
 AT = datetime(2026, 11, 20, 3, 15, tzinfo=UTC)
@@ -218,6 +218,17 @@ HOLDS = st.lists(
         placed_at=st.just(AT),
         gtin=st.just("08935234567895"),
         serial_number=st.sampled_from(["S0", "S1"]),
+    )
+    | st.builds(
+        Hold,
+        kind=st.just("quarantine"),
+        product_id=st.just("PARA500"),
+        reason=st.just("returned"),
+        placed_by=st.just("lan"),
+        placed_at=st.just(AT),
+        lot=LOTS,
+        account_id=PLACES,
+        quantity=st.integers(1, 40),
     ),
     max_size=3,
 )
@@ -245,6 +256,7 @@ def free_of(request: Need, one: Candidate, holds: list[Hold]) -> int:
         for pack in one.serial_packs
         if holds_on(holds, "PARA500", one.lot, one.account_id, (pack.gtin, pack.serial_number))
     )
+    held += units_held(holds, "PARA500", one.lot, one.account_id)
     return max(0, one.on_hand - held - sum(each.quantity for each in one.reservations))
 
 

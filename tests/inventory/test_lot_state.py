@@ -1,12 +1,13 @@
 """A lot's state is what speaks against giving it out today."""
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from itertools import permutations
 
 import pytest
 
 from inventory.errors import InventoryError
-from inventory.lot_state import PRECEDENCE, Hold, HoldKind, holds_on, lot_state
+from inventory.lot_state import PRECEDENCE, Hold, HoldKind, holds_on, lot_state, part_holds_on, units_held
 
 TODAY = date(2026, 11, 22)
 AT = datetime(2026, 11, 20, 3, 15, tzinfo=UTC)
@@ -91,3 +92,14 @@ def test_a_hold_that_says_nothing_is_refused(wrong: dict[str, object], expected:
     }
     with pytest.raises(InventoryError, match=expected):
         Hold(**(sound | wrong))  # type: ignore[arg-type]
+
+
+def test_a_hold_of_some_units_leaves_the_rest_of_the_lot_free_and_is_of_one_lot_in_one_place() -> None:
+    part = replace(hold(account_id="place:ward"), quantity=5)
+    assert holds_on([part], "PARA500", "A1", "place:ward") == []
+    assert part_holds_on([part, hold()], "PARA500", "A1", "place:ward") == [part]
+    assert units_held([part, part, hold()], "PARA500", "A1", "place:ward") == 10
+    assert units_held([part], "PARA500", "B2", "place:ward") == units_held([part], "PARA500", "A1", "place:x") == 0
+    for wrong in (replace(part, quantity=None), hold(lot=None), hold()):
+        with pytest.raises(InventoryError, match="of one lot in one place"):
+            replace(wrong, quantity=0 if wrong.account_id else 5)
