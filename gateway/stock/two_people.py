@@ -110,7 +110,8 @@ def waiting_lines(connection: Connection, document_id: uuid.UUID) -> list[Waitin
     query = _OF_REVERSAL if about else _OF_OPENING if "opening" in document.body else _OF_LINES
     blind = set(to_count(connection, document))
     rows = connection.execute(query, {"document": about or document_id}).fetchall()
-    return [WaitingLine(*row[:8], quantity=None if row[0] in blind else row[8]) for row in rows]
+    lines = [WaitingLine(*row) for row in rows]
+    return [replace(line, quantity=None) if line.product_id in blind else line for line in lines]
 
 
 _SHOWN: Final = "p.product_id, p.name_vi, p.name_en, p.base_unit_vi, p.base_unit_en"
