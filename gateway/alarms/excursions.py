@@ -23,6 +23,7 @@ _US_A_SECOND = 1_000_000
 class Stored:
     """An excursion after it was written."""
 
+    excursion_id: uuid.UUID
     excursion: Excursion
     is_newly_triggered: bool
     """It alarms now and did not before."""
@@ -57,15 +58,16 @@ def _write_one(
     ).fetchone()
     triggers = excursion.triggered_us is not None
     if before is None:
+        excursion_id = uuid.uuid4()
         connection.execute(
             f"INSERT INTO excursion (excursion_id, device_key, place_id, rule_name, rule, started_at, {_COLUMNS})"  # noqa: S608 - constant columns
             " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
             (
-                *(uuid.uuid4(), device_key, place_id, excursion.rule.name, Jsonb(rule_json(excursion.rule))),
+                *(excursion_id, device_key, place_id, excursion.rule.name, Jsonb(rule_json(excursion.rule))),
                 *(started_at, *new),
             ),
         )
-        return Stored(excursion, triggers, is_further=False)
+        return Stored(excursion_id, excursion, triggers, is_further=False)
     excursion_id, *old, taken_back_at = before
     was_triggered = old[0] is not None and taken_back_at is None
     if tuple(old) != new or taken_back_at is not None:
@@ -76,7 +78,12 @@ def _write_one(
             " = (%s, %s, %s, %s, %s, %s), taken_back_at = NULL, rule = %s WHERE excursion_id = %s",
             (*new, Jsonb(rule_json(excursion.rule)), excursion_id),
         )
-    return Stored(excursion, triggers and not was_triggered, triggers and was_triggered and old[-1] != new[-1])
+    return Stored(
+        excursion_id,
+        excursion,
+        is_newly_triggered=triggers and not was_triggered,
+        is_further=triggers and was_triggered and old[-1] != new[-1],
+    )
 
 
 def take_back(

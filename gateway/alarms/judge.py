@@ -14,6 +14,7 @@ from gateway.alarms import lifecycle
 from gateway.alarms.lifecycle import Breach, Paging
 from gateway.alarms.place_rules import place_rules
 from gateway.alarms.rule_watch import Judged, RuleWatch, judge
+from gateway.alarms.stock_at_risk import hold_stock
 from gateway.db.pool import Connection
 from gateway.errors import is_environment_fault
 from gateway.ingest.dead_letters import DeadLetter, store
@@ -65,6 +66,8 @@ class TemperatureJudge:
         live: list[NewLiveEvent] = []
         for stored in found.stored:
             excursion = stored.excursion
+            if excursion.triggered_us is not None and (stored.is_newly_triggered or excursion.ended_us is not None):
+                hold_stock(connection, stored.excursion_id, watch.rule, self._paging.zone, self._paging.clock())
             if stored.is_newly_triggered or (stored.is_further and is_active):
                 live += self._open(connection, watch, excursion, found.last)
                 is_active = True
