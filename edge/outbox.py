@@ -15,6 +15,7 @@ from edge.clock import Clock
 from edge.contracts.node_state import StreamState
 from edge.contracts.observations import Event, Telemetry, stream_of
 from edge.contracts.streams import Stream
+from edge.outbox_check import CHECK_AT_ONCE_BYTES
 from edge.outbox_connection import OutboxError
 from edge.outbox_marks import StreamMarks
 from edge.outbox_rows import ROWS_BYTES_MAX, RowTooLargeError, StoredRows, encode_row
@@ -33,6 +34,12 @@ SIZE_MAX_MB: Final = 1000.0
 
 PRUNE_ROWS_MAX: Final = 1000
 """Rows deleted in one transaction, so that an event never waits long behind housekeeping."""
+
+CHECK_ROWS: Final = 100
+"""Rows looked at in one turn of a check: some milliseconds."""
+
+CHECK_TURNS_MAX: Final = 50
+"""Turns at once."""
 
 _LOG = logging.getLogger(__name__)
 _T = TypeVar("_T")
@@ -54,6 +61,7 @@ class Outbox:
         reserved: bool = False,
         room_bytes_min: int = ROOM_BYTES_MIN,
         opener: Opener | None = None,
+        check_at_once_bytes: int = CHECK_AT_ONCE_BYTES,
     ) -> None:
         """Open or create the file. `node_name` stands as device in rows about the outbox itself.
 
@@ -61,6 +69,7 @@ class Outbox:
         space back, with which the outbox stays able to do so when others have filled the disk.
         Room is made for at least `room_bytes_min` at once (a simulation has smaller files).
         `opener` opens the file in another way than `open_file` (a simulated disk).
+        A file beyond `check_at_once_bytes` takes rows at once, and is checked meanwhile, by `check_some`.
 
         Raises:
             OutboxError: it can't be used (locked, no rights, disk full, written by a newer version).
@@ -77,7 +86,9 @@ class Outbox:
         self._closed = False
         space = OutboxSpace(path, int(size_max_mb * 1e6), reserved=reserved, room_bytes_min=room_bytes_min)
         space.look_at_disk()
-        self._store = OutboxStore(path, clock, node_name=node_name, space=space, opener=opener)
+        self._store = OutboxStore(
+            path, clock, node_name=node_name, space=space, opener=opener, check_at_once_bytes=check_at_once_bytes
+        )
 
     # --- writing -------------------------------------------------------------------------------------------------
 
@@ -179,7 +190,8 @@ class Outbox:
                 self._path,
                 store.tables,
                 store.marks,
-                [(gap.stream, gap.first_seq, gap.last_seq, gap.reason) for gap in store.gaps],
+                store.gaps.newest,
+                check=store.check,
                 size_max_bytes=store.space.cap_bytes,
                 disk_is_full=store.space.disk_is_full,
                 readings_in_memory=len(self._group),
@@ -281,6 +293,21 @@ class Outbox:
             for stream in Stream:
                 self._durably(lambda which=stream: self._store.prune(which, self._keep_ms, PRUNE_ROWS_MAX))  # type: ignore[misc]
             self._durably(self._store.measure)
+
+    def check_some(self, budget_s: float = 0.02) -> None:
+        """Look at the next rows of a large file, for about so long: to be called ten times a second.
+
+        Raises:
+            OutboxError: the file can't be read. (A damaged one is mended and told of, as everywhere.)
+        """
+        began_ns = self._clock.stamp().monotonic_ns
+        for _ in range(CHECK_TURNS_MAX):
+            # An event that comes meanwhile waits for no more than one turn.
+            with self._lock:
+                self._durably(lambda: self._store.check_some(CHECK_ROWS))
+                is_over = self._store.check is None or self._store.check.is_over
+            if is_over or self._clock.stamp().monotonic_ns - began_ns >= budget_s * 1e9:
+                return
 
     def close(self) -> None:
         """Commit the open group and close the file. Later calls raise OutboxError.

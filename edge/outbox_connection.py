@@ -54,7 +54,21 @@ def connect(path: Path) -> SqlConnection:
     Raises:
         sqlite3.Error: it can't be opened.
     """
-    return sqlite3.connect(path, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False)
+    connection = sqlite3.connect(path, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False)
+    connection.text_factory = _text
+    return connection
+
+
+def _text(raw: bytes) -> str:
+    """A text that the disk changed may be none any more: it is for the row's checksum to say so, not for an error."""
+    return raw.decode(errors="replace")
+
+
+def corrupt(what: str) -> sqlite3.DatabaseError:
+    """What SQLite would say of a damaged page."""
+    error = sqlite3.DatabaseError(what)
+    error.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
+    return error
 
 
 def decide(error: sqlite3.Error, path: Path) -> OutboxError:

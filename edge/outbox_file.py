@@ -80,8 +80,10 @@ _UPGRADE_1: Final = (
 """What version 2 has more than version 1."""
 
 
-def open_file(path: Path, now: datetime, connect: Connect = connect) -> SqlConnection:
+def open_file(path: Path, now: datetime, connect: Connect = connect, *, whole: bool = True) -> SqlConnection:
     """Open or create the outbox file, alone: a second connection to it, from anywhere, is refused by SQLite.
+
+    `whole`: every page is checked, which takes long with a large file; otherwise only what rows are found by.
 
     A damaged file is moved aside (never deleted) and a new one takes its place, with every row that is whole, its
     epochs and numbers; where not even those can be read, with new epochs. `damaged_siblings` names it until an event
@@ -93,7 +95,7 @@ def open_file(path: Path, now: datetime, connect: Connect = connect) -> SqlConne
     try:
         if not path.exists():
             _begin(path, now, connect)
-        return _open(path, connect)
+        return _open(path, connect, whole=whole)
     except OutboxDamagedError as error:
         _LOG.critical("%s", error)
         _replace(path, now, connect)
@@ -132,7 +134,7 @@ def _suffixes() -> list[str]:
     return ["", *(f"-{number}" for number in range(2, 1000))]
 
 
-def _open(path: Path, connect: Connect) -> SqlConnection:
+def _open(path: Path, connect: Connect, *, whole: bool = True) -> SqlConnection:
     if path.stat().st_size == 0:
         raise OutboxDamagedError(f"outbox {str(path)!r} is damaged: it is empty")
     if not os.access(path, os.W_OK):
@@ -143,7 +145,7 @@ def _open(path: Path, connect: Connect) -> SqlConnection:
     connection = _connected(path, connect)
     try:
         _configure(connection)
-        _check(connection, path)
+        _check(connection, path, whole=whole)
     except sqlite3.Error as error:
         connection.close()
         raise decide(error, path) from error
@@ -280,7 +282,7 @@ def upgrade(connection: SqlConnection) -> None:
     connection.execute("COMMIT")
 
 
-def _check(connection: SqlConnection, path: Path) -> None:
+def _check(connection: SqlConnection, path: Path, *, whole: bool) -> None:
     """Find damage at the start and not at the row that meets it.
 
     Raises:
@@ -300,8 +302,7 @@ def _check(connection: SqlConnection, path: Path) -> None:
             f"outbox {str(path)!r}: schema version {version}, expected {SCHEMA_VERSION}: "
             "install the medtap that wrote it, or a newer one"
         )
-    found = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
-    if found != "ok":
+    if whole and (found := OutboxTables(connection).what_is_wrong()):
         raise OutboxDamagedError(f"outbox {str(path)!r} is damaged: {found}")
     _check_tables(connection, path)
 

@@ -10,17 +10,20 @@ import re
 import sqlite3
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from typing import Any, Final
+from typing import Final, Literal
 
 from edge.contracts.streams import Stream
 from edge.outbox_connection import SqlConnection
 from edge.outbox_marks import FileMarks, StreamMarks, seal_age, seal_file, seal_stream
 from edge.outbox_numbers import Numbers
-from edge.outbox_rows import seal, span_of
+from edge.outbox_rows import is_whole, span_of
 from edge.outbox_tables import OutboxTables
 
 PROBES_MAX: Final = 20_000
-"""Failed reads after which no more rows are looked for between damaged pages (some seconds)."""
+"""Stretches after which no more rows are looked for between damaged pages (some seconds)."""
+
+_Row = tuple[int, str, bytes, bytes, int]
+"""Number, boot, body, checksum and time."""
 
 _EPOCH: Final = re.compile(r"[0-9a-f]{16}")
 _ROW: Final = "SELECT seq, span, boot_id, body, sha256, committed_at_ms FROM outbox_row"
@@ -149,55 +152,55 @@ def _claimed(damaged: SqlConnection, stream: Stream) -> tuple[StreamMarks | None
     return marks, sha256 == seal_stream(stream, marks)
 
 
-def _whole_rows(damaged: SqlConnection, stream: Stream, epoch: str) -> Iterator[tuple[int, str, bytes, bytes, int]]:
-    """Number, boot, body, checksum and time of each row that is as it was written."""
-    for seq, _, boot_id, body, sha256, committed_at_ms in _readable(damaged, stream):
-        texts = isinstance(boot_id, str) and isinstance(body, bytes)
-        if texts and isinstance(seq, int) and sha256 == seal(stream, epoch, seq, boot_id, body):
-            yield seq, boot_id, body, sha256, committed_at_ms if isinstance(committed_at_ms, int) else 0
+def _whole_rows(damaged: SqlConnection, stream: Stream, epoch: str) -> Iterator[_Row]:
+    """Each row that can be reached and is as it was written; one that stands at two places may come twice.
 
-
-def _readable(damaged: SqlConnection, stream: Stream) -> Iterator[tuple[Any, ...]]:
-    """Every row that can be reached: from both ends of each stretch, then from both ends of the halves between."""
+    From both ends of each stretch, then from both ends of the halves of what is between. A walk may end too early, or
+    jump, where the disk changed a number: only whole rows say how far it came, and it is believed complete only if a
+    walk from the other end finds nothing more.
+    """
     stretches = [(0, 2**62)]
     probes = 0
     while stretches and probes < PROBES_MAX:
         after, before = stretches.pop()
-        low, high = after, before
-        for row in _walk(
-            damaged, f"{_ROW} WHERE stream = ? AND seq > ? AND seq < ? ORDER BY seq", stream, after, before
-        ):
-            if row is not None and row[0] > low:
-                low = row[0]
-                yield row
-            elif row is None:
-                break
-        else:
-            continue
         probes += 1
-        for row in _walk(
-            damaged, f"{_ROW} WHERE stream = ? AND seq > ? AND seq < ? ORDER BY seq DESC", stream, low, high
-        ):
-            if row is None or row[0] >= high:
-                break
-            high = row[0]
-            yield row
-        if low + 1 < high - 1:
+        upwards = _Walk(damaged, stream, epoch, "ASC")
+        yield from upwards.between(after, before)
+        low = upwards.last_seq or after
+        downwards = _Walk(damaged, stream, epoch, "DESC")
+        yield from downwards.between(low, before)
+        high = downwards.last_seq or before
+        if (upwards.was_cut or downwards.was_cut or downwards.last_seq) and low + 1 < high - 1:
             middle = _middle(low, high)
             stretches += [(low, middle + 1), (middle, high)]
+
+
+class _Walk:
+    """Along one stream, in one direction, until the end or to where the file can't be read."""
+
+    def __init__(self, damaged: SqlConnection, stream: Stream, epoch: str, direction: Literal["ASC", "DESC"]) -> None:
+        self._damaged = damaged
+        self._stream = stream
+        self._epoch = epoch
+        self._sql = f"{_ROW} WHERE stream = ? AND seq > ? AND seq < ? ORDER BY seq {direction}"
+        self.last_seq = 0
+        """Of the last whole row between; 0 if there was none."""
+        self.was_cut = False
+
+    def between(self, after: int, before: int) -> Iterator[_Row]:
+        """Whole rows; what is read of others may be anything."""
+        try:
+            for seq, _, boot_id, body, sha256, committed_at_ms in self._damaged.execute(
+                self._sql, (self._stream.value, after, before)
+            ):
+                if is_whole(self._stream, self._epoch, (seq, boot_id, body, sha256)):
+                    if after < seq < before:
+                        self.last_seq = seq
+                    yield seq, boot_id, body, sha256, committed_at_ms if isinstance(committed_at_ms, int) else 0
+        except sqlite3.Error:
+            self.was_cut = True
 
 
 def _middle(low: int, high: int) -> int:
     """Half-way; from an end that is not known, by doubling."""
     return min(2 * low + 1024, (low + high) // 2) if high == 2**62 else (low + high) // 2
-
-
-def _walk(
-    damaged: SqlConnection, sql: str, stream: Stream, after: int, before: int
-) -> Iterator[tuple[Any, ...] | None]:
-    """Rows; None where the next one can't be read."""
-    try:
-        for row in damaged.execute(sql, (stream.value, after, before)):
-            yield tuple(row)
-    except sqlite3.Error:
-        yield None

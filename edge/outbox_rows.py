@@ -4,13 +4,14 @@ import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Final
+from typing import Any, Final
 
 import pydantic
 
 from edge.contracts.base import FRAME_BYTES_MAX
-from edge.contracts.observations import OBSERVATION, Event, GapDeclared, Telemetry
+from edge.contracts.observations import OBSERVATION, DeviceFaulted, Event, GapDeclared, Telemetry
 from edge.contracts.streams import Stream
+from edge.outbox_connection import corrupt
 
 FRAME_ROOM_BYTES: Final = 1024
 """Kept free in a frame for its header and checksum: the longest header (two names of 63 characters) takes 420 bytes."""
@@ -22,6 +23,12 @@ ROWS_BYTES_MAX: Final = FRAME_BYTES_MAX - FRAME_ROOM_BYTES
 _GAP_MARKER: Final = b'"kind":"gap_declared"'
 
 ROWS_MISSING: Final = "rows are missing from the outbox file"
+
+NO_ROOM: Final = "the outbox was full: the oldest readings were dropped"
+"""Reason of a gap that was declared to make room."""
+
+NOT_KEPT: Final = "rows are not kept any more: acknowledged once, and then too old, or in the way of new ones"
+"""Reason of a gap where a restored database asks for what the node has let go of."""
 
 
 class RowTooLargeError(ValueError):
@@ -48,8 +55,8 @@ class DamagedRows:
     reason: str
 
 
-RawRow = tuple[int, str, bytes, bytes]
-"""seq, boot_id, body, sha256."""
+RawRow = tuple[Any, Any, Any, Any]
+"""seq, boot_id, body, sha256, as the disk has them."""
 
 
 def encode_row(observation: Event | Telemetry | GapDeclared) -> bytes:
@@ -66,9 +73,9 @@ def encode_row(observation: Event | Telemetry | GapDeclared) -> bytes:
     return body
 
 
-def as_gap(body: bytes) -> GapDeclared | None:
+def as_gap(body: object) -> GapDeclared | None:
     """The declared gap that a row is; None if it is another row, or not readable."""
-    if _GAP_MARKER not in body:
+    if not isinstance(body, bytes) or _GAP_MARKER not in body:
         return None
     try:
         return GapDeclared.model_validate_json(body)
@@ -92,6 +99,14 @@ def seal(stream: Stream, epoch: str, seq: int, boot_id: str, body: bytes) -> byt
     return hashlib.sha256(b"%s|%s|%d|%s|%s" % (stream.encode(), epoch.encode(), seq, boot_id.encode(), body)).digest()
 
 
+def is_whole(stream: Stream, epoch: str, row: RawRow) -> bool:
+    """True if the row is as it was written: the disk may have changed even what kind of value stands in a column."""
+    seq, boot_id, body, sha256 = row
+    if not (isinstance(seq, int) and isinstance(boot_id, str) and isinstance(body, bytes)):
+        return False
+    return bool(sha256 == seal(stream, epoch, seq, boot_id, body))
+
+
 def span_of(body: bytes) -> int:
     """Numbers that a whole row stands for: its body is sealed, the column `span` is not."""
     gap = as_gap(body)
@@ -104,17 +119,22 @@ def collect(
     """The longest run after `after_seq` that fits into `bytes_max` and has one boot; or the damage that comes first.
 
     `rows` ascend and end at `through_seq`, up to where every number has been given.
+
+    Raises:
+        sqlite3.DatabaseError: a number is none.
     """
     bodies: list[bytes] = []
     expected, boot, size = after_seq + 1, "", 0
     for seq, boot_id, body, sha256 in rows:
+        if not isinstance(seq, int):
+            raise corrupt(f"{stream.value}: a row has the number {seq!r}")
         if seq < expected:
             # Covered by the declared gap before it (a gap declared anew after a second restore may overlap).
             continue
         damage = ""
         if seq > expected:
             damage, last = ROWS_MISSING, seq - 1
-        elif sha256 != seal(stream, epoch, seq, boot_id, body):
+        elif not is_whole(stream, epoch, (seq, boot_id, body, sha256)):
             damage, last = "a row in the outbox file does not match its checksum", seq
         if damage:
             if bodies:
@@ -152,6 +172,18 @@ def declare_gap(
         oldest_occurred_at=min(oldest, newest),
         newest_occurred_at=newest,
     )
+
+
+def report(node_name: str, detail: str, *, occurred_at: datetime, monotonic_ns: int) -> bytes:
+    """An event by which an outbox tells of itself, as it goes on the wire."""
+    event = DeviceFaulted(
+        device_id=node_name,
+        occurred_at=occurred_at,
+        monotonic_ns=monotonic_ns,
+        code="reports_lost",
+        detail=detail[:500],
+    )
+    return encode_row(event)
 
 
 def to_ms(time: datetime) -> int:

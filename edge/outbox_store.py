@@ -5,24 +5,26 @@ Not locked: the outbox is. Everything that has to be dropped or is found damaged
 
 import logging
 import sqlite3
-from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Final, TypeVar
 
 from edge.clock import Clock
-from edge.contracts.observations import DeviceFaulted
 from edge.contracts.streams import Stream
 from edge.outbox_ages import RunningTime
+from edge.outbox_check import OutboxCheck
 from edge.outbox_connection import OutboxDamagedError, OutboxFullError, SqlConnection, decide
 from edge.outbox_file import damaged_siblings, open_file, set_aside
+from edge.outbox_gaps import Gap, RememberedGaps
 from edge.outbox_marks import StreamMarks
 from edge.outbox_numbers import go_on_after, read_numbers, write_numbers
 from edge.outbox_rescue import noted
 from edge.outbox_rows import (
+    NO_ROOM,
+    NOT_KEPT,
     ROWS_BYTES_MAX,
     ROWS_MISSING,
     DamagedRows,
@@ -31,19 +33,12 @@ from edge.outbox_rows import (
     declare_gap,
     encode_row,
     from_ms,
+    report,
     times_of,
     to_ms,
 )
 from edge.outbox_space import ROW_OVERHEAD_BYTES, OutboxSpace
 from edge.outbox_tables import OutboxTables
-
-GAPS_REMEMBERED: Final = 50
-
-NO_ROOM: Final = "the outbox was full: the oldest readings were dropped"
-"""Reason of a gap that was declared to make room."""
-
-NOT_KEPT: Final = "rows are not kept any more: acknowledged once, and then too old, or in the way of new ones"
-"""Reason of a gap where a restored database asks for what the node has let go of."""
 
 DROP_BYTES_MIN: Final = 4096
 """More than the declared gap at the head takes, which goes with what is dropped and is there again."""
@@ -55,21 +50,20 @@ Opener = Callable[[Path, datetime], SqlConnection]
 """Opens or creates an outbox file: see `outbox_file.open_file`."""
 
 
-@dataclass(frozen=True)
-class Gap:
-    """Rows that were declared lost."""
-
-    stream: Stream
-    first_seq: int
-    last_seq: int
-    reason: str
-
-
 class OutboxStore:
     """One outbox file, whatever happens to it."""
 
-    def __init__(self, path: Path, clock: Clock, *, node_name: str, space: OutboxSpace, opener: Opener | None) -> None:
-        """Open or create the file.
+    def __init__(
+        self,
+        path: Path,
+        clock: Clock,
+        *,
+        node_name: str,
+        space: OutboxSpace,
+        opener: Opener | None,
+        check_at_once_bytes: int,
+    ) -> None:
+        """Open or create the file. `opener` checks all of it.
 
         Raises:
             OutboxError: it can't be used.
@@ -77,7 +71,7 @@ class OutboxStore:
         self._path = path
         self._clock = clock
         self._node_name = node_name
-        self._opener = opener or open_file
+        self._opener = opener
         self._broken = False
         self.space = space
         self.marks: dict[Stream, StreamMarks] = {}
@@ -85,17 +79,21 @@ class OutboxStore:
         self.went_back_to: dict[Stream, int] = {}
         """Lowest mark since the last `prune`, where one went back."""
         self.offering = dict.fromkeys(Stream, False)
-        self.gaps: deque[Gap] = deque(maxlen=GAPS_REMEMBERED)
-        """The newest declared gaps: those in the file and those of this run."""
-        self.tables = self._open()
+        self.gaps = RememberedGaps()
+        self.check: OutboxCheck | None = None
+        """Goes on while the file is used; None if it was checked as a whole when it was opened."""
+        is_large = opener is None and path.exists() and path.stat().st_size > check_at_once_bytes
+        self.tables = self._open(whole=not is_large)
         try:
-            self._take_over()
+            self._take_over(whole=not is_large)
         except BaseException:
             self.tables.close()
             raise
 
-    def _open(self) -> OutboxTables:
-        return OutboxTables(self._opener(self._path, self._clock.stamp().occurred_at))
+    def _open(self, *, whole: bool) -> OutboxTables:
+        now = self._clock.stamp().occurred_at
+        opened = open_file(self._path, now, whole=whole) if self._opener is None else self._opener(self._path, now)
+        return OutboxTables(opened)
 
     # --- every access to the file --------------------------------------------------------------------------------
 
@@ -130,9 +128,9 @@ class OutboxStore:
 
     def _reopen(self) -> None:
         self.offering = dict.fromkeys(Stream, False)
-        self.tables = self._open()
+        self.tables = self._open(whole=True)
         self._broken = False
-        self._take_over()
+        self._take_over(whole=True)
 
     def _in_the_file_as_it_is(self, work: Callable[[], _T], *, adds: bool = False) -> _T:
         """Do `work`; on a full disk make the way free for it. What only adds rows may not use the last reserve."""
@@ -187,6 +185,10 @@ class OutboxStore:
             )
             if not isinstance(found, DamagedRows):
                 return found
+            if self.check is not None and found.last_seq >= self.tables.oldest_kept(stream):
+                self.check.whole(
+                    self.tables, f"{stream.value} rows {found.first_seq} to {found.last_seq}: {found.reason}"
+                )
             with self.tables.transaction():
                 was_gap = self.tables.split_gap(stream, marks.epoch, after_seq)
             if not was_gap:
@@ -327,16 +329,28 @@ class OutboxStore:
                 detail = f"{stream} rows from {first_seq} on, {stamp.occurred_at:%Y-%m-%d %H:%M} UTC: {NO_ROOM}"
                 marks[Stream.EVENTS] = self._insert(Stream.EVENTS, marks[Stream.EVENTS], [self._report(detail)])
         self.marks = marks
-        self._remember(Gap(stream, first_seq, last_seq, NO_ROOM))
+        self.gaps.declared(Gap(stream, first_seq, last_seq, NO_ROOM))
         return True
 
     # --- damage --------------------------------------------------------------------------------------------------
 
-    def _take_over(self) -> None:
+    def check_some(self, rows_max: int) -> None:
+        """Look at the next rows of a large file.
+
+        Raises:
+            OutboxDamagedError: it is damaged.
+        """
+        if self.check is not None:
+            self.check.some(self.tables, self.marks, rows_max, self.gaps)
+
+    def _take_over(self, *, whole: bool) -> None:
         """Begin with the open file. A damaged one beside it that nobody was told of is this one's first event."""
         self.marks = self._decided(self.tables.load)
         self._running = RunningTime(self._decided(self.tables.load_file).running_ms, self._clock)
-        self.gaps.extend(Gap(*gap) for gap in self._decided(lambda: self.tables.gaps(GAPS_REMEMBERED)))
+        self.gaps = RememberedGaps()
+        for gap, committed_at_ms in self._decided(self.tables.gaps) if whole else ():
+            self.gaps.found(gap, committed_at_ms)
+        self.check = None if whole else self._decided(lambda: OutboxCheck(self._path, self.tables, self.marks))
         for work in (self._expect_copies, self.measure, self._tell_of_damage, self._ask_the_witness):
             self._in_the_file_as_it_is(work)
         if self.space.was_left_full:
@@ -392,14 +406,7 @@ class OutboxStore:
         """An event about the outbox itself, so that the operator is told by the ordinary way."""
         _LOG.critical("outbox %s: %s", self._path, detail)
         stamp = self._clock.stamp()
-        event = DeviceFaulted(
-            device_id=self._node_name,
-            occurred_at=stamp.occurred_at,
-            monotonic_ns=stamp.monotonic_ns,
-            code="reports_lost",
-            detail=detail[:500],
-        )
-        return encode_row(event)
+        return report(self._node_name, detail, occurred_at=stamp.occurred_at, monotonic_ns=stamp.monotonic_ns)
 
     def _declare(self, stream: Stream, damaged: DamagedRows) -> None:
         """Put a declared gap where rows are missing or wrong; its time span is when they must have been committed."""
@@ -416,7 +423,7 @@ class OutboxStore:
             marks[Stream.EVENTS] = self._insert(Stream.EVENTS, marks[Stream.EVENTS], [self._report(detail)])
         self.marks = marks
         write_numbers(self._path, self.marks)
-        self._remember(Gap(stream, damaged.first_seq, damaged.last_seq, reason))
+        self.gaps.declared(Gap(stream, damaged.first_seq, damaged.last_seq, reason))
 
     def _put_gap(self, stream: Stream, lost: DamagedRows, oldest: datetime, newest: datetime) -> None:
         """Put a declared gap in the place of rows."""
@@ -438,12 +445,3 @@ class OutboxStore:
             body=encode_row(gap),
             now_ms=to_ms(stamp.occurred_at),
         )
-
-    def _remember(self, gap: Gap) -> None:
-        """Note a gap, in the place of those that it swallowed."""
-        others = [
-            one
-            for one in self.gaps
-            if one.stream is not gap.stream or one.last_seq < gap.first_seq or one.first_seq > gap.last_seq
-        ]
-        self.gaps = deque([*others, gap], maxlen=GAPS_REMEMBERED)

@@ -8,6 +8,7 @@ from typing import Any, Final
 from edge.contracts.streams import Stream
 from edge.outbox_ages import OutboxAges
 from edge.outbox_connection import SqlConnection
+from edge.outbox_gaps import GAPS_REMEMBERED, Gap
 from edge.outbox_marks import FileMarks, StreamMarks, new_epoch, seal_file, seal_stream
 from edge.outbox_rows import DamagedRows, StoredRows, as_gap, collect, encode_row, seal
 from edge.outbox_space import ROW_OVERHEAD_BYTES
@@ -126,6 +127,24 @@ class OutboxTables:
         ) as rows:
             return collect(rows, stream, epoch, after_seq=after_seq, through_seq=through_seq, bytes_max=bytes_max)
 
+    def rows_before(self, stream: Stream, seq: int, rows_max: int) -> list[tuple[Any, ...]]:
+        """Number, span, boot, body, checksum and time of the next rows below a number, newest first."""
+        return self._query(
+            "SELECT seq, span, boot_id, body, sha256, committed_at_ms FROM outbox_row WHERE stream = ? AND seq < ?"
+            " ORDER BY seq DESC LIMIT ?",
+            stream.value,
+            seq,
+            rows_max,
+        )
+
+    def what_is_wrong(self) -> str:
+        """SQLite's own check of the whole file: its first finding; empty if there is none. Takes long.
+
+        Not `quick_check`: that one does not see that rows stand out of order, and then others can't be found.
+        """
+        found = str(self._query("PRAGMA integrity_check(1)")[0][0])
+        return "" if found == "ok" else found
+
     def oldest_kept(self, stream: Stream) -> int:
         """Lowest number still kept; 0 if none."""
         oldest: int | None = self._query("SELECT min(seq) FROM outbox_row WHERE stream = ?", stream.value)[0][0]
@@ -156,17 +175,18 @@ class OutboxTables:
         """Copy the write-ahead log back into the file, so that it begins anew where it stands."""
         self._query("PRAGMA wal_checkpoint(RESTART)")
 
-    def gaps(self, rows_max: int) -> list[tuple[Stream, int, int, str]]:
-        """Stream, first and last number and reason of the newest declared gaps that are kept. Reads the whole file."""
+    def gaps(self) -> list[tuple[Gap, int]]:
+        """The newest declared gaps that are kept, with the time of their commit. Reads the whole file."""
         rows = self._query(
-            "SELECT stream, seq, span, body FROM outbox_row WHERE instr(body, ?) ORDER BY committed_at_ms DESC LIMIT ?",
+            "SELECT stream, seq, body, committed_at_ms FROM outbox_row WHERE instr(body, ?)"
+            " ORDER BY committed_at_ms DESC LIMIT ?",
             b'"kind":"gap_declared"',
-            rows_max,
+            GAPS_REMEMBERED,
         )
         return [
-            (Stream(stream), seq, seq + span - 1, gap.reason)
-            for stream, seq, span, body in reversed(rows)
-            if (gap := as_gap(body)) is not None
+            (Gap(Stream(stream), seq, seq + gap.row_count - 1, gap.reason), committed_at_ms)
+            for stream, seq, body, committed_at_ms in reversed(rows)
+            if (gap := as_gap(body)) is not None and isinstance(committed_at_ms, int)
         ]
 
     def split_gap(self, stream: Stream, epoch: str, after_seq: int) -> bool:
@@ -175,19 +195,19 @@ class OutboxTables:
         A gap may be declared (or grow) over rows of which the gateway already took the first.
         """
         rows = self._query(
-            "SELECT seq, span, boot_id, body, committed_at_ms FROM outbox_row WHERE stream = ? AND seq <= ?"
+            "SELECT seq, boot_id, body, committed_at_ms FROM outbox_row WHERE stream = ? AND seq <= ?"
             " ORDER BY seq DESC LIMIT 1",
             stream.value,
             after_seq,
         )
         if not rows:
             return False
-        seq, span, boot_id, body, now_ms = rows[0]
+        seq, boot_id, body, now_ms = rows[0]
         gap, taken = as_gap(body), after_seq - seq + 1
-        if gap is None or taken >= span:
+        if gap is None or taken >= gap.row_count:
             return False
         self._connection.execute("DELETE FROM outbox_row WHERE stream = ? AND seq = ?", (stream.value, seq))
-        for first, count in ((seq, taken), (after_seq + 1, span - taken)):
+        for first, count in ((seq, taken), (after_seq + 1, gap.row_count - taken)):
             part = encode_row(gap.model_copy(update={"row_count": count}))
             self._put(stream, epoch, first, part, boot_id=boot_id, now_ms=now_ms, span=count)
         return True
@@ -208,13 +228,14 @@ class OutboxTables:
     def body(self, stream: Stream, seq: int) -> bytes:
         """One row."""
         rows = self._query("SELECT body FROM outbox_row WHERE stream = ? AND seq = ?", stream.value, seq)
-        return bytes(rows[0][0])
+        return rows[0][0] if isinstance(rows[0][0], bytes) else b""
 
     def _oldest(self, stream: Stream, *, after_seq: int, bytes_wanted: int) -> list[KeptRow]:
         found: list[KeptRow] = []
         with closing(
             self._connection.execute(
-                "SELECT seq, span, length(body), committed_at_ms FROM outbox_row WHERE stream = ? AND seq > ?"
+                "SELECT seq, coalesce(CAST(span AS INTEGER), 1), coalesce(length(body), 0),"
+                " coalesce(CAST(committed_at_ms AS INTEGER), 0) FROM outbox_row WHERE stream = ? AND seq > ?"
                 " ORDER BY seq",
                 (stream.value, after_seq),
             )
@@ -268,7 +289,9 @@ class OutboxTables:
     def prunable(self, stream: Stream, through_seq: int, rows_max: int) -> int:
         """Last number of the oldest rows up to `through_seq`, at most so many rows; 0 if there is none."""
         oldest = self._query(
-            "SELECT seq + span - 1 FROM outbox_row WHERE stream = ? ORDER BY seq LIMIT ?", stream.value, rows_max
+            "SELECT seq + coalesce(span, 1) - 1 FROM outbox_row WHERE stream = ? ORDER BY seq LIMIT ?",
+            stream.value,
+            rows_max,
         )
         return max((end for (end,) in oldest if end <= through_seq), default=0)
 

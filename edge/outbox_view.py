@@ -15,11 +15,11 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict
 
 from edge.contracts.streams import Stream
+from edge.outbox_check import OutboxCheck
 from edge.outbox_file import APPLICATION_ID, SCHEMA_VERSION, damaged_siblings, upgrade
+from edge.outbox_gaps import Gap
 from edge.outbox_marks import StreamMarks
 from edge.outbox_tables import OutboxTables
-
-GAPS_SHOWN = 50
 
 
 class _View(BaseModel):
@@ -68,14 +68,19 @@ class OutboxView(_View):
     """The newest declared gaps that are kept, or that this run declared."""
     damaged_files: tuple[str, ...]
     """Files that were moved aside; delete them when nothing in them is missed."""
+    checked_percent: float | None = None
+    """How much of a large file was looked at since the start; None if it was checked before, or no agent has it."""
+    spoilt_rows: int = 0
+    """Rows found in that which are not what was written. One that has to be sent is declared a gap then."""
 
 
 def view(
     path: Path,
     tables: OutboxTables,
     marks: dict[Stream, StreamMarks],
-    gaps: Iterable[tuple[Stream, int, int, str]],
+    gaps: Iterable[Gap],
     *,
+    check: OutboxCheck | None = None,
     size_max_bytes: int | None = None,
     disk_is_full: bool = False,
     readings_in_memory: int = 0,
@@ -96,10 +101,12 @@ def view(
         readings_in_memory=readings_in_memory,
         streams={stream.value: _stream(tables, stream, mark) for stream, mark in marks.items()},
         gaps=tuple(
-            GapView(stream=stream.value, first_seq=first, last_seq=last, reason=reason)
-            for stream, first, last, reason in gaps
+            GapView(stream=gap.stream.value, first_seq=gap.first_seq, last_seq=gap.last_seq, reason=gap.reason)
+            for gap in gaps
         ),
         damaged_files=tuple(damaged_siblings(path)),
+        checked_percent=None if check is None else check.percent,
+        spoilt_rows=0 if check is None else check.spoilt_rows,
     )
 
 
@@ -141,5 +148,5 @@ def look(path: Path) -> OutboxView:
             elif found != (APPLICATION_ID, SCHEMA_VERSION):
                 raise ValueError(f"{str(path)!r}: application_id and version {found}: not an outbox of this medtap")
             tables = OutboxTables(connection)
-            seen = view(copy, tables, tables.load(), tables.gaps(GAPS_SHOWN))
+            seen = view(copy, tables, tables.load(), [gap for gap, _ in tables.gaps()])
     return seen.model_copy(update={"file": str(path), "damaged_files": tuple(damaged_siblings(path))})

@@ -1,4 +1,4 @@
-"""The flusher: commits groups of readings when they are old enough, and keeps the outbox's house."""
+"""The flusher: commits groups of readings when they are old enough, keeps the outbox's house, checks a large file."""
 
 import logging
 import threading
@@ -39,7 +39,7 @@ class TelemetryFlusher:
         ticks = 0
         while not self._stop.wait(TICK_S):
             ticks += 1
-            refused = self._refused(self._outbox.flush_due)
+            refused = self._refused(self._outbox.flush_due) or self._refused(self._outbox.check_some)
             if ticks % HOUSEKEEPING_TICKS == 0:
                 # Also while readings are refused: this is what notices that the disk has room again.
                 refused = self._refused(self._outbox.housekeep) or refused

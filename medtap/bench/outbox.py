@@ -15,6 +15,7 @@ from edge.contracts.observations import CodeScanned, TemperatureMeasured
 from edge.contracts.streams import Stream
 from edge.outbox import Outbox
 from edge.outbox_rows import encode_row
+from medtap.bench.outbox_start import measure_start
 
 GROUPS: Final = (10, 50, 500)
 """Readings in one commit: a small node, the default, a backlog."""
@@ -26,6 +27,8 @@ class OutboxOptions:
 
     readings: int
     events: int
+    start_mb: int = 0
+    """Size of the file of which the start is measured, in MB (10^6 bytes); 0: not measured."""
     directory: Path | None = None
     """On the disk to be measured; a temporary directory if None."""
 
@@ -45,6 +48,7 @@ def measure_outbox(options: OutboxOptions) -> dict[str, Any]:
             "readings_per_s": groups["50"]["readings_per_s"],
             "ratio": groups["50"]["ratio"],
             **_events(directory, options.events),
+            **({"start": measure_start(directory, options.start_mb)} if options.start_mb else {}),
             "sqlite_version": sqlite3.sqlite_version,
         }
 

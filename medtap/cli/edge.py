@@ -112,6 +112,9 @@ def outbox(config_file: ConfigFile, as_json: AsJson = False) -> None:
     cap = f" of {found['size_max_bytes']}" if found["size_max_bytes"] else ""
     full = "; THE DISK IS FULL" if found["disk_is_full"] else ""
     say(f"  size: {found['used_bytes']}{cap} bytes in use, {found['wal_bytes']} in the write-ahead log{full}")
+    percent, spoilt = found["checked_percent"], found["spoilt_rows"]
+    if percent is not None and (percent < 100 or spoilt):  # noqa: PLR2004 - per cent
+        say(f"  check of what is kept: {percent} %, {spoilt} rows are not as they were written")
     for gap in found["gaps"]:
         say(f"  gap: {gap['stream']} {gap['first_seq']} to {gap['last_seq']}: {gap['reason']}")
     for name in found["damaged_files"]:

@@ -8,10 +8,10 @@ from random import Random
 
 import pytest
 
-from edge.contracts.observations import OBSERVATION, GapDeclared, seq_span
 from edge.contracts.streams import Stream
 from edge.outbox import Outbox, OutboxError
-from tests.edge.delivery_kit import SetClock, meaning, reading, scan
+from tests.edge.delivery_kit import SetClock, reading, scan
+from tests.edge.outbox_kit import account
 
 EVENTS, TELEMETRY = Stream.EVENTS, Stream.TELEMETRY
 
@@ -51,22 +51,6 @@ def fill_up(file: Path) -> None:
 
 def crash(box: Outbox) -> None:
     box._tables.close()  # noqa: SLF001 - nothing is written on the way out
-
-
-def account(box: Outbox, stream: Stream) -> tuple[dict[int, str], int]:
-    """Rows by number, and how many stand in declared gaps: together every number, in order."""
-    found: dict[int, str] = {}
-    lost, seq = 0, 1
-    while (frame := box.read_frame(stream, seq - 1)) is not None:
-        for body in frame.bodies:
-            row = OBSERVATION.validate_json(body)
-            if isinstance(row, GapDeclared):
-                lost += row.row_count
-            else:
-                found[seq] = meaning(row)
-            seq += seq_span(row)
-    assert seq - 1 >= box.last_seq(stream)
-    return found, lost
 
 
 @pytest.mark.parametrize("seed", range(4))

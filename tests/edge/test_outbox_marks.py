@@ -8,12 +8,12 @@ from random import Random
 
 import pytest
 
-from edge.contracts.observations import OBSERVATION, GapDeclared, seq_span
 from edge.contracts.streams import Stream
 from edge.outbox import Outbox
 from edge.outbox_file import APPLICATION_ID, damaged_siblings
 from edge.outbox_numbers import numbers_file, read_numbers
-from tests.edge.delivery_kit import SetClock, meaning, reading, scan
+from tests.edge.delivery_kit import SetClock, reading, scan
+from tests.edge.outbox_kit import account
 
 EVENTS, TELEMETRY = Stream.EVENTS, Stream.TELEMETRY
 EVENT_COUNT, ACKNOWLEDGED = 40, 15
@@ -41,22 +41,6 @@ def path(tmp_path: Path, clock: SetClock) -> Path:
 
 def opened(path: Path, clock: SetClock) -> Outbox:
     return Outbox(path, clock, node_name="pharmacy-1")
-
-
-def account(box: Outbox, stream: Stream, after: int = 0) -> tuple[dict[int, str], int]:
-    """Rows by number, and how many numbers stand in declared gaps."""
-    found: dict[int, str] = {}
-    lost, seq = 0, after + 1
-    while (frame := box.read_frame(stream, seq - 1)) is not None:
-        for body in frame.bodies:
-            row = OBSERVATION.validate_json(body)
-            if isinstance(row, GapDeclared):
-                lost += row.row_count
-            else:
-                found[seq] = meaning(row)
-            seq += seq_span(row)
-    assert seq - 1 >= box.last_seq(stream)
-    return found, lost
 
 
 def change(path: Path, sql: str) -> None:

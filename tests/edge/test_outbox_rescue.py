@@ -8,15 +8,15 @@ from random import Random
 import pytest
 
 from edge import outbox_file
-from edge.contracts.observations import OBSERVATION, DeviceFaulted, GapDeclared, seq_span
+from edge.contracts.observations import DeviceFaulted
 from edge.contracts.streams import Stream
 from edge.outbox import Outbox
 from edge.outbox_file import damaged_siblings
 from edge.outbox_numbers import numbers_file
-from tests.edge.delivery_kit import SetClock, meaning, reading, scan
+from tests.edge.delivery_kit import SetClock, reading, scan
+from tests.edge.outbox_kit import PAGE_BYTES, account, leaves, wreck
 
 EVENTS, TELEMETRY = Stream.EVENTS, Stream.TELEMETRY
-PAGE_BYTES = 4096
 EVENT_COUNT, READING_COUNT = 120, 3000
 
 
@@ -37,55 +37,6 @@ def path(tmp_path: Path, clock: SetClock) -> Path:
     box.offer(EVENTS)
     box.close()
     return file
-
-
-def wreck(path: Path, page: int) -> None:
-    """Pages are numbered from 1."""
-    with path.open("r+b") as file:
-        file.seek((page - 1) * PAGE_BYTES)
-        file.write(Random(page).randbytes(PAGE_BYTES))  # noqa: S311 - a reproducible test
-
-
-def page_of(path: Path, table: str, kind: int) -> int:
-    """The root of a table (kind 0), or some page below it of that kind (SQLite file format section 1.6)."""
-    with sqlite3.connect(path) as connection:
-        root = int(connection.execute("SELECT rootpage FROM sqlite_schema WHERE name = ?", (table,)).fetchone()[0])
-    connection.close()
-    if kind == 0:
-        return root
-    content = path.read_bytes()
-    pages = range(len(content) // PAGE_BYTES, root, -1)
-    return next(page for page in pages if content[(page - 1) * PAGE_BYTES] == kind)
-
-
-def account(box: Outbox, stream: Stream) -> tuple[dict[int, str], int]:
-    """Rows by number, and how many numbers are declared gaps. Together they are all numbers."""
-    found: dict[int, str] = {}
-    after = lost = 0
-    while (frame := box.read_frame(stream, after)) is not None:
-        seq = after + 1
-        assert frame.first_seq == seq
-        for body in frame.bodies:
-            row = OBSERVATION.validate_json(body)
-            if isinstance(row, GapDeclared):
-                lost += row.row_count
-            else:
-                found[seq] = meaning(row)
-            seq += seq_span(row)
-        after = frame.last_seq
-    assert after >= box.last_seq(stream)
-    assert len(found) + lost == after
-    return found, lost
-
-
-def leaves(path: Path) -> list[int]:
-    """Pages that hold rows (SQLite file format section 1.6: a page that begins with 0x0a is a leaf)."""
-    with sqlite3.connect(path) as connection:
-        small = {row[0] for row in connection.execute("SELECT rootpage FROM sqlite_schema WHERE name != 'outbox_row'")}
-    connection.close()
-    content = path.read_bytes()
-    pages = range(2, len(content) // PAGE_BYTES + 1)
-    return [page for page in pages if page not in small and content[(page - 1) * PAGE_BYTES] == 0x0A]
 
 
 def root_of(path: Path, table: str) -> int:
@@ -154,6 +105,42 @@ def test_a_row_changed_by_the_disk_costs_itself_alone(path: Path, clock: SetCloc
     assert lost == 1
     assert 1500 not in readings
     assert damaged_siblings(path) == []
+    box.close()
+
+
+def test_a_number_that_the_disk_changed_hides_no_other_row(path: Path, clock: SetClock) -> None:
+    content = path.read_bytes()
+    # In the record of a row the number follows the stream's name, then the span (SQLite file format section 2.1).
+    was, now = b"telemetry" + (1500).to_bytes(2), b"telemetry" + (32_000).to_bytes(2)
+    assert content.count(was) == 1
+    path.write_bytes(content.replace(was, now))
+    box = Outbox(path, clock, node_name="pharmacy-1")
+    readings, lost = account(box, TELEMETRY)
+    assert (lost, set(range(1, READING_COUNT + 1)) - set(readings)) == (1, {1500})
+    box.close()
+
+
+def test_rows_that_stand_in_the_wrong_place_hide_no_others(path: Path, clock: SetClock) -> None:
+    pages, content = leaves(path), bytearray(path.read_bytes())
+    low, high = pages[60], pages[120]
+    content[(low - 1) * PAGE_BYTES : low * PAGE_BYTES] = content[(high - 1) * PAGE_BYTES : high * PAGE_BYTES]
+    path.write_bytes(content)
+    box = Outbox(path, clock, node_name="pharmacy-1")
+    lost = account(box, TELEMETRY)[1] + account(box, EVENTS)[1]
+    assert 0 < lost <= 20
+    assert len(damaged_siblings(path)) == 1
+    box.close()
+
+
+@pytest.mark.parametrize("now", [b"\xff", b"\x00"])
+def test_a_text_that_is_none_any_more_costs_its_row_alone(path: Path, clock: SetClock, now: bytes) -> None:
+    content = path.read_bytes()
+    at = content.index(b'"temperature_celsius":15.0')
+    boot = content.rindex(clock.boot_id.encode(), 0, at)
+    path.write_bytes(content[:boot] + now + content[boot + 1 :])
+    box = Outbox(path, clock, node_name="pharmacy-1")
+    readings, lost = account(box, TELEMETRY)
+    assert (lost, set(range(1, READING_COUNT + 1)) - set(readings)) == (1, {1500})
     box.close()
 
 

@@ -15,8 +15,8 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from edge.contracts.observations import OBSERVATION, GapDeclared, seq_span
 from edge.contracts.streams import Stream
 from edge.outbox import Outbox, OutboxError
+from edge.outbox_rows import NO_ROOM
 from edge.outbox_space import RESERVE_BYTES
-from edge.outbox_store import NO_ROOM
 from tests.edge.delivery_kit import SetClock, meaning, reading, scan
 
 EVENTS, TELEMETRY = Stream.EVENTS, Stream.TELEMETRY
