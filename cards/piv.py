@@ -7,6 +7,7 @@ from typing import Final
 from cards.apdu import CommandApdu
 from cards.errors import CardDataError
 from cards.processors import Processor
+from cards.status_words import NotFoundError
 from cards.tlv import encode_tlv, find, parse_one, parse_tlvs
 
 PIV_AID: Final = bytes.fromhex("A000000308000010000100")
@@ -15,6 +16,8 @@ CHUID_OBJECT: Final = bytes.fromhex("5FC102")
 """Card holder unique identifier (SP 800-73-5 part 1, table 3)."""
 CARD_AUTHENTICATION_CERTIFICATE_OBJECT: Final = bytes.fromhex("5FC101")
 """X.509 certificate for card authentication, key 9E (SP 800-73-5 part 1, table 3)."""
+EMERGENCY_RECORD_OBJECT: Final = bytes.fromhex("5FFF21")
+"""Ours: in the range of tags that SP 800-73 leaves to issuers and that PIV cards on the market take (5FFF00 and up)."""
 CARD_AUTHENTICATION_KEY: Final = 0x9E
 """Usable without PIN, over contacts and contactless (SP 800-73-5 part 1, table 4b)."""
 ALGORITHM_P256: Final = 0x11
@@ -97,6 +100,14 @@ class PivCardApplication:
         if not 0 < len(certificate) <= CERTIFICATE_BYTES_MAX:
             raise CardDataError(f"certificate of {len(certificate)} bytes: expected 1 to {CERTIFICATE_BYTES_MAX}")
         return certificate
+
+    def emergency_record(self) -> bytes | None:
+        """The sealed emergency record, as it lies there; None if the card has none."""
+        try:
+            record = self._get_data(EMERGENCY_RECORD_OBJECT, "GET DATA emergency record")
+        except NotFoundError:
+            return None
+        return record or None
 
     def sign(self, digest: bytes) -> bytes:
         """GENERAL AUTHENTICATE: the card signs a SHA-256 digest with key 9E (SP 800-73-5 part 2, 3.2.4 and A.4.3).

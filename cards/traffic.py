@@ -8,8 +8,9 @@ from cards.apdu import CommandApdu, ResponseApdu
 TRAFFIC: Final = 5
 """Level of raw traffic. An entry point may name it: `logging.addLevelName(TRAFFIC, "TRAFFIC")`."""
 
-_SECRET_INS: Final = frozenset((0x20, 0x21, 0x24, 0x2C))
-"""VERIFY, CHANGE REFERENCE DATA, RESET RETRY COUNTER (7816-4, 11.6): their data field is a PIN."""
+_SECRET_INS: Final = frozenset((0x20, 0x21, 0x24, 0x2C, 0xFF))
+"""VERIFY, CHANGE REFERENCE DATA, RESET RETRY COUNTER (7816-4, 11.6): their data field is a PIN. FF: SET MANAGEMENT KEY
+(`cards.piv_management`)."""
 
 _logger = logging.getLogger(__name__)
 

@@ -100,7 +100,7 @@ class PivCard:
         self.certificate_der = certificate_der
         self.expires = expires
         self._keys[_CARD_AUTHENTICATION_KEY] = key
-        self._objects |= {
+        self.objects |= {
             piv_objects.CHUID: DataObject(piv_objects.chuid(guid, expires)),
             piv_objects.CARD_AUTHENTICATION_CERTIFICATE: DataObject(piv_objects.certificate_object(certificate_der)),
             piv_objects.CARD_CAPABILITY_CONTAINER: DataObject(piv_objects.card_capability_container(guid)),
@@ -115,13 +115,14 @@ class PivCard:
         return card
 
     def _make(self, uid: bytes, rng: random.Random, pin: str) -> None:
+        """The chip. What lies in its memory is there to be looked at by tests; a reader gets what the rules allow."""
         self.uid = uid
         self._rng = rng
         self._keys: dict[int, ec.EllipticCurvePrivateKey] = {}
-        self._objects: dict[bytes, DataObject] = {}
-        self._pin = Reference(reference(pin), _PIN_TRIES)
-        self._puk = Reference(reference(FACTORY_PUK), _PIN_TRIES)
-        self._management = ManagementKey(rng)
+        self.objects: dict[bytes, DataObject] = {}
+        self.pin = Reference(reference(pin), _PIN_TRIES)
+        self.puk = Reference(reference(FACTORY_PUK), _PIN_TRIES)
+        self.management = ManagementKey(rng)
         self._handlers = {
             _GET_DATA: self._get_data,
             _VERIFY: self._verify,
@@ -142,11 +143,11 @@ class PivCard:
         self._server.reset()
         self._selected = False
         self._pin_verified = False
-        self._management.forget()
+        self.management.forget()
 
     def store(self, tag: bytes, value: bytes, access: Access = Access.ALWAYS) -> None:
         """Put a data object into the card's memory directly, past all access rules."""
-        self._objects[tag] = DataObject(value, access)
+        self.objects[tag] = DataObject(value, access)
 
     def apdu(self, command: bytes) -> bytes:
         """One command."""
@@ -181,7 +182,7 @@ class PivCard:
         tag = members[_TAG_LIST]
         if tag == piv_objects.DISCOVERY:
             return piv_objects.discovery_object(), SW_OK
-        stored = self._objects.get(tag)
+        stored = self.objects.get(tag)
         if stored is None:
             return b"", SW_NOT_FOUND
         if stored.access is Access.PIN and not self._pin_verified:
@@ -200,14 +201,14 @@ class PivCard:
         if not command.data:
             if self._pin_verified:
                 return b"", SW_OK
-            return b"", 0x63C0 | self._pin.tries if self._pin.tries else self._pin.check(b"")
-        sw = self._pin.check(command.data)
+            return b"", 0x63C0 | self.pin.tries if self.pin.tries else self.pin.check(b"")
+        sw = self.pin.check(command.data)
         self._pin_verified = sw == SW_OK
         return b"", sw
 
     def _change_reference_data(self, command: CommandApdu) -> tuple[bytes, int]:
         """Section 3.2.2: the old value and the new one, PIN or PUK."""
-        found = {_APPLICATION_PIN: self._pin, _PUK: self._puk}.get(command.p2)
+        found = {_APPLICATION_PIN: self.pin, _PUK: self.puk}.get(command.p2)
         if found is None or command.p1 != 0:
             return b"", SW_REFERENCE_NOT_FOUND if command.p1 == 0 else SW_WRONG_P1_P2
         return b"", self._replaced(found, found, command.data)
@@ -216,24 +217,24 @@ class PivCard:
         """Section 3.2.3: the PUK and a new PIN."""
         if command.p1 != 0 or command.p2 != _APPLICATION_PIN:
             return b"", SW_REFERENCE_NOT_FOUND if command.p1 == 0 else SW_WRONG_P1_P2
-        return b"", self._replaced(self._puk, self._pin, command.data)
+        return b"", self._replaced(self.puk, self.pin, command.data)
 
     def _replaced(self, proof: Reference, changed: Reference, data: bytes) -> int:
         given, new = data[:REFERENCE_BYTES], data[REFERENCE_BYTES:]
         digits = new.rstrip(b"\xff")
-        if len(new) != REFERENCE_BYTES or (changed is self._pin and not (len(digits) >= 6 and digits.isdigit())):  # noqa: PLR2004
+        if len(new) != REFERENCE_BYTES or (changed is self.pin and not (len(digits) >= 6 and digits.isdigit())):  # noqa: PLR2004
             return SW_WRONG_DATA
         sw = proof.check(given)
         if sw == SW_OK:
             changed.set(new)
-        elif changed is self._pin:
+        elif changed is self.pin:
             self._pin_verified = False
         return sw
 
     def _general_authenticate(self, command: CommandApdu) -> tuple[bytes, int]:
         """Section 3.2.4. A key pair signs a SHA-256 hash; the management key authenticates the administrator."""
         slot = command.p2
-        algorithm = self._management.algorithm if slot == _MANAGEMENT_KEY else P256
+        algorithm = self.management.algorithm if slot == _MANAGEMENT_KEY else P256
         if command.p1 not in (algorithm, 0x00 if algorithm == 0x03 else algorithm):  # noqa: PLR2004 - 00: 3DES, too
             return b"", SW_WRONG_P1_P2
         if slot != _MANAGEMENT_KEY and slot not in self._keys:
@@ -243,7 +244,7 @@ class PivCard:
         if template is None:
             return b"", SW_WRONG_DATA
         if slot == _MANAGEMENT_KEY:
-            answer, sw = self._management.authenticate(template)
+            answer, sw = self.management.authenticate(template)
             body = b"".join(tlv(tag, value) for tag, value in answer.items())
             return tlv(_DYNAMIC_AUTHENTICATION_TEMPLATE, body) if body else b"", sw
         return self._sign(slot, template)
@@ -265,11 +266,11 @@ class PivCard:
             return b"", SW_WRONG_P1_P2
         if len(command.data) < 3 or command.data[1] != _MANAGEMENT_KEY or command.data[2] != len(command.data) - 3:  # noqa: PLR2004
             return b"", SW_WRONG_DATA
-        return b"", self._management.replace(command.data[0], command.data[3:])
+        return b"", self.management.replace(command.data[0], command.data[3:])
 
     def _generate_key_pair(self, command: CommandApdu) -> tuple[bytes, int]:
         """Section 3.3.2: the old key of the slot is gone for good."""
-        if not self._management.authenticated:
+        if not self.management.authenticated:
             return b"", SW_SECURITY_STATUS
         outer = tlv_members(command.data)
         inner = tlv_members(outer[_CONTROL_TEMPLATE]) if outer and list(outer) == [_CONTROL_TEMPLATE] else None
@@ -283,7 +284,7 @@ class PivCard:
 
     def _put_data(self, command: CommandApdu) -> tuple[bytes, int]:
         """Section 3.3.1. An empty object is none."""
-        if not self._management.authenticated:
+        if not self.management.authenticated:
             return b"", SW_SECURITY_STATUS
         if (command.p1, command.p2) != (0x3F, 0xFF):
             return b"", SW_WRONG_P1_P2
@@ -295,9 +296,9 @@ class PivCard:
             return b"", SW_NOT_ENOUGH_MEMORY
         if value:
             access = Access.PIN if tag == piv_objects.PRINTED_INFORMATION else Access.ALWAYS
-            self._objects[tag] = DataObject(value, access)
+            self.objects[tag] = DataObject(value, access)
         else:
-            self._objects.pop(tag, None)
+            self.objects.pop(tag, None)
         return b"", SW_OK
 
 

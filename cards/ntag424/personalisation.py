@@ -13,10 +13,10 @@ when the card left without saying whether it had carried out the last command.
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
-from enum import Enum
 
+from cards.card_state import CardState, ForeignCardError, NotIssuedError, Progress
 from cards.connection import CardConnection
-from cards.errors import CardAnswerError, CardDataError, CardError
+from cards.errors import CardAnswerError, CardDataError
 from cards.ntag424.address import FILE_BYTES_MAX, AddressTemplate, judge_address
 from cards.ntag424.chip import NDEF_FILE, NDEF_FILE_BYTES, WRITE_BYTES_MAX, Ntag424Chip
 from cards.ntag424.file_settings import FACTORY_NDEF_SETTINGS, has_sdm
@@ -24,25 +24,6 @@ from cards.ntag424.keys import FACTORY_KEY, FACTORY_KEY_VERSION, KEY_COUNT, MAST
 from cards.ntag424.native import AuthenticationError
 from cards.ntag424.ndef_address import read_address
 from cards.processors import processor_for
-
-Progress = Callable[[str], None]
-"""Told what comes next: for a screen. What it raises ends the work; the card can be gone on with."""
-
-
-class TagState(Enum):
-    """How far a card is."""
-
-    BLANK = "blank"
-    UNFINISHED = "unfinished"
-    ISSUED = "issued"
-
-
-class ForeignTagError(CardError):
-    """Not a card that we can write: another kind of card, or its keys are not ours and not the factory's."""
-
-
-class NotIssuedError(CardError):
-    """Everything was written, and yet the card does not prove itself: wipe it and put it aside."""
 
 
 @dataclass(frozen=True)
@@ -55,12 +36,12 @@ class IssuedTag:
     """Of the reading that proved it: the desk remembers it, so that what the card showed before stays behind it."""
 
 
-def tag_state(connection: CardConnection, masters: KeyMasters, base: str) -> TagState:
+def tag_state(connection: CardConnection, masters: KeyMasters, base: str) -> CardState:
     """How far the card on the reader is. Nothing on it changes.
 
     Raises:
         CardGoneError: it left.
-        ForeignTagError: it is not ours to write.
+        ForeignCardError: it is not ours to write.
         CardAnswerError, CardDataError: it refused what it should not, or spoke nonsense.
     """
     return _Work(connection, masters, AddressTemplate(base, masters.current)).state()
@@ -81,7 +62,7 @@ def personalise(
 
     Raises:
         CardGoneError: it left; call again with the same card.
-        ForeignTagError: it is not ours to write.
+        ForeignCardError: it is not ours to write.
         NotIssuedError: it took everything and does not prove itself.
         CardAnswerError, CardDataError: it refused what it should not, or spoke nonsense; call again, or wipe.
         ValueError: an address that does not fit the card.
@@ -131,17 +112,17 @@ class _Work:
             chip = Ntag424Chip.select(processor_for(self._connection), self._random)
             version = chip.version()
         except CardAnswerError as error:
-            raise ForeignTagError(f"not an NTAG 424 DNA: {error}") from None
+            raise ForeignCardError(f"not an NTAG 424 DNA: {error}") from None
         if not version.is_ntag424:
-            raise ForeignTagError(f"not an NTAG 424 DNA: it says hardware {version.hardware.hex()}")
+            raise ForeignCardError(f"not an NTAG 424 DNA: it says hardware {version.hardware.hex()}")
         self._uid = version.uid
         known = chip.key_version(MASTER_KEY)
         if known != FACTORY_KEY_VERSION and known not in self._masters.by_version:
-            raise ForeignTagError(f"card {self._uid.hex()}: key 0 has version {known}, of which we have no master key")
+            raise ForeignCardError(f"card {self._uid.hex()}: key 0 has version {known}, of which we have no master key")
         try:
             chip.authenticate(MASTER_KEY, self._masters.card_key(self._uid, MASTER_KEY, known))
         except AuthenticationError as error:
-            raise ForeignTagError(f"card {self._uid.hex()}: key 0 is not ours: {error}") from None
+            raise ForeignCardError(f"card {self._uid.hex()}: key 0 is not ours: {error}") from None
         if chip.card_uid() != self._uid:
             raise CardDataError(f"card {self._uid.hex()}: its UID differs within the session: two cards, or a forger")
         return chip
@@ -149,27 +130,27 @@ class _Work:
     def _versions(self, chip: Ntag424Chip) -> list[int]:
         return [chip.key_version(number) for number in range(KEY_COUNT)]
 
-    def state(self) -> TagState:
+    def state(self) -> CardState:
         """As `tag_state`."""
         chip = self._opened()
         return self._state(chip, self._versions(chip))
 
-    def _state(self, chip: Ntag424Chip, versions: list[int]) -> TagState:
+    def _state(self, chip: Ntag424Chip, versions: list[int]) -> CardState:
         settings = chip.file_settings(NDEF_FILE)
         if set(versions) == {FACTORY_KEY_VERSION} and settings == FACTORY_NDEF_SETTINGS.encode():
-            return TagState.BLANK
+            return CardState.BLANK
         if set(versions) == {self._masters.current} and settings == self._template.settings.encode():
             file = self._template.file
             if chip.read(NDEF_FILE, 0, len(file)) == file:
-                return TagState.ISSUED
-        return TagState.UNFINISHED
+                return CardState.ISSUED
+        return CardState.UNFINISHED
 
     def personalise(self) -> IssuedTag:
         """As the function of that name."""
         self._progress("look")
         chip = self._opened()
         versions = self._versions(chip)
-        if self._state(chip, versions) is not TagState.ISSUED:
+        if self._state(chip, versions) is not CardState.ISSUED:
             self._silence(chip)
             chip = self._change_keys(chip, versions, self._masters.current)
             self._progress("write")
@@ -188,7 +169,7 @@ class _Work:
             chip.write(NDEF_FILE, offset, bytes(min(WRITE_BYTES_MAX, NDEF_FILE_BYTES - offset)))
         self._change_keys(chip, self._versions(chip), FACTORY_KEY_VERSION)
         chip = self._opened()
-        if self._state(chip, self._versions(chip)) is not TagState.BLANK:
+        if self._state(chip, self._versions(chip)) is not CardState.BLANK:
             raise NotIssuedError(f"card {self._uid.hex()} is not blank after wiping: put it aside")
 
     def _silence(self, chip: Ntag424Chip) -> None:
@@ -216,7 +197,7 @@ class _Work:
         try:
             return self._masters.card_key(self._uid, number, version)
         except ValueError as error:
-            raise ForeignTagError(f"card {self._uid.hex()}, key {number}: {error}") from None
+            raise ForeignCardError(f"card {self._uid.hex()}, key {number}: {error}") from None
 
     def _proven(self) -> IssuedTag:
         """Read it as any telephone would, and judge that."""

@@ -5,20 +5,13 @@ from collections.abc import Callable
 
 import pytest
 
+from cards.card_state import CardState, ForeignCardError, NotIssuedError
 from cards.errors import CardDataError, CardGoneError
 from cards.ntag424.address import AddressTemplate, judge_address
 from cards.ntag424.counters import RememberedCounters
 from cards.ntag424.keys import KeyMasters
 from cards.ntag424.ndef_address import read_address
-from cards.ntag424.personalisation import (
-    ForeignTagError,
-    IssuedTag,
-    NotIssuedError,
-    TagState,
-    personalise,
-    tag_state,
-    wipe,
-)
+from cards.ntag424.personalisation import IssuedTag, personalise, tag_state, wipe
 from firmware_sim.card_faults import UidOnlyCard, WrongAnswers
 from firmware_sim.ndef_application import NdefApplication
 from firmware_sim.ntag424_card import Ntag424Card
@@ -57,11 +50,11 @@ def is_factory(card: Ntag424Card) -> bool:
 
 def test_a_blank_card_becomes_one_whose_every_tap_is_another_valid_address() -> None:
     card = blank()
-    assert tag_state(SimulatedReader(card), MASTERS, BASE) is TagState.BLANK
+    assert tag_state(SimulatedReader(card), MASTERS, BASE) is CardState.BLANK
     steps: list[str] = []
     assert personalise(SimulatedReader(card), MASTERS, BASE, progress=steps.append) == IssuedTag(UID, 1, 1)
     assert steps == ["look", "key 4", "key 3", "key 2", "key 1", "key 0", "write", "finish", "prove"]
-    assert tag_state(SimulatedReader(card), MASTERS, BASE) is TagState.ISSUED
+    assert tag_state(SimulatedReader(card), MASTERS, BASE) is CardState.ISSUED
     counters = RememberedCounters()
     urls = [tapped(card) for _ in range(3)]
     assert len(set(urls)) == 3
@@ -100,9 +93,9 @@ def test_pulled_away_at_any_command_it_proves_nothing_until_it_is_gone_on_with(*
         with pytest.raises(CardGoneError):
             personalise(cut, MASTERS, BASE)
         state = tag_state(SimulatedReader(card), MASTERS, BASE)
-        assert _proves_itself(card) == (state is TagState.ISSUED), number
+        assert _proves_itself(card) == (state is CardState.ISSUED), number
         personalise(SimulatedReader(card), MASTERS, BASE)
-        assert tag_state(SimulatedReader(card), MASTERS, BASE) is TagState.ISSUED
+        assert tag_state(SimulatedReader(card), MASTERS, BASE) is CardState.ISSUED
         assert judge_address(tapped(card), MASTERS).sun.valid
 
 
@@ -124,7 +117,7 @@ def test_wiping_that_is_interrupted_goes_on_and_proves_nothing_meanwhile(*, carr
         card = issued()
         with pytest.raises(CardGoneError):
             wipe(SimulatedReader(card, gone_at=number, carried_out=carried_out), MASTERS)
-        assert _proves_itself(card) == (tag_state(SimulatedReader(card), MASTERS, BASE) is TagState.ISSUED)
+        assert _proves_itself(card) == (tag_state(SimulatedReader(card), MASTERS, BASE) is CardState.ISSUED)
         wipe(SimulatedReader(card), MASTERS)
         assert is_factory(card), number
 
@@ -140,7 +133,7 @@ def test_keys_are_rotated_in_the_card_and_its_older_taps_stay_behind_it() -> Non
     card, counters = issued(), RememberedCounters()
     kept = [tapped(card), tapped(card)]
     assert judge_address(kept[0], ROTATED, counters).sun.valid
-    assert tag_state(SimulatedReader(card), ROTATED, BASE) is TagState.UNFINISHED
+    assert tag_state(SimulatedReader(card), ROTATED, BASE) is CardState.UNFINISHED
     again = personalise(SimulatedReader(card), ROTATED, BASE)
     assert again.key_version == 2
     fresh = judge_address(tapped(card), ROTATED, counters)
@@ -177,17 +170,17 @@ def test_a_cards_address_is_of_its_own_key_only() -> None:
     ],
 )
 def test_another_kind_of_card_is_not_written(card: UidOnlyCard | NdefApplication | WrongAnswers) -> None:
-    with pytest.raises(ForeignTagError, match="not an NTAG 424 DNA"):
+    with pytest.raises(ForeignCardError, match="not an NTAG 424 DNA"):
         personalise(SimulatedReader(card), MASTERS, BASE)
 
 
 def test_a_card_with_someone_elses_keys_is_not_written() -> None:
     card = blank()
     card.keys[0] = b"\x55" * 16
-    with pytest.raises(ForeignTagError, match="key 0 is not ours"):
+    with pytest.raises(ForeignCardError, match="key 0 is not ours"):
         personalise(SimulatedReader(card), MASTERS, BASE)
     card.key_versions[0] = 9
-    with pytest.raises(ForeignTagError, match="version 9, of which we have no master key"):
+    with pytest.raises(ForeignCardError, match="version 9, of which we have no master key"):
         wipe(SimulatedReader(card), MASTERS)
 
 
