@@ -35,6 +35,8 @@ from gateway.services.stock import Stock
 
 _LOG = logging.getLogger(__name__)
 _START_TIMEOUT_S: Final = 30.0
+_INGEST_LANES: Final = 2
+"""One writes rows while the other commits and answers: a third would find nothing to do."""
 
 
 def system_clock() -> datetime:
@@ -119,8 +121,9 @@ class Gateway:
         self._parts.callback(housekeeping.stop)
         paging = Paging(tuple(channel.name for channel in channels), config.zone, base_url, system_clock)
         projection = HospitalProjection(CheckIn(lambda: anchors, config.zone), Stock(config.zone))
-        committer = Committer(PostgresStore(pool, projection, TemperatureJudge(paging)))
-        self.ingest = IngestWorker(config.mqtt, committer, system_clock, on_alarm=pager.wake)
+        judge = TemperatureJudge(paging)
+        committers = [Committer(PostgresStore(pool, projection, judge)) for _ in range(_INGEST_LANES)]
+        self.ingest = IngestWorker(config.mqtt, committers, system_clock, on_alarm=pager.wake)
         self.ingest.start()
         self._parts.callback(self.ingest.stop)
 

@@ -1,7 +1,7 @@
 """Commits batches of messages: all or nothing, and a message that spoils its batch is set aside alone."""
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -35,13 +35,16 @@ class Committed:
 
 
 class Committer:
-    """One for each ingest worker; not thread-safe. Several, in several processes, are correct: marks are locked."""
+    """One for each lane; not thread-safe. Several, in several processes too, are correct: marks are locked."""
 
     def __init__(self, store: IngestStore) -> None:
         self._store = store
 
-    def commit(self, batch: Sequence[Decoded]) -> Committed:
+    def commit(self, batch: Sequence[Decoded], written: Callable[[], None] = lambda: None) -> Committed:
         """Store the batch in one transaction. Returns only when it is committed.
+
+        `written` is called when the transaction has all its locks but the one on the order of live events, and all
+        rows of the series are written: from then on it waits for nobody who waits for it.
 
         A connection lost during COMMIT leaves the outcome unknown: committing the same batch again is then safe, for
         what was stored is below the mark.
@@ -52,6 +55,9 @@ class Committer:
         try:
             with self._transaction() as (transaction, committed):
                 _take(transaction, batch)
+                transaction.write()
+                written()
+                transaction.finish()
         except Exception as error:
             if is_environment_fault(error):
                 raise
@@ -97,4 +103,3 @@ def _take(transaction: IngestTransaction, batch: Sequence[Decoded]) -> None:
     transaction.hellos(each for each in batch if isinstance(each, HelloReceived))
     transaction.states(each for each in batch if isinstance(each, StateReceived))
     transaction.rejected(each for each in batch if isinstance(each, Rejected))
-    transaction.finish()

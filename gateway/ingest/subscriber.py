@@ -5,6 +5,7 @@
 - Manual PUBACK, and only over the connection that delivered the message: after a reconnection the broker may have given
   the same packet identifier to another message, which a late PUBACK would delete unseen. So each message carries the
   generation of its connection.
+- PUBACKs leave in the order in which the messages came, whoever is done with his first (`puback_order.py`).
 - An ordinary subscription unless `mqtt.shared_group` names a group: several gateways are correct by the marks either
   way, and rumqttd's router dies when a client with a shared subscription leaves.
 """
@@ -26,6 +27,7 @@ from gateway.ingest.decoder import Decoded
 from gateway.ingest.message import ReceivedMessage
 from gateway.ingest.mqtt_connection import Connection
 from gateway.ingest.mqtt_packets import MqttError
+from gateway.ingest.puback_order import PubackOrder
 
 _LOG = logging.getLogger(__name__)
 _STOP_TIMEOUT_S: Final = 20.0
@@ -45,6 +47,8 @@ class Delivery(NamedTuple):
     qos: int
     decoded: Decoded | None = None
     """What it says, if that was found out already."""
+    number: int = 0
+    """Place of its PUBACK in the order of its connection."""
 
 
 class Subscriber:
@@ -61,6 +65,7 @@ class Subscriber:
         self._filters = shared_filters(config.shared_group)
         self._lock = threading.Lock()
         self._generation = 0
+        self._order = PubackOrder()
         self._outbox = bytearray()
         self._connected = threading.Event()
         self._subscribed = threading.Event()
@@ -101,17 +106,30 @@ class Subscriber:
             return self._generation
 
     def puback(self, deliveries: Sequence[Delivery]) -> int:
-        """Acknowledge to the broker, in this order; how many were let go (none of a connection that is gone)."""
+        """These are done: acknowledge to the broker what may go now, in the order of arrival.
+
+        Returns:
+            How many were let go: fewer than `deliveries` if one before them is not done or if their connection is
+            gone, more if others have waited for these.
+        """
+        return self._settle(deliveries, let_go=True)
+
+    def leave(self, deliveries: Sequence[Delivery]) -> None:
+        """These are given up: they stay with the broker, which sends them again at the next connection."""
+        self._settle(deliveries, let_go=False)
+
+    def _settle(self, deliveries: Sequence[Delivery], *, let_go: bool) -> int:
         with self._lock:
             if not self._connected.is_set():
                 return 0
             generation = self._generation
-            mine = [each for each in deliveries if each.qos and each.generation == generation]
+            mine = [each.number for each in deliveries if each.qos and each.generation == generation]
+            ready = self._order.settle(mine, let_go=let_go)
             asleep = not self._outbox
-            self._outbox += b"".join([packets.puback(each.mid) for each in mine])
-        if asleep:
+            self._outbox += b"".join(map(packets.puback, ready))
+        if asleep and ready:
             self._ring()
-        return len(mine)
+        return len(ready)
 
     def publish(self, topic: str, payload: bytes) -> bool:
         """Send with QoS 0; False if not connected.
@@ -182,6 +200,7 @@ class Subscriber:
         """Until the connection ends (MqttError, OSError), or it is ours to end: True if for another one."""
         with self._lock:
             self._generation += 1
+            self._order = PubackOrder()
             self._connected.set()
         self._backlog.connected(time.monotonic())
         _LOG.info("MQTT connected; session %s", "resumed" if connection.session_present else "new")
@@ -212,15 +231,20 @@ class Subscriber:
 
     def _on_message(self, flags: int, body: bytes) -> None:
         message = packets.read_publish(flags, body)
+        waited = self._backlog.message(time.monotonic())
+        received = ReceivedMessage.of(message.topic, message.payload, self._clock(), may_have_waited=waited)
+        with self._lock:
+            number = self._order.arrived(message.packet_id) if message.qos else 0
+        # Only this thread moves the generation while a connection stands.
+        delivery = Delivery(received, self._generation, message.packet_id, message.qos, number=number)
         try:
-            waited = self._backlog.message(time.monotonic())
-            received = ReceivedMessage.of(message.topic, message.payload, self._clock(), may_have_waited=waited)
-            # Only this thread moves the generation while a connection stands.
-            if not self._take(Delivery(received, self._generation, message.packet_id, message.qos)):
-                with self._lock:
-                    self._overflowed = True
+            if self._take(delivery):
+                return
+            with self._lock:
+                self._overflowed = True
         except Exception:  # noqa: BLE001 - the connection is not at fault
             _LOG.exception("a message could not be taken in; it stays with the broker")
+        self.leave([delivery])
 
 
 def shared_filters(group: str) -> tuple[str, ...]:

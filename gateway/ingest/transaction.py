@@ -57,7 +57,7 @@ class StreamAnswer:
 
 @dataclass
 class IngestTransaction:
-    """One transaction's work. Call the methods in the order: frames, hellos, states, rejected, finish."""
+    """One transaction's work. Call the methods in the order: frames, hellos, states, rejected, write, finish."""
 
     store: StoreTransaction
     answers: dict[StreamId, StreamAnswer] = field(default_factory=dict)
@@ -143,13 +143,16 @@ class IngestTransaction:
             self._move(stream, received.frame.last_seq)
         self._answer(stream, received.frame.header)
 
-    def finish(self) -> None:
-        """Write the series, judge the readings, move the marks, tell the pages: last, for the lock it takes."""
+    def write(self) -> None:
+        """Write the series and judge the readings."""
         if self._readings:
             self._live += self.store.write_readings(self._readings)
             self._live.append(_latest_readings(self._readings))
         if self._events:
             self.store.write_events(self._events)
+
+    def finish(self) -> None:
+        """Move the marks and tell the pages: last, for the lock it takes."""
         self.store.note_clock_offsets(self._offsets_s)
         self.store.note_lags({sender: self._lag_s(*newest) for sender, newest in self._newest.items()})
         self.store.move_marks(self._marks[stream] for stream in sorted(self._moved))

@@ -4,7 +4,7 @@ import logging
 import secrets
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -44,13 +44,13 @@ class _Faulty:
         self.tries = 0
         self.largest = 0
 
-    def commit(self, batch: list[Decoded]) -> Committed:
+    def commit(self, batch: list[Decoded], written: Callable[[], None]) -> Committed:
         self.tries += 1
         self.largest = max(self.largest, len(batch))
         time.sleep(self.pause_s)
         if self.fault is not None:
             raise self.fault
-        return self.inner.commit(batch)
+        return self.inner.commit(batch, written)
 
 
 @contextmanager
@@ -61,7 +61,7 @@ def _worker(faulty: _Faulty, broker: EmbeddedBroker, receive_maximum: int = 1000
         client_id=f"gateway-{secrets.token_hex(4)}",
         receive_maximum=receive_maximum,
     )
-    worker = IngestWorker(config, faulty, _now)  # type: ignore[arg-type] # the one method that it uses
+    worker = IngestWorker(config, [faulty], _now)  # type: ignore[list-item] # the one method that it uses
     worker.start()
     try:
         assert worker.subscriber.wait_connected(60.0)

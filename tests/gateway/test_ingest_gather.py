@@ -17,7 +17,7 @@ NOW = datetime(2026, 11, 22, 5, 0, tzinfo=UTC)
 @pytest.fixture
 def worker() -> Iterator[IngestWorker]:
     """One that is not started: nothing of it is asked but its queue."""
-    made = IngestWorker(MqttConfig(client_id="gateway"), None, lambda: NOW)  # type: ignore[arg-type] # commits nothing
+    made = IngestWorker(MqttConfig(client_id="gateway"), [None], lambda: NOW)  # type: ignore[list-item] # commits nothing
     yield made
     made.stop()
 
@@ -28,7 +28,13 @@ def _arrives(worker: IngestWorker, number: int, payload: bytes = b"small") -> No
 
 
 def _taken(worker: IngestWorker, expected: int) -> list[int]:
-    return [each.mid for each in worker._next_batch(expected=expected)]  # noqa: SLF001 - as the worker's thread does
+    """As the lane's thread does, after a batch of `expected`."""
+    (lane,) = worker._lanes  # noqa: SLF001 - the lane's thread is not started
+    lane.last_size = expected
+    worker._gather(lane)  # noqa: SLF001 - see above
+    taken = [each.mid for each in worker._lanes.take(lane)]  # noqa: SLF001 - see above
+    worker._lanes.done(lane)  # noqa: SLF001 - see above
+    return taken
 
 
 def test_a_message_that_comes_alone_waits_for_nothing(worker: IngestWorker, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Final, Protocol
 
+from tests.simulation.oracle import BrokenPromiseError
 from tests.simulation.scheduler import NS_PER_S, Scheduler
 
 LATENCY_S: Final = 0.002
@@ -84,6 +85,8 @@ class Connection:
         self._client = client
         self._mid = 0
         self._free_ns = [0, 0]
+        self._handed: deque[int] = deque()
+        """Packets that the client has, in the order of their arrival, and has not acknowledged."""
 
     def publish(self, topic: str, payload: bytes, *, qos: int, retain: bool = False) -> int:
         """Send to the broker; returns the packet's number."""
@@ -98,8 +101,22 @@ class Connection:
         self.carry(0, arrive)
         return mid
 
+    def hand(self, packet: Packet) -> None:
+        """Bytes have arrived at the client."""
+        if packet.qos:
+            self._handed.append(packet.mid)
+        self._client.message(packet)
+
     def acknowledge(self, mid: int) -> None:
-        """Send PUBACK."""
+        """Send PUBACK.
+
+        Raises:
+            BrokenPromiseError: not in the order of arrival, as MQTT 5 section 4.6 asks for (some may be left out).
+        """
+        if mid not in self._handed:
+            raise BrokenPromiseError(f"{self._client.name}: PUBACK of {mid} after that of a later message, or twice")
+        while self._handed.popleft() != mid:
+            pass
         self.carry(0, lambda: self._broker.acknowledged(self._client, mid))
 
     def carry(self, direction: int, deliver: Callable[[], None]) -> None:
@@ -224,7 +241,7 @@ class Broker:
             return
         if qos:
             session.unacknowledged[packet.mid] = packet
-        connection.carry(1, lambda: session.client.message(packet))
+        connection.carry(1, lambda: connection.hand(packet))
 
     # --- disasters -----------------------------------------------------------------------------------------------
 

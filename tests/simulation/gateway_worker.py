@@ -1,11 +1,11 @@
-"""One gateway process: the shipped queue, worker, decoder and commit rule, without a network and threads.
+"""One gateway process: the shipped lanes, worker, decoder and commit rule, without a network and threads.
 
 The subscriber is the transport, and stands for itself; what the worker would wait for (a message, a pause after a
 failure) is planned in virtual time.
 """
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from functools import partial
 from random import Random
@@ -15,13 +15,19 @@ from gateway.config import MqttConfig
 from gateway.ingest import worker
 from gateway.ingest.backlog import BacklogWatch
 from gateway.ingest.committer import Committer
+from gateway.ingest.lanes import Lane
 from gateway.ingest.message import ReceivedMessage
+from gateway.ingest.puback_order import PubackOrder
 from gateway.ingest.subscriber import Delivery
 from gateway.ingest.worker import IngestWorker
 from tests.simulation.broker import Broker, Connection, Packet
 from tests.simulation.database import Database
 from tests.simulation.disk import KilledError
+from tests.simulation.oracle import BrokenPromiseError
 from tests.simulation.scheduler import Process, Scheduler
+
+LANES = 2
+"""As many as the gateway has."""
 
 
 class TryLaterError(BaseException):
@@ -59,15 +65,24 @@ class SimulatedSubscriber:
         self._backlog = backlog
         self._connection: Connection | None = None
         self._generation = 0
+        self._order = PubackOrder()
 
     # --- as the worker has it ------------------------------------------------------------------------------------
 
     def puback(self, deliveries: Sequence[Delivery]) -> None:
-        """Over the connection that delivered the message, or not at all."""
-        for each in deliveries:
-            if each.qos and each.generation == self._generation and self._connection is not None:
+        """Over the connection that delivered the message, or not at all; in the shipped order."""
+        self._settle(deliveries, let_go=True)
+
+    def leave(self, deliveries: Sequence[Delivery]) -> None:
+        """Given up."""
+        self._settle(deliveries, let_go=False)
+
+    def _settle(self, deliveries: Sequence[Delivery], *, let_go: bool) -> None:
+        mine = [each.number for each in deliveries if each.qos and each.generation == self._generation]
+        for mid in self._order.settle(mine, let_go=let_go):
+            if self._connection is not None:
                 self._gateway.perhaps_dies("at a PUBACK")
-                self._connection.acknowledge(each.mid)
+                self._connection.acknowledge(mid)
 
     def publish(self, topic: str, payload: bytes) -> bool:
         """Send with QoS 0."""
@@ -81,7 +96,7 @@ class SimulatedSubscriber:
         """Connect anew: only then does the broker deliver again."""
         if self.overflowed and self._connection is not None:
             self.overflowed = False
-            self.leave()
+            self.disconnect()
             self.connect()
 
     # --- as the broker has it ------------------------------------------------------------------------------------
@@ -94,8 +109,11 @@ class SimulatedSubscriber:
         """See Client."""
         waited = self._backlog.message(self._gateway.scheduler.now_s)
         received = ReceivedMessage.of(packet.topic, packet.payload, self._clock(), may_have_waited=waited)
-        if not self._take(Delivery(received, self._generation, packet.mid, packet.qos)):
+        number = self._order.arrived(packet.mid) if packet.qos else 0
+        delivery = Delivery(received, self._generation, packet.mid, packet.qos, number=number)
+        if not self._take(delivery):
             self.overflowed = True
+            self.leave([delivery])
 
     def taken(self, mid: int) -> None:
         """See Client; our QoS 0 messages have no PUBACK."""
@@ -104,7 +122,7 @@ class SimulatedSubscriber:
         """See Client."""
         if connection is self._connection and self._gateway.alive:
             self._gateway.trace("notices that its connection is gone")
-            self.leave()
+            self.disconnect()
             self._connect_later()
 
     def connect(self) -> None:
@@ -117,9 +135,10 @@ class SimulatedSubscriber:
             return
         self._gateway.trace("is connected")
         self._generation += 1
+        self._order = PubackOrder()
         self._backlog.connected(self._gateway.scheduler.now_s)
 
-    def leave(self) -> None:
+    def disconnect(self) -> None:
         """Close the connection, of whatever state."""
         if self._connection is not None:
             self._gateway.broker.leave(self, self._connection, planned=True)
@@ -131,32 +150,35 @@ class SimulatedSubscriber:
 
 
 class SimulatedIngest(IngestWorker):
-    """The shipped worker without its thread."""
+    """The shipped worker without its threads."""
 
-    def __init__(self, gateway: "GatewayWorker", config: MqttConfig, committer: Committer) -> None:
+    def __init__(self, gateway: "GatewayWorker", config: MqttConfig, committers: Sequence[Committer]) -> None:
         self._gateway = gateway
         with mock.patch.object(worker, "Subscriber", partial(SimulatedSubscriber, gateway)):
-            super().__init__(config, committer, lambda: gateway.scheduler.wall)
+            # However little there is to do, it is spread.
+            super().__init__(config, committers, lambda: gateway.scheduler.wall, much_bytes=0)
         assert isinstance(self.subscriber, SimulatedSubscriber)
         self.session: SimulatedSubscriber = self.subscriber
         self._stopping = VirtualStop()
 
     def _take(self, delivery: Delivery) -> bool:
         taken = super()._take(delivery)
-        self._gateway.plan_batch()
+        self._gateway.plan_batches()
         return taken
 
-    def next_batch(self) -> Sequence[Delivery]:
-        """A batch, if anything is in the queue."""
-        return self._next_batch() if self.waiting else ()
+    @property
+    def lanes(self) -> Sequence[Lane]:
+        """The shipped lanes."""
+        return list(self._lanes)
 
-    def store(self, batch: Sequence[Delivery]) -> None:
-        """Commit, then PUBACK, then Ack."""
-        self._store(batch)
+    @property
+    def idle(self) -> bool:
+        """Nothing is queued or in hand."""
+        return self._lanes.idle
 
-    def queued(self) -> Sequence[Delivery]:
-        """What waits."""
-        return list(self._queue.queue)
+    def serve(self, lane: Lane) -> None:
+        """Commit a batch, then PUBACK, then Ack; again with the same batch if it was left in the middle."""
+        self._serve(lane)
 
 
 class GatewayWorker(Process):
@@ -177,7 +199,7 @@ class GatewayWorker(Process):
         self._database = database
         # A short queue, so that it overflows.
         self._config = MqttConfig(client_id=name, receive_maximum=6)
-        self._busy = False
+        self._busy: set[Lane] = set()
 
     def start(self) -> None:
         """The process begins."""
@@ -185,9 +207,9 @@ class GatewayWorker(Process):
             return
         self.born()
         self.trace("starts")
-        self._busy = False
+        self._busy.clear()
         self.dies = ""
-        self.ingest = self.ingest_class(self, self._config, Committer(self._database))
+        self.ingest = self.ingest_class(self, self._config, [Committer(self._database) for _ in range(LANES)])
         self.ingest.session.connect()
 
     def kill(self) -> None:
@@ -196,7 +218,7 @@ class GatewayWorker(Process):
             self.trace("is killed")
             self.deaths += 1
             self.died()
-            self.ingest.session.leave()
+            self.ingest.session.disconnect()
 
     def perhaps_dies(self, where: str) -> None:
         """Be killed here, if that was planned."""
@@ -208,27 +230,27 @@ class GatewayWorker(Process):
         """True if a message on a topic that begins so waits in the process."""
         return self.alive and any(each.message.topic.startswith(begin) for each in self._held())
 
-    def _held(self) -> Sequence[Delivery]:
-        return [*self._in_hand, *self.ingest.queued()]
+    def _held(self) -> Iterator[Delivery]:
+        return (each for lane in self.ingest.lanes for each in (*lane.hand, *lane.queued))
 
-    _in_hand: Sequence[Delivery] = ()
+    def plan_batches(self) -> None:
+        """Something may be in the queues."""
+        for lane in self.ingest.lanes:
+            if lane.queued and lane not in self._busy:
+                self._plan_batch(lane)
 
-    def plan_batch(self) -> None:
-        """Something is in the queue."""
-        if not self._busy:
-            self._busy = True
-            self.later(self.random.expovariate(1 / self.slowness_s), self._work)
+    def _plan_batch(self, lane: Lane) -> None:
+        self._busy.add(lane)
+        self.later(self.random.expovariate(1 / self.slowness_s), partial(self._serve, lane))
 
-    def _work(self) -> None:
-        self._in_hand = self.ingest.next_batch()
-        self._store()
-
-    def _store(self) -> None:
+    def _serve(self, lane: Lane) -> None:
+        """Stands for the loop of one lane's thread."""
+        self._check_lanes()
         try:
-            if self._in_hand:
-                self.trace("takes a batch of %d", len(self._in_hand))
-                self.ingest.store(self._in_hand)
-            else:
+            if lane.hand or lane.queued:
+                self.trace("commits, %d messages", len(lane.hand) or len(lane.queued))
+                self.ingest.serve(lane)
+            elif self.ingest.idle:
                 self.ingest.session.refetch_if_overflowed()
         except KilledError:
             self.kill()
@@ -236,9 +258,17 @@ class GatewayWorker(Process):
             return
         except TryLaterError as later:
             self.trace("database fails, tries again in %g s", later.pause_s)
-            self.later(later.pause_s, self._store)
+            self.later(later.pause_s, partial(self._serve, lane))
             return
-        self._in_hand = ()
-        self._busy = False
-        if self.ingest.waiting or self.ingest.session.overflowed:
-            self.plan_batch()
+        self._busy.discard(lane)
+        if lane.queued or (self.ingest.session.overflowed and self.ingest.idle):
+            self._plan_batch(lane)
+
+    def _check_lanes(self) -> None:
+        """Two lanes with messages of one sender would overtake each other."""
+        senders = [
+            {"/".join(each.message.topic.split("/")[:4]) for each in (*lane.hand, *lane.queued)}
+            for lane in self.ingest.lanes
+        ]
+        for sender in set.intersection(*senders):
+            raise BrokenPromiseError(f"{self.name}: two lanes have messages of {sender}")

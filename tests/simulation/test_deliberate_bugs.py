@@ -15,9 +15,11 @@ from edge.outbox_ages import RunningTime
 from edge.outbox_rows import DamagedRows
 from edge.outbox_store import OutboxStore
 from edge.send_window import SendWindow
+from gateway.ingest import lanes
 from gateway.ingest.committer import Committed, Committer
 from gateway.ingest.decoder import Decoded, FrameReceived
 from gateway.ingest.marks import Mark, StreamId, stream_id
+from gateway.ingest.puback_order import PubackOrder
 from gateway.ingest.transaction import IngestTransaction
 from gateway.ingest.worker import IngestWorker
 from tests.simulation.database import MemoryTransaction
@@ -85,7 +87,8 @@ def _gateway_answers_before_the_commit(patch: pytest.MonkeyPatch) -> None:
 
     def make(self: IngestWorker, *arguments: object, **options: object) -> None:
         made(self, *arguments, **options)  # type: ignore[arg-type]
-        self._committer.answer = self._answer  # type: ignore[attr-defined]
+        for lane in self._lanes:
+            lane.committer.answer = self._answer  # type: ignore[attr-defined]
 
     @contextmanager
     def transaction(self: Committer) -> Iterator[tuple[IngestTransaction, Committed]]:
@@ -111,8 +114,8 @@ def _mark_moves_outside_the_transaction(patch: pytest.MonkeyPatch) -> None:
         finish(self)
         _LATE_MARKS[:] = marks
 
-    def commit_twice(self: Committer, batch: Sequence[Decoded]) -> Committed:
-        committed = commit(self, batch)
+    def commit_twice(self: Committer, batch: Sequence[Decoded], written: Callable[[], None]) -> Committed:
+        committed = commit(self, batch, written)
         with self._store.transaction() as second:
             second.move_marks(_LATE_MARKS)
         _LATE_MARKS.clear()
@@ -124,6 +127,20 @@ def _mark_moves_outside_the_transaction(patch: pytest.MonkeyPatch) -> None:
 
 
 _LATE_MARKS: list[Mark] = []
+
+
+def _gateway_lets_go_as_its_lanes_finish(patch: pytest.MonkeyPatch) -> None:
+    """PUBACKs leave as soon as a lane is done, whatever came before and is still in another."""
+
+    def settle(self: PubackOrder, numbers: Iterable[int], *, let_go: bool) -> list[int]:
+        return [self._waiting[number] for number in numbers if let_go]
+
+    patch.setattr(PubackOrder, "settle", settle)
+
+
+def _two_lanes_take_one_node(patch: pytest.MonkeyPatch) -> None:
+    """A node's events go to one lane and its readings to another: each then waits for the other's row locks."""
+    patch.setattr(lanes, "_sender", lambda delivery: delivery.message.topic)
 
 
 def _edge_never_times_out(patch: pytest.MonkeyPatch) -> None:
@@ -273,6 +290,8 @@ def test_the_simulation_finds_readings_that_a_full_outbox_dropped_undeclared(
         _gateway_forgets_the_epoch,
         _gateway_answers_before_the_commit,
         _mark_moves_outside_the_transaction,
+        _gateway_lets_go_as_its_lanes_finish,
+        _two_lanes_take_one_node,
         _edge_never_times_out,
         _edge_believes_a_late_ack_of_a_replaced_database,
     ],
