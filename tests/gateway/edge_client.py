@@ -39,7 +39,7 @@ class EdgeClient:
 
     def _take(self, _client: mqtt.Client, _user: object, message: mqtt.MQTTMessage) -> None:
         with self._news:
-            self._acks.append(Ack.from_wire(message.payload))
+            self._acks.append(Ack.from_wire(bytes(message.payload)))
             self._news.notify_all()
 
     def send(self, message: ReceivedMessage, *, retain: bool = False) -> None:
