@@ -6,15 +6,20 @@ is one snapshot of the books, so a movement that is entered meanwhile is in both
 """
 # ruff: noqa: S608 - put together from our own words only
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from time import monotonic, sleep
 from typing import Final, LiteralString
 from zoneinfo import ZoneInfo
 
 from gateway.db.engine import read_engine
 from gateway.db.pool import Connection
 from gateway.services.reads_rows import Row, all_rows, first_row
+from gateway.stock.verify_sql import SETTINGS
+
+SETTLING_S: Final = 150.0
+"""What came late is in TimescaleDB's sums after so long at most: its jobs run each minute, and take some time."""
 
 
 @dataclass(frozen=True)
@@ -231,7 +236,7 @@ def verify_day_sums(connection: Connection) -> DaySumProof:
 
     On TimescaleDB what came late shows as a difference until its job has run (each minute), or `refresh_day_sums`.
     """
-    connection.execute("SELECT set_config('work_mem', '256MB', true), set_config('jit', 'off', true)")
+    connection.execute(SETTINGS)
     totals = first_row(connection, _Totals, _TOTALS, {})
     if totals is None:
         return DaySumProof(postings=0, day_sums=0, differences=0)
@@ -241,6 +246,25 @@ def verify_day_sums(connection: Connection) -> DaySumProof:
         for row in connection.execute(query.encode())
     )
     return DaySumProof(postings=totals.postings, day_sums=totals.day_sums, differences=differences)
+
+
+def settled_day_sums(
+    connection: Connection, say: Callable[[str], None], *, patience_s: float = SETTLING_S, pause_s: float = 5.0
+) -> DaySumProof:
+    """Prove the sums from the caller's transaction; on TimescaleDB, once its job has summed up what came late.
+
+    What differs there is asked again, each time of a new instant, as long as its job may need.
+    """
+    proof = verify_day_sums(connection)
+    if proof.ok or read_engine(connection) != "timescaledb":
+        return proof
+    deadline = monotonic() + patience_s
+    while not proof.ok and monotonic() < deadline:
+        say(f"{proof.differences} sums differ: they may be of late movements, which the database sums up each minute")
+        connection.rollback()
+        sleep(pause_s)
+        proof = verify_day_sums(connection)
+    return proof
 
 
 def refresh_day_sums(connection: Connection, low: datetime, high: datetime) -> None:

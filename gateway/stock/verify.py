@@ -6,6 +6,7 @@ although its sum may not. Only a group that differs is looked at row by row: fiv
 """
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -18,6 +19,7 @@ from gateway.stock.verify_sql import (
     PACK_POSITIONS,
     PACK_SUMS,
     REVERSALS,
+    SETTINGS,
     UNLIKE,
     UNTRACEABLE,
 )
@@ -90,18 +92,22 @@ class _Group:
         )
 
 
-def verify_books(connection: Connection) -> BooksProof:
+def verify_books(connection: Connection, say: Callable[[str], None] = lambda _line: None) -> BooksProof:
     """Prove them as they are in the caller's transaction; nothing is changed.
 
-    In a transaction of isolation level REPEATABLE READ all is one instant, so it may run while others book.
+    `say` takes a line about what comes next: large books take half a minute. In a transaction of isolation level
+    REPEATABLE READ all is one instant, so it may run while others book.
     """
-    # A hundred thousand balances are grouped in memory; the server's own 4 MB would make it sort ten million rows.
-    connection.execute("SELECT set_config('work_mem', '256MB', true), set_config('jit', 'off', true)")
+    connection.execute(SETTINGS)
+    say("movements")
     movements, without_person = _rows(connection, COUNTS)[0]
+    say(f"{movements} movements: postings and balances by replay")
     groups = [_Group(*row[:3], *map(int, row[3:])) for row in _rows(connection, GROUPS)]
     differing = [one for one in groups if one.balance != one.told_quantity]
     negative = [one for one in groups if one.told_quantity < 0 and one.account_id not in UNGUARDED_ACCOUNTS]
+    say(f"{len(groups)} balances; who moved what")
     untraceable = _rows(connection, UNTRACEABLE)
+    say("packs, reversals, numbers of documents")
     misplaced = _misplaced(connection)
     faults = [
         *_posting_faults(connection, [one for one in groups if one.postings_differ]),

@@ -230,6 +230,16 @@ def test_the_command_says_it_in_json_and_by_its_exit_code(warehouse: Warehouse) 
         "faults": 0,
         "without_person": 2,
         "examples": [],
+        "day_sum_differences": 0,
+    }
+    assert "12 movements" in good.stderr, "what it is at is said while it works"
+    warehouse.run("UPDATE posting_day SET units_in = units_in + 1 WHERE account_id = 'place:ward' AND lot = 'R1'")
+    worse = _medtap_stock_verify(warehouse.dsn, "--json")
+    assert worse.returncode == 1
+    assert {name: json.loads(worse.stdout)[name] for name in ("ok", "faults", "day_sum_differences")} == {
+        "ok": False,
+        "faults": 0,
+        "day_sum_differences": 1,
     }
     warehouse.run("UPDATE stock_balance SET quantity = quantity + 1 WHERE account_id = 'place:ward' AND lot = 'R1'")
     bad = _medtap_stock_verify(warehouse.dsn)

@@ -19,6 +19,7 @@ from gateway.stock.expiry_risk import LotThere, expiry_risk, left_over
 from gateway.stock.series import (
     refresh_day_sums,
     scope_of,
+    settled_day_sums,
     stock_at,
     stock_by_day,
     verify_day_sums,
@@ -78,6 +79,21 @@ def _then(house: Warehouse, moment: datetime, *accounts: str) -> dict[tuple[str,
     with house.connection.transaction():
         found = stock_at(house.connection, moment, accounts=accounts)
     return {(one.account_id, one.product_id, one.lot): one.quantity for one in found}
+
+
+def test_the_proof_waits_until_what_came_late_is_summed_up(house: Warehouse) -> None:
+    _move(house, MIDNIGHT - timedelta(days=10), "receive", 100, "supplier", STORE)
+    _move(house, MIDNIGHT - timedelta(days=1), "issue", 10, STORE, "dispensed")
+    _refresh(house)
+    _move(house, MIDNIGHT - timedelta(days=9), "issue", 30, STORE, "dispensed")
+    said: list[str] = []
+
+    def meanwhile(line: str) -> None:
+        said.append(line)
+        _refresh(house)
+
+    assert settled_day_sums(house.connection, meanwhile, pause_s=0.0).ok
+    assert bool(said) == (read_engine(house.connection) == "timescaledb"), "elsewhere the sums are never late"
 
 
 def test_what_stood_at_any_past_moment_is_what_replay_gives(house: Warehouse) -> None:

@@ -35,7 +35,7 @@ def prove(day: Day) -> None:
         "ok": True,
         "movements": day.lines,
         **dict.fromkeys(("postings_sum", "projection_differences", "negative_balances", "untraceable"), 0),
-        **dict.fromkeys(("misplaced_packs", "faults", "without_person"), 0),
+        **dict.fromkeys(("misplaced_packs", "faults", "without_person", "day_sum_differences"), 0),
         "examples": [],
     }
     assert day.play.value("SELECT sum(quantity) FROM posting") == 0
