@@ -90,7 +90,7 @@ class Gateway:
         base_url = config.base_url or self._http_url
         config = config.model_copy(update={"base_url": base_url})
 
-        report = migrate(config.dsn, timescale=config.storage.timescale == "auto")
+        report = migrate(config.dsn, timescale=config.storage.timescale == "auto", time_zone=config.time_zone)
         if report.applied:
             _LOG.info("applied migrations: %s", ", ".join(report.applied))
         pool = open_pool(config.dsn)

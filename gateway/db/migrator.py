@@ -71,7 +71,12 @@ def read_migrations(directory: Path = DIRECTORY) -> tuple[Migration, ...]:
 
 
 def migrate(
-    dsn: str, *, dry_run: bool = False, migrations: Sequence[Migration] | None = None, timescale: bool = True
+    dsn: str,
+    *,
+    dry_run: bool = False,
+    migrations: Sequence[Migration] | None = None,
+    timescale: bool = True,
+    time_zone: str | None = None,
 ) -> MigrationReport:
     """Bring the database to this program's schema; all in one transaction, so that half a migration never stays.
 
@@ -80,15 +85,18 @@ def migrate(
         dry_run: Only say what would be done.
         migrations: Others than this program's files.
         timescale: Let TimescaleDB keep the time series of a new database, where the server has it.
+        time_zone: IANA name of the zone of the hospital's days, by which stock is summed up. It is settled when the
+            database gets its tables. None: that of the database, or of Ho Chi Minh City.
 
     Raises:
-        MigrationError: an applied file was edited, the database is newer than this program, or a statement failed.
+        MigrationError: an applied file was edited, the database is newer than this program, a statement failed, or the
+            stock is summed up by the days of another zone.
         StartError: the database can't be reached, or was lost on the way; nothing was changed. DatabaseAwayError if the
             same may do later.
     """
     files = read_migrations() if migrations is None else tuple(migrations)
     try:
-        return _migrate(dsn, files, dry_run=dry_run, timescale=timescale)
+        return _migrate(dsn, files, _Wanted(dry_run=dry_run, timescale=timescale, time_zone=time_zone))
     except (psycopg.OperationalError, psycopg.ProgrammingError) as error:
         raise start_error(error) from None
 
@@ -105,17 +113,25 @@ def misfit(connection: Connection, files: Sequence[Migration] | None = None) -> 
     return f"not yet applied: {', '.join(pending)}; run medtap gateway migrate CONFIG" if pending else ""
 
 
-def _migrate(dsn: str, files: Sequence[Migration], *, dry_run: bool, timescale: bool) -> MigrationReport:
+@dataclass(frozen=True)
+class _Wanted:
+    dry_run: bool
+    timescale: bool
+    time_zone: str | None
+
+
+def _migrate(dsn: str, files: Sequence[Migration], wanted: _Wanted) -> MigrationReport:
     with psycopg.connect(dsn, application_name="medtap-migrate", connect_timeout=10) as connection:
         # Held to the end of the transaction: of two gateways that start together the second finds the work done.
         connection.execute("SELECT pg_advisory_xact_lock(%s)", (MIGRATION_LOCK_KEY,))
         applied = _applied(connection)
         _check(applied, files)
         pending = files[len(applied) :]
-        if not dry_run and pending:
-            _run(connection, pending, timescale=timescale)
+        if not wanted.dry_run and pending:
+            _run(connection, pending, wanted)
+        _check_zone(connection, wanted.time_zone)
         names = tuple(migration.name for migration in pending)
-        return MigrationReport(tuple(name for name, _ in applied), names, dry_run)
+        return MigrationReport(tuple(name for name, _ in applied), names, wanted.dry_run)
 
 
 def _applied(connection: Connection) -> list[tuple[str, str]]:
@@ -150,7 +166,20 @@ def _check(applied: Sequence[tuple[str, str]], files: Sequence[Migration]) -> No
             )
 
 
-def _run(connection: Connection, pending: Sequence[Migration], *, timescale: bool) -> None:
+def _check_zone(connection: Connection, time_zone: str | None) -> None:
+    """A day can't be cut anew: the gateway's days must be those by which stock was summed up from the first day on."""
+    row = connection.execute("SELECT to_regproc('stock_zone') IS NOT NULL").fetchone()
+    if time_zone is None or row is None or not row[0]:
+        return
+    settled = connection.execute("SELECT stock_zone()").fetchone()
+    if settled is not None and settled[0] != time_zone:
+        raise MigrationError(
+            f"time_zone is {time_zone!r}, and this database sums up stock by the days of {settled[0]!r}, settled when"
+            f" its tables were made: write time_zone = {settled[0]!r} into the configuration, or use an empty database"
+        )
+
+
+def _run(connection: Connection, pending: Sequence[Migration], wanted: _Wanted) -> None:
     _refuse_strangers(connection)
     try:
         connection.execute(_LEDGER)
@@ -160,8 +189,10 @@ def _run(connection: Connection, pending: Sequence[Migration], *, timescale: boo
         ) from None
     except psycopg.errors.ReadOnlySqlTransaction:
         raise MigrationError("the database is read-only: let 'dsn' name the primary server, not a standby") from None
-    usable = prepare_extension(connection, wanted=timescale)
+    usable = prepare_extension(connection, wanted=wanted.timescale)
     connection.execute("SELECT set_config('medtap.timescaledb', %s, true)", ("on" if usable else "off",))
+    if wanted.time_zone is not None:
+        connection.execute("SELECT set_config('medtap.time_zone', %s, true)", (wanted.time_zone,))
     for migration in pending:
         try:
             connection.execute(migration.sql.encode())

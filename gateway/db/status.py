@@ -25,12 +25,17 @@ _SERIES: Final = {
     "reading_minute": "bucket",
     "reading_hour": "bucket",
     "reading_day": "bucket",
+    "posting": "occurred_at",
+    "posting_day": "bucket",
+    "stock_use_week": "bucket",
 }
+_DAYS: Final = {"reading": "reading_day", "event": "event", "posting": "posting_day"}
+"""Whose first and last bucket say from when to when a large series goes; no index of the series begins with time."""
 
 
 @dataclass(frozen=True)
 class SeriesStatus:
-    """One table of the time series, or one of its sums."""
+    """One table of a time series (temperatures, events, stock), or of its sums."""
 
     table: str
     parts: int
@@ -98,7 +103,7 @@ def _read(connection: Connection, config: StorageConfig, now: datetime) -> Datab
     plain = engine == "partitions"
     extension = find_extension(connection)
     version = connection.info.server_version
-    series = [_series(connection, engine, table) for table in _SERIES]
+    series = [_series(connection, engine, table) for table in _SERIES if _is_there(connection, table)]
     readings = series[0]
     return DatabaseStatus(
         engine=engine,
@@ -117,13 +122,17 @@ def _read(connection: Connection, config: StorageConfig, now: datetime) -> Datab
     )
 
 
+def _is_there(connection: Connection, table: str) -> bool:
+    """Not in a database of an older schema; `misfit` says so."""
+    return bool(_value(connection, "SELECT to_regclass(%s) IS NOT NULL", table))
+
+
 def _series(connection: Connection, engine: EngineName, table: str) -> SeriesStatus:
     parts, compressed, size, estimate, uncompressed = (
         _partitions(connection, table) if engine == "partitions" else _chunks(connection, table)
     )
     estimated = estimate > COUNTED_ROWS_MAX
-    # No index begins with the time: of a large table the days say it.
-    timed = "reading_day" if estimated and table.startswith("reading") else table
+    timed = _DAYS.get(table.partition("_")[0], table) if estimated else table
     names = {"table": sql.Identifier(timed), "time": sql.Identifier(_SERIES[timed])}
     ends = connection.execute(sql.SQL("SELECT min({time}), max({time}) FROM {table}").format(**names)).fetchone()
     oldest, newest = ends or (None, None)
@@ -178,7 +187,7 @@ def _chunks(connection: Connection, table: str) -> tuple[int, int, int, int, dat
 def _in_default(connection: Connection) -> int:
     return sum(
         int(_value(connection, f"SELECT count(*) FROM {table}_default"))  # noqa: S608 - constants
-        for table in ("reading", "event", "reading_minute")
+        for table in ("reading", "event", "reading_minute", "posting")
         if _value(connection, "SELECT to_regclass(%s) IS NOT NULL", f"{table}_default")
     )
 

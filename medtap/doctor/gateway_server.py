@@ -76,7 +76,7 @@ def _server_version(number: int) -> Finding:
 
 def _schema(config: GatewayConfig) -> Finding:
     try:
-        report = migrate(config.dsn, dry_run=True)
+        report = migrate(config.dsn, dry_run=True, time_zone=config.time_zone)
     except GatewayError as error:
         return broken("schema", str(error), "see the message")
     pending = [str(name) for name in report.applied]

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from gateway.db.engine import read_engine
 from gateway.db.migrator import migrate
+from gateway.errors import MigrationError
 from gateway.stock import books
 from gateway.stock.consumption import consumption, slow_movers, supply
 from gateway.stock.expiry_risk import LotThere, expiry_risk, left_over
@@ -302,6 +303,17 @@ def test_a_day_of_another_hospital_begins_where_its_database_says(postgres_dsn: 
             " current_database(), 'Asia/Tokyo'); END $$"
         )
     migrate(postgres_dsn)
-    with psycopg.connect(postgres_dsn) as connection:
-        row = connection.execute("SELECT stock_zone(), stock_day('2026-11-22 15:30+00')").fetchone()
-    assert row == ("Asia/Tokyo", datetime(2026, 11, 22, 15, tzinfo=UTC))
+    assert _zone_and_day(postgres_dsn) == ("Asia/Tokyo", datetime(2026, 11, 22, 15, tzinfo=UTC))
+
+
+def test_a_hospitals_days_begin_where_its_configuration_says_and_are_never_cut_anew(postgres_dsn: str) -> None:
+    migrate(postgres_dsn, time_zone="Australia/Darwin")
+    assert _zone_and_day(postgres_dsn) == ("Australia/Darwin", datetime(2026, 11, 22, 14, 30, tzinfo=UTC))
+    migrate(postgres_dsn, time_zone="Australia/Darwin")
+    with pytest.raises(MigrationError, match="settled when its tables were made: write time_zone = 'Australia/Darwin'"):
+        migrate(postgres_dsn, time_zone="Asia/Ho_Chi_Minh")
+
+
+def _zone_and_day(dsn: str) -> object:
+    with psycopg.connect(dsn) as connection:
+        return connection.execute("SELECT stock_zone(), stock_day('2026-11-22 15:30+00')").fetchone()

@@ -14,6 +14,7 @@ from gateway.db.policies import settle_policies
 from gateway.db.status import read_status
 from gateway.errors import MigrationError, StartError
 from gateway.ingest.rows import ReadingRow
+from gateway.stock.series import refresh_day_sums
 from medtap.cli.app import app
 from tests.gateway.ingest_kit import NOW
 
@@ -66,6 +67,23 @@ def test_a_script_reads_the_status_as_json(series_dsn: str) -> None:
     status = json.loads(done.stdout)
     assert status["engine"] in ("partitions", "timescaledb")
     assert [one["table"] for one in status["series"]][:2] == ["reading", "event"]
+
+
+def test_the_status_tells_how_large_the_series_of_stock_and_its_sums_are(series_dsn: str) -> None:
+    with psycopg.connect(series_dsn) as connection:
+        connection.execute(
+            "INSERT INTO posting SELECT md5(n::text)::uuid, %s::timestamptz - n * interval '1 hour', 'place:store',"
+            " 'supplier', 'P1', 'L1', 5 FROM generate_series(1, 50) n",
+            (NOW,),
+        )
+        connection.commit()
+        refresh_day_sums(connection, NOW - timedelta(days=10), NOW)
+    series = {one.table: one for one in read_status(series_dsn, StorageConfig(), NOW).series}
+    postings, days = series["posting"], series["posting_day"]
+    assert (postings.rows, postings.oldest) == (50, NOW - timedelta(hours=50))
+    assert (postings.newest, days.rows) == (NOW - timedelta(hours=1), 3)
+    assert "stock_use_week" in series
+    assert all(one.size_bytes > 0 for one in series.values())
 
 
 def test_a_database_without_tables_or_that_is_not_there_is_said_so(postgres_dsn: str) -> None:
