@@ -8,13 +8,22 @@ from typing import Final
 from fastapi import FastAPI
 from starlette.staticfiles import StaticFiles
 
-from gateway.api import stock_catalogue, stock_counts, stock_operators, stock_papers, stock_series, stock_tag_counts, v1
+from gateway.api import (
+    excursions,
+    stock_catalogue,
+    stock_counts,
+    stock_operators,
+    stock_papers,
+    stock_series,
+    stock_tag_counts,
+    v1,
+)
 from gateway.api.access import refuse_undeclared_routes
 from gateway.api.problems import install_problem_handlers
 from gateway.api.security_headers import SecurityHeaders
 from gateway.api.web import HEARTBEAT_S, make_web
 from gateway.api.work_mount import ROUTERS as WORK_ROUTERS
-from gateway.pages import catalogue_routes, operator_routes, sign_in_routes, work_routes
+from gateway.pages import catalogue_routes, excursion_routes, operator_routes, sign_in_routes, work_routes
 from gateway.pages.live_routes import live_router
 from gateway.pages.stock_overview_files import router as stock_files
 from gateway.pages.stock_overview_routes import router as stock_pages
@@ -60,6 +69,8 @@ def create_app(
     install_problem_handlers(app)
     app.add_middleware(SecurityHeaders, https=web.https)
     app.include_router(v1.router)
+    app.include_router(excursions.router)
+    app.include_router(excursion_routes.router)
     app.include_router(stock_catalogue.router)
     app.include_router(stock_counts.router)
     app.include_router(stock_tag_counts.router)
