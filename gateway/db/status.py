@@ -158,8 +158,11 @@ def _partitions(connection: Connection, table: str) -> tuple[int, int, int, int,
     row = connection.execute(
         "SELECT count(*), coalesce(sum(pg_total_relation_size(relid)), 0),"
         " coalesce(sum(greatest(reltuples, 0)), 0)"
-        " FROM pg_partition_tree(%s) JOIN pg_class ON oid = relid WHERE isleaf",
-        (table,),
+        # A plain table has no tree: it is its own and only part.
+        " FROM (SELECT relid FROM pg_partition_tree(%(table)s) WHERE isleaf"
+        " UNION SELECT oid FROM pg_class WHERE oid = %(table)s::regclass AND relkind = 'r') AS part"
+        " JOIN pg_class ON oid = relid",
+        {"table": table},
     ).fetchone()
     parts, size, estimate = row or (0, 0, 0)
     return int(parts), 0, int(size), int(estimate), None

@@ -83,7 +83,7 @@ def test_the_status_tells_how_large_the_series_of_stock_and_its_sums_are(series_
     assert (postings.rows, postings.oldest) == (50, NOW - timedelta(hours=50))
     assert (postings.newest, days.rows) == (NOW - timedelta(hours=1), 3)
     assert "stock_use_week" in series
-    assert all(one.size_bytes > 0 for one in series.values())
+    assert min(postings.size_bytes, days.size_bytes) > 0
 
 
 def test_a_database_without_tables_or_that_is_not_there_is_said_so(postgres_dsn: str) -> None:
