@@ -1,11 +1,15 @@
-"""Work that brings goods in and moves them, in the JSON API: each act one document, told again without harm."""
+"""Work that brings goods in and moves them, in the JSON API: each act one document, told again without harm.
+
+What a request says of an act has the names that the act's service has: it is handed over as it is.
+"""
 
 import uuid
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Annotated, Final, Literal, TypeVar
+from typing import Annotated, Any, Final, Literal, TypeVar
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Depends, Request, Response
 from pydantic import BaseModel, Field
 
 from gateway.api.v1 import PREFIX
@@ -28,14 +32,52 @@ from gateway.api.work_kit import (
     refusals,
 )
 from gateway.db.pool import Connection
+from gateway.services.sessions import SignedIn
 from gateway.stock import adjustments, put_away, receiving, repacking, returns, transfers, two_people, undoing
 from gateway.stock.acts import Actor, Done
 
-_Act = TypeVar("_Act")
+_A = TypeVar("_A")
 _Reason = Annotated[
     str, Field(min_length=1, max_length=64, pattern=PRINTABLE, description="A code of GET /api/v1/stock/reasons")
 ]
+_Supplier = Annotated[str, Field(min_length=1, max_length=200)]
+_OF_THE_REQUEST: Final = frozenset({"document_id", "occurred_at"})
 router: Final = APIRouter(prefix=f"{PREFIX}/stock", tags=["stock"], responses=WORK_PROBLEMS)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Who asks for an act, and by which request."""
+
+    request: Request
+    response: Response
+    person: SignedIn
+    key: str | None = None
+
+    def do(
+        self, service: Callable[[Connection, _A, Actor], Done], kind: Callable[..., _A], body: Act, **more: object
+    ) -> DoneAnswer:
+        """The act that the body tells, in one transaction; `more` is what the address says of it."""
+        given: dict[str, Any] = {
+            name: act_lines(value) if isinstance(value, list) else value
+            for name, value in ((name, getattr(body, name)) for name in type(body).model_fields)
+            if name not in _OF_THE_REQUEST
+        }
+        act = kind(document_id=id_of(self.person, body.document_id, self.key), **given, **more)
+        return self.book(lambda connection, actor: service(connection, act, actor), body.occurred_at)
+
+    def book(self, step: Callable[[Connection, Actor], Done], occurred_at: datetime | None = None) -> DoneAnswer:
+        """One step in one transaction."""
+        with refusals(), web_of(self.request).services.pool.connection() as connection:
+            done = step(connection, actor_of(self.request, self.person, occurred_at))
+        return answer_of(self.request, self.response, done)
+
+
+def _asked(request: Request, response: Response, person: Worker, idempotency_key: IdempotencyKey = None) -> Asked:
+    return Asked(request, response, person, idempotency_key)
+
+
+Asking = Annotated[Asked, Depends(_asked)]
 
 
 class ReceiptGiven(Act):
@@ -52,36 +94,9 @@ class ReceiptGiven(Act):
 
 
 @router.post("/receipts", summary="Receive goods", status_code=201)
-def receive(
-    request: Request, response: Response, person: Worker, body: ReceiptGiven, idempotency_key: IdempotencyKey = None
-) -> DoneAnswer:
+def receive(asked: Asking, body: ReceiptGiven) -> DoneAnswer:
     """Too much, an unknown lot, a short shelf life are told as notices; what must not be taken in is refused."""
-    receipt = receiving.Receipt(
-        document_id=id_of(person, body.document_id, idempotency_key),
-        place_id=body.place_id,
-        lines=act_lines(body.lines),
-        supplier_name=body.supplier_name,
-        supplier_document=body.supplier_document,
-        order_id=body.order_id,
-        into_quarantine=body.into_quarantine,
-        note=body.note,
-    )
-    return _do(request, response, person, receiving.receive, receipt, at=body.occurred_at)
-
-
-def _do(
-    request: Request,
-    response: Response,
-    person: Worker,
-    service: Callable[[Connection, _Act, Actor], Done],
-    act: _Act,
-    *,
-    at: datetime | None = None,
-) -> DoneAnswer:
-    """One act in one transaction."""
-    with refusals(), web_of(request).services.pool.connection() as connection:
-        done = service(connection, act, actor_of(request, person, at))
-    return answer_of(request, response, done)
+    return asked.do(receiving.receive, receiving.Receipt, body)
 
 
 class PutAwayGiven(Act):
@@ -96,19 +111,9 @@ class PutAwayGiven(Act):
 
 
 @router.post("/put-aways", summary="Put goods away", status_code=201)
-def put_goods_away(
-    request: Request, response: Response, person: Worker, body: PutAwayGiven, idempotency_key: IdempotencyKey = None
-) -> DoneAnswer:
+def put_goods_away(asked: Asking, body: PutAwayGiven) -> DoneAnswer:
     """Refused where the storage class of the place is not the product's, unless a reason says why."""
-    act = put_away.PutAway(
-        document_id=id_of(person, body.document_id, idempotency_key),
-        from_place_id=body.from_place_id,
-        to_place_id=body.to_place_id,
-        lines=act_lines(body.lines),
-        override_reason=body.override_reason,
-        note=body.note,
-    )
-    return _do(request, response, person, put_away.put_away, act, at=body.occurred_at)
+    return asked.do(put_away.put_away, put_away.PutAway, body)
 
 
 class TransferGiven(Act):
@@ -120,18 +125,9 @@ class TransferGiven(Act):
 
 
 @router.post("/transfers", summary="Send goods to another place", status_code=201)
-def send(
-    request: Request, response: Response, person: Worker, body: TransferGiven, idempotency_key: IdempotencyKey = None
-) -> DoneAnswer:
+def send(asked: Asking, body: TransferGiven) -> DoneAnswer:
     """They are in transit until they arrive."""
-    act = transfers.Sending(
-        document_id=id_of(person, body.document_id, idempotency_key),
-        from_place_id=body.from_place_id,
-        to_place_id=body.to_place_id,
-        lines=act_lines(body.lines),
-        note=body.note,
-    )
-    return _do(request, response, person, transfers.send, act, at=body.occurred_at)
+    return asked.do(transfers.send, transfers.Sending, body)
 
 
 class OnTheWay(BaseModel):
@@ -162,24 +158,9 @@ class ArrivalGiven(Act):
 
 
 @router.post("/transfers/{transfer_id}/arrivals", summary="Receive a transfer", status_code=201)
-def arrive(
-    *,
-    request: Request,
-    response: Response,
-    person: Worker,
-    transfer_id: uuid.UUID,
-    body: ArrivalGiven,
-    idempotency_key: IdempotencyKey = None,
-) -> DoneAnswer:
+def arrive(asked: Asking, transfer_id: uuid.UUID, body: ArrivalGiven) -> DoneAnswer:
     """Whole or in parts; nothing arrives twice."""
-    act = transfers.Arrival(
-        document_id=id_of(person, body.document_id, idempotency_key),
-        transfer_id=transfer_id,
-        lines=act_lines(body.lines),
-        is_complete=body.is_complete,
-        note=body.note,
-    )
-    return _do(request, response, person, transfers.arrive, act, at=body.occurred_at)
+    return asked.do(transfers.arrive, transfers.Arrival, body, transfer_id=transfer_id)
 
 
 class WardReturnGiven(Act):
@@ -194,51 +175,24 @@ class WardReturnGiven(Act):
 
 
 @router.post("/returns-from-wards", summary="Take goods back from a ward", status_code=201)
-def return_from_ward(
-    request: Request, response: Response, person: Worker, body: WardReturnGiven, idempotency_key: IdempotencyKey = None
-) -> DoneAnswer:
+def return_from_ward(asked: Asking, body: WardReturnGiven) -> DoneAnswer:
     """Into the store, or into quarantine."""
-    act = returns.WardReturn(
-        document_id=id_of(person, body.document_id, idempotency_key),
-        from_place_id=body.from_place_id,
-        to_place_id=body.to_place_id,
-        lines=act_lines(body.lines),
-        reason_code=body.reason_code,
-        from_dispensed=body.from_dispensed,
-        into_quarantine=body.into_quarantine,
-        note=body.note,
-    )
-    return _do(request, response, person, returns.return_from_ward, act, at=body.occurred_at)
+    return asked.do(returns.return_from_ward, returns.WardReturn, body)
 
 
 class SupplierReturnGiven(Act):
     """What goes back to a supplier."""
 
     from_place_id: Name
-    supplier_name: Annotated[str, Field(min_length=1, max_length=200)]
+    supplier_name: _Supplier
     lines: Goods
     reason_code: _Reason
 
 
 @router.post("/returns-to-suppliers", summary="Give goods back to a supplier", status_code=201)
-def return_to_supplier(
-    *,
-    request: Request,
-    response: Response,
-    person: Worker,
-    body: SupplierReturnGiven,
-    idempotency_key: IdempotencyKey = None,
-) -> DoneAnswer:
+def return_to_supplier(asked: Asking, body: SupplierReturnGiven) -> DoneAnswer:
     """Held and expired goods too."""
-    act = returns.SupplierReturn(
-        document_id=id_of(person, body.document_id, idempotency_key),
-        from_place_id=body.from_place_id,
-        supplier_name=body.supplier_name,
-        lines=act_lines(body.lines),
-        reason_code=body.reason_code,
-        note=body.note,
-    )
-    return _do(request, response, person, returns.return_to_supplier, act, at=body.occurred_at)
+    return asked.do(returns.return_to_supplier, returns.SupplierReturn, body)
 
 
 class AdjustmentGiven(Act):
@@ -251,19 +205,9 @@ class AdjustmentGiven(Act):
 
 
 @router.post("/adjustments", summary="Correct the books with a reason", status_code=201)
-def adjust(
-    request: Request, response: Response, person: Worker, body: AdjustmentGiven, idempotency_key: IdempotencyKey = None
-) -> DoneAnswer:
+def adjust(asked: Asking, body: AdjustmentGiven) -> DoneAnswer:
     """With a controlled medicine it waits for a second person."""
-    act = adjustments.Adjustment(
-        document_id=id_of(person, body.document_id, idempotency_key),
-        place_id=body.place_id,
-        direction=body.direction,
-        lines=act_lines(body.lines),
-        reason_code=body.reason_code,
-        note=body.note,
-    )
-    return _do(request, response, person, adjustments.adjust, act, at=body.occurred_at)
+    return asked.do(adjustments.adjust, adjustments.Adjustment, body)
 
 
 class Confirming(BaseModel):
@@ -277,22 +221,16 @@ class Confirming(BaseModel):
 
 
 @router.post("/documents/{document_id}/confirm", summary="The second person's half of what waits for one")
-def confirm(
-    request: Request, response: Response, person: Worker, document_id: uuid.UUID, body: Confirming | None = None
-) -> DoneAnswer:
+def confirm(asked: Asking, document_id: uuid.UUID, body: Confirming | None = None) -> DoneAnswer:
     """A receipt, a return, an adjustment or a reversal. Somebody else than who made it; now it is booked."""
     counted = body.counted if body is not None else {}
-
-    def service(connection: Connection, act: uuid.UUID, actor: Actor) -> Done:
-        return two_people.confirm(connection, act, actor, counted)
-
-    return _do(request, response, person, service, document_id)
+    return asked.book(lambda connection, actor: two_people.confirm(connection, document_id, actor, counted))
 
 
 @router.post("/documents/{document_id}/cancel", summary="Cancel what waits for a second person")
-def cancel(request: Request, response: Response, person: Worker, document_id: uuid.UUID) -> DoneAnswer:
+def cancel(asked: Asking, document_id: uuid.UUID) -> DoneAnswer:
     """Nothing is booked."""
-    return _do(request, response, person, two_people.cancel, document_id)
+    return asked.book(lambda connection, actor: two_people.cancel(connection, document_id, actor))
 
 
 class RepackingGiven(Act):
@@ -304,18 +242,9 @@ class RepackingGiven(Act):
 
 
 @router.post("/repackings", summary="Break packs, or make new ones", status_code=201)
-def repack(
-    request: Request, response: Response, person: Worker, body: RepackingGiven, idempotency_key: IdempotencyKey = None
-) -> DoneAnswer:
+def repack(asked: Asking, body: RepackingGiven) -> DoneAnswer:
     """Base units, lots and expiry dates are conserved."""
-    act = repacking.Repacking(
-        document_id=id_of(person, body.document_id, idempotency_key),
-        place_id=body.place_id,
-        sources=act_lines(body.sources),
-        targets=act_lines(body.targets),
-        note=body.note,
-    )
-    return _do(request, response, person, repacking.repack, act, at=body.occurred_at)
+    return asked.do(repacking.repack, repacking.Repacking, body)
 
 
 class UndoingGiven(Act):
@@ -325,20 +254,6 @@ class UndoingGiven(Act):
 
 
 @router.post("/documents/{document_id}/undo", summary="Take a document back", status_code=201)
-def undo(
-    *,
-    request: Request,
-    response: Response,
-    person: Worker,
-    document_id: uuid.UUID,
-    body: UndoingGiven,
-    idempotency_key: IdempotencyKey = None,
-) -> DoneAnswer:
+def undo(asked: Asking, document_id: uuid.UUID, body: UndoingGiven) -> DoneAnswer:
     """By a reversing document, while its goods have not moved on. `document_id` in the body is the reversal's own."""
-    act = undoing.Undoing(
-        document_id=id_of(person, body.document_id, idempotency_key),
-        about_document_id=document_id,
-        reason_code=body.reason_code,
-        note=body.note,
-    )
-    return _do(request, response, person, undoing.undo, act, at=body.occurred_at)
+    return asked.do(undoing.undo, undoing.Undoing, body, about_document_id=document_id)

@@ -1,5 +1,6 @@
 """What a scan on a work page is about, in the JSON API: product, lot, units, in words for the person who scanned."""
 
+from collections.abc import Sequence
 from datetime import date
 from typing import Annotated, Final
 
@@ -10,10 +11,15 @@ from gateway.api.stock_catalogue import today_of
 from gateway.api.v1 import PREFIX
 from gateway.api.web import web_of
 from gateway.api.work_kit import WORK_PROBLEMS, Worker
+from gateway.db.pool import Connection
 from gateway.pages import work_words
 from gateway.pages.speech import Speech
+from gateway.pages.translations import N_
 from gateway.stock.work_scan import LotThere, Reading, read_codes
 
+BY_PRODUCT: Final = frozenset({"issue", "dispensing", "order", "order_change"})
+"""Acts that ask for products, not for lots."""
+_COUNTED_IN_PACKS: Final = frozenset({"order", "order_change"})
 router: Final = APIRouter(prefix=f"{PREFIX}/work", tags=["stock"], responses=WORK_PROBLEMS)
 
 
@@ -32,6 +38,13 @@ class Scan(BaseModel):
     )
 
 
+class PackSize(BaseModel):
+    """One that the product is traded in."""
+
+    gtin: str
+    units: int = Field(description="Base units")
+
+
 class LineRead(BaseModel):
     """A line for the document, as far as the scan knows it."""
 
@@ -47,6 +60,7 @@ class LineRead(BaseModel):
     serial_number: str | None
     lots: list[LotThere]
     scan_text: str
+    packs: list[PackSize] = Field(default=[], description="The smallest first; told where packs are to be chosen from")
 
 
 class ScanRead(BaseModel):
@@ -74,13 +88,35 @@ def scans(request: Request, person: Worker, scan: Scan) -> ScanRead:
             separator=scan.separator or "\x1d",
             from_place_id=scan.from_place_id,
         )
-    return say(reading, scan.from_place_id, web.speech(request))
+        read = say(reading, scan.from_place_id, web.speech(request), by_product=scan.act in BY_PRODUCT)
+        if read.line is not None and scan.act in _COUNTED_IN_PACKS:
+            read.line.packs = pack_sizes(connection, [read.line.product_id]).get(read.line.product_id, [])
+            if reading.gtin is None and read.line.packs:
+                read.line.units = read.line.packs[0].units  # who types a name means packs of it
+    return read
 
 
-def say(reading: Reading, from_place_id: str | None, speech: Speech) -> ScanRead:
-    """The reading with its words."""
-    mood, word, sentences = work_words.said(reading, from_place_id)
+def pack_sizes(connection: Connection, products: Sequence[str]) -> dict[str, list[PackSize]]:
+    """Of each product the packs that hold more than one base unit."""
+    rows = connection.execute(
+        "SELECT product_id, gtin, units FROM trade_item WHERE product_id = ANY(%s) AND units > 1 ORDER BY units, gtin",
+        (list(products),),
+    )
+    found: dict[str, list[PackSize]] = {}
+    for row in rows:
+        found.setdefault(str(row[0]), []).append(PackSize(gtin=row[1], units=row[2]))
+    return found
+
+
+def say(reading: Reading, from_place_id: str | None, speech: Speech, *, by_product: bool = False) -> ScanRead:
+    """The reading with its words; `by_product`: it is asked for, and of which lot is found out later."""
     line = line_of(reading, speech)
+    if by_product and line is not None:
+        sentence = f"{line.name} · {line.units} {line.unit}"
+        return ScanRead(
+            verdict="goods", mood="ok", word=speech.text(N_("Added")), sentence=sentence, technical="", line=line
+        )
+    mood, word, sentences = work_words.said(reading, from_place_id)
     texts = [speech.text(sentence) for sentence in sentences if sentence]
     if line is not None:
         facts = [line.name, line.lot or "", f"{line.units} {line.unit}"]

@@ -5,7 +5,15 @@ from typing import Final
 from fastapi import APIRouter
 
 from gateway.api import stock_documents, stock_orders, stock_work_in, stock_work_out, stock_work_scan
-from gateway.pages import document_routes, work_in_routes, work_out_case_routes, work_out_hold_routes, work_out_routes
+from gateway.pages import (
+    document_files,
+    document_routes,
+    order_routes,
+    work_in_routes,
+    work_out_case_routes,
+    work_out_hold_routes,
+    work_out_routes,
+)
 
 ROUTERS: Final[tuple[APIRouter, ...]] = (
     stock_documents.router,
@@ -13,6 +21,8 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     stock_work_in.router,
     stock_work_scan.router,
     document_routes.router,
+    document_files.router,
+    order_routes.router,
     work_in_routes.router,
     stock_work_out.router,
     work_out_routes.router,

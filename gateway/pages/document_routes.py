@@ -134,9 +134,7 @@ def undo_from_page(
     """Take it back, then show the reversal; a second press finds the same reversal."""
     try:
         body = stock_work_in.UndoingGiven(document_id=own_id, reason_code=reason_code)
-        done = stock_work_in.undo(
-            request=request, response=Response(), person=person, document_id=document_id, body=body
-        )
+        done = stock_work_in.undo(stock_work_in.Asked(request, Response(), person), document_id, body)
     except Problem as problem:
         return _refused(request, document_id, problem)
     return RedirectResponse(f"/work/documents/{done.document_id}", HTTPStatus.SEE_OTHER)
@@ -148,11 +146,13 @@ def confirm_from_page(request: Request, person: Worker, document_id: uuid.UUID, 
     counts = {name.removeprefix("count:"): text for name, text in form.fields.items() if name.startswith("count:")}
     try:
         body = stock_work_in.Confirming.model_validate({"counted": counts})
-        stock_work_in.confirm(request, Response(), person, document_id, body)
+        stock_work_in.confirm(stock_work_in.Asked(request, Response(), person), document_id, body)
     except ValidationError:
-        return show_document(
+        page = show_document(
             request, document_id, web_of(request).speech(request).text(N_("A value is missing or wrong."))
         )
+        page.status_code = HTTPStatus.UNPROCESSABLE_ENTITY
+        return page
     except Problem as problem:
         return _refused(request, document_id, problem)
     return RedirectResponse(f"/work/documents/{document_id}", HTTPStatus.SEE_OTHER)
@@ -162,7 +162,7 @@ def confirm_from_page(request: Request, person: Worker, document_id: uuid.UUID, 
 def cancel_from_page(request: Request, person: Worker, document_id: uuid.UUID) -> Response:
     """What waits is not booked."""
     try:
-        stock_work_in.cancel(request, Response(), person, document_id)
+        stock_work_in.cancel(stock_work_in.Asked(request, Response(), person), document_id)
     except Problem as problem:
         return _refused(request, document_id, problem)
     return RedirectResponse(f"/work/documents/{document_id}", HTTPStatus.SEE_OTHER)

@@ -75,6 +75,9 @@ _STOCK: Final = {
 _IN: Final = {
     "order_unknown": N_("There is no such order. Choose one from the list."),
     "order_closed": N_("Order %(number)s is closed. Receive without an order, or order anew."),
+    "order_changed": N_("%(person)s has changed %(number)s meanwhile. Look at it again, then change it."),
+    "below_received": N_("Of %(product)s %(received)s have come already. Order at least these."),
+    "pack_multiple": N_("%(product)s: %(given)s are no whole packs of %(units)s. Order whole packs, or in base units."),
     "storage_class": N_(
         "%(product)s must be stored so: %(needed)s. This place is: %(stored)s. Choose another place, or give a reason."
     ),

@@ -1,78 +1,83 @@
 """The work that brings goods in and moves them, as pages: what each is called, and where its document goes."""
 
-from typing import Final
+from typing import Any, Final
 
 from gateway.pages.translations import N_
 from gateway.pages.work_kit import WorkPage
 
-RECEIVE: Final = WorkPage(
-    act="receipt",
-    path="/work/receive",
-    title=N_("Receive"),
-    explain=N_("Goods from a supplier. Choose the place, then scan packs or cases."),
-    post="/api/v1/stock/receipts",
+
+def _page(act: str, path: str, post: str, title: str, explain: str, **more: Any) -> WorkPage:  # noqa: ANN401 - fields of `WorkPage`
+    template = more.pop("template", f"work_in_{act}.html")
+    stock = f"/api/v1/stock/{post}"
+    return WorkPage(act=act, path=f"/work/{path}", post=stock, title=title, explain=explain, template=template, **more)
+
+
+RECEIVE: Final = _page(
+    "receipt",
+    "receive",
+    "receipts",
+    N_("Receive"),
+    N_("Goods from a supplier. Choose the place, then scan packs or cases."),
     template="work_in_receive.html",
 )
-PUT_AWAY: Final = WorkPage(
-    act="put_away",
-    path="/work/put-away",
-    title=N_("Put away"),
-    explain=N_("From where goods arrived to their shelf or fridge."),
-    post="/api/v1/stock/put-aways",
-    template="work_in_put_away.html",
+PUT_AWAY: Final = _page(
+    "put_away",
+    "put-away",
+    "put-aways",
+    N_("Put away"),
+    N_("From where goods arrived to their shelf or fridge."),
     take_from="from_place_id",
 )
-SEND: Final = WorkPage(
-    act="transfer",
-    path="/work/transfer",
-    title=N_("Transfer"),
-    explain=N_("To another place of the hospital; it is on its way until somebody receives it there."),
-    post="/api/v1/stock/transfers",
+SEND: Final = _page(
+    "transfer",
+    "transfer",
+    "transfers",
+    N_("Transfer"),
+    N_("To another place of the hospital; it is on its way until somebody receives it there."),
     template="work_in_send.html",
     take_from="from_place_id",
 )
-ARRIVE: Final = WorkPage(
-    act="arrival",
-    path="/work/arrivals",
-    title=N_("Receive a transfer"),
-    explain=N_("Scan what arrived, or take over all that is on its way and correct it."),
-    post="/api/v1/stock/transfers/{transfer_id}/arrivals",
+ARRIVE: Final = _page(
+    "arrival",
+    "arrivals",
+    "transfers/{transfer_id}/arrivals",
+    N_("Receive a transfer"),
+    N_("Scan what arrived, or take over all that is on its way and correct it."),
     template="work_in_arrive.html",
     may_be_empty=True,
 )
-WARD_RETURN: Final = WorkPage(
-    act="ward_return",
-    path="/work/return",
-    title=N_("Return from a ward"),
-    explain=N_("What a ward gives back."),
-    post="/api/v1/stock/returns-from-wards",
+WARD_RETURN: Final = _page(
+    "ward_return",
+    "return",
+    "returns-from-wards",
+    N_("Return from a ward"),
+    N_("What a ward gives back."),
     template="work_in_return.html",
 )
-SUPPLIER_RETURN: Final = WorkPage(
-    act="supplier_return",
-    path="/work/return-to-supplier",
-    title=N_("Return to the supplier"),
-    explain=N_("Also what is held or has expired."),
-    post="/api/v1/stock/returns-to-suppliers",
+SUPPLIER_RETURN: Final = _page(
+    "supplier_return",
+    "return-to-supplier",
+    "returns-to-suppliers",
+    N_("Return to the supplier"),
+    N_("Also what is held or has expired."),
     template="work_in_return.html",
     take_from="from_place_id",
 )
-ADJUST: Final = WorkPage(
-    act="adjustment",
-    path="/work/adjust",
-    title=N_("Adjust"),
-    explain=N_("Where the books and the shelf differ. A reason is needed, and it stays visible."),
-    post="/api/v1/stock/adjustments",
+ADJUST: Final = _page(
+    "adjustment",
+    "adjust",
+    "adjustments",
+    N_("Adjust"),
+    N_("Where the books and the shelf differ. A reason is needed, and it stays visible."),
     template="work_in_adjust.html",
     take_from="place_id",
 )
-REPACK: Final = WorkPage(
-    act="repack",
-    path="/work/repack",
-    title=N_("Repack"),
-    explain=N_("Break a case or a box, or make smaller packs."),
-    post="/api/v1/stock/repackings",
-    template="work_in_repack.html",
+REPACK: Final = _page(
+    "repack",
+    "repack",
+    "repackings",
+    N_("Repack"),
+    N_("Break a case or a box, or make smaller packs."),
     take_from="place_id",
     sides=("sources", "targets"),
 )

@@ -1,62 +1,96 @@
-"""Pages of work that brings goods in and moves them."""
+"""Pages of work that brings goods in and moves them: each shown, and taken from a browser without scripts."""
 
 import uuid
 from collections.abc import Callable
-from dataclasses import replace
-from typing import Any, Final
+from dataclasses import dataclass, replace
+from typing import Any, Final, TypeVar
 
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import HTMLResponse
 
-from gateway.api import stock_work_in
+from gateway.api import stock_work_in as api
 from gateway.api.access import RolesRequired
 from gateway.api.problems import not_found
+from gateway.api.stock_work_in import Asked
 from gateway.api.web import web_of
-from gateway.api.work_kit import DoneAnswer, Worker, refusals
-from gateway.db.pool import Connection
+from gateway.api.work_kit import Act, DoneAnswer, Worker, refusals
 from gateway.pages import work_in_pages as pages
 from gateway.pages.translations import N_
+from gateway.pages.work_in_lines import lines_on_the_way, product_line
 from gateway.pages.work_kit import WORK_ROLES, WorkPage, reasons_for, show_work
-from gateway.pages.work_plain import PlainForm, Posted, take_plainly
-from gateway.services.reads_rows import Row, all_rows
-from gateway.stock import document_reads, orders, transfers
+from gateway.pages.work_plain import PlainForm, Posted, again_in, take_plainly
+from gateway.stock import document_reads, order_reads, transfers
+from gateway.stock.acts import ReasonFor
 
 router: Final = APIRouter(prefix="/work", include_in_schema=False)
 _WORKERS: Final = [Depends(RolesRequired(WORK_ROLES))]
 _LISTED: Final = 50
-_REASONS_OF: Final = {
-    "put_away": "storage",
-    "ward_return": "return",
-    "supplier_return": "return",
-    "adjustment": "adjustment",
-}
-Taking = Callable[[dict[str, Any], Response], DoneAnswer]
+_A = TypeVar("_A", bound=Act)
 
 
-class _Names(Row):
-    product_id: str
-    name_vi: str
-    name_en: str
-    base_unit_vi: str
-    base_unit_en: str
+@dataclass(frozen=True)
+class _Kind:
+    """A page, what its reasons are for, and the API's act that takes it."""
+
+    page: WorkPage
+    act: Callable[[Asked, dict[str, Any]], DoneAnswer]
+    reasons: ReasonFor | None = None
 
 
-def _show(request: Request, page: WorkPage, problem: str = "") -> HTMLResponse:
-    """A page with what its fields offer."""
-    web = web_of(request)
+def _kind(
+    page: WorkPage,
+    take: Callable[[Asked, _A], DoneAnswer],
+    given: type[_A],
+    reasons: ReasonFor | None = None,
+) -> _Kind:
+    return _Kind(page, lambda asked, values: take(asked, given.model_validate(values)), reasons)
+
+
+_KINDS: Final = (
+    _kind(pages.PUT_AWAY, api.put_goods_away, api.PutAwayGiven, "storage"),
+    _kind(pages.SEND, api.send, api.TransferGiven),
+    _kind(pages.WARD_RETURN, api.return_from_ward, api.WardReturnGiven, "return"),
+    _kind(pages.SUPPLIER_RETURN, api.return_to_supplier, api.SupplierReturnGiven, "return"),
+    _kind(pages.ADJUST, api.adjust, api.AdjustmentGiven, "adjustment"),
+    _kind(pages.REPACK, api.repack, api.RepackingGiven),
+)
+
+
+def _show(request: Request, kind: _Kind, problem: str = "", form: Posted | None = None) -> HTMLResponse:
+    """A page with what its fields offer; what was posted without scripts stands in it again."""
+    page = kind.page
     values: dict[str, Any] = {"to_supplier": page is pages.SUPPLIER_RETURN, "suppliers": [], "transfers": []}
-    with web.services.pool.connection() as connection:
-        applies_to = _REASONS_OF.get(page.act)
-        values["reasons"] = reasons_for(connection, applies_to) if applies_to else []
+    with web_of(request).services.pool.connection() as connection:
+        values["reasons"] = reasons_for(connection, kind.reasons) if kind.reasons else []
         if page is pages.SUPPLIER_RETURN:
-            values["suppliers"] = orders.suppliers_like(connection, limit=500)
+            values["suppliers"] = order_reads.suppliers_like(connection, limit=500)
         if page is pages.SEND:
             values["transfers"] = document_reads.transfers_on_the_way(connection, _LISTED)
-    return show_work(request, page, values, problem=problem)
+    return show_work(request, page, {**values, **again_in(form)}, problem=problem)
 
 
-def _plainly(request: Request, form: Posted, page: WorkPage, taking: Taking) -> Response:
-    return take_plainly(request, form, page, taking, lambda problem: _show(request, page, problem))
+def _add(kind: _Kind) -> None:
+    """The page's two routes."""
+
+    def show(request: Request) -> HTMLResponse:
+        return _show(request, kind)
+
+    def take(request: Request, person: Worker, form: PlainForm) -> Response:
+        return take_plainly(
+            request,
+            form,
+            kind.page,
+            lambda values, response: kind.act(Asked(request, response, person), values),
+            lambda problem: _show(request, kind, problem, form),
+        )
+
+    path = kind.page.path.removeprefix("/work")
+    router.add_api_route(path, show, methods=["GET"], dependencies=_WORKERS)
+    router.add_api_route(path, take, methods=["POST"])
+
+
+for _each in _KINDS:
+    _add(_each)
 
 
 @router.get("/receive", dependencies=_WORKERS)
@@ -73,59 +107,28 @@ def receive_plainly(request: Request, person: Worker, form: PlainForm) -> Respon
         request,
         form,
         pages.RECEIVE,
-        lambda values, response: stock_work_in.receive(
-            request, response, person, stock_work_in.ReceiptGiven.model_validate(values)
-        ),
-        lambda problem: _receive_page(request, uuid.UUID(order_id) if order_id else None, problem),
+        lambda values, response: api.receive(Asked(request, response, person), api.ReceiptGiven.model_validate(values)),
+        lambda problem: _receive_page(request, uuid.UUID(order_id) if order_id else None, problem, form),
     )
 
 
-def _receive_page(request: Request, order_id: uuid.UUID | None, problem: str = "") -> HTMLResponse:
+def _receive_page(
+    request: Request, order_id: uuid.UUID | None, problem: str = "", form: Posted | None = None
+) -> HTMLResponse:
     values: dict[str, Any] = {"order": None, "order_lines": [], "orders": [], "suppliers": []}
+    expected = []
     with refusals(), web_of(request).services.pool.connection() as connection:
         if order_id is None:
-            values |= {
-                "orders": orders.list_orders(connection),
-                "suppliers": orders.suppliers_like(connection, limit=500),
-            }
+            values["orders"] = order_reads.list_orders(connection)
+            values["suppliers"] = order_reads.suppliers_like(connection, limit=500)
         else:
-            values["order"] = orders.read_order(connection, order_id)
-            values["order_lines"] = orders.order_lines(connection, order_id)
-    return show_work(request, pages.RECEIVE, values, draft=str(order_id or ""), problem=problem)
-
-
-@router.get("/put-away", dependencies=_WORKERS)
-def put_away_page(request: Request) -> HTMLResponse:
-    """Onto a shelf, into a fridge."""
-    return _show(request, pages.PUT_AWAY)
-
-
-@router.post("/put-away")
-def put_away_plainly(request: Request, person: Worker, form: PlainForm) -> Response:
-    """From a browser without scripts."""
-
-    def taking(values: dict[str, Any], response: Response) -> DoneAnswer:
-        body = stock_work_in.PutAwayGiven.model_validate(values)
-        return stock_work_in.put_goods_away(request, response, person, body)
-
-    return _plainly(request, form, pages.PUT_AWAY, taking)
-
-
-@router.get("/transfer", dependencies=_WORKERS)
-def transfer_page(request: Request) -> HTMLResponse:
-    """Send; what is on its way stands beside it."""
-    return _show(request, pages.SEND)
-
-
-@router.post("/transfer")
-def transfer_plainly(request: Request, person: Worker, form: PlainForm) -> Response:
-    """From a browser without scripts."""
-
-    def taking(values: dict[str, Any], response: Response) -> DoneAnswer:
-        body = stock_work_in.TransferGiven.model_validate(values)
-        return stock_work_in.send(request, response, person, body)
-
-    return _plainly(request, form, pages.SEND, taking)
+            speech = web_of(request).speech(request)
+            values["order"] = order_reads.read_order(connection, order_id)
+            values["order_lines"] = lines = order_reads.order_lines(connection, order_id)
+            expected = [product_line(line, speech, line.outstanding) for line in lines if line.outstanding]
+    draft = str(order_id or "")
+    values |= again_in(form)
+    return show_work(request, pages.RECEIVE, values, draft=draft, problem=problem, expected=expected)
 
 
 @router.get("/arrivals/{transfer_id}", dependencies=_WORKERS)
@@ -137,106 +140,27 @@ def arrival_page(request: Request, transfer_id: uuid.UUID) -> HTMLResponse:
 @router.post("/arrivals/{transfer_id}")
 def arrive_plainly(request: Request, person: Worker, transfer_id: uuid.UUID, form: PlainForm) -> Response:
     """From a browser without scripts."""
-
-    def taking(values: dict[str, Any], response: Response) -> DoneAnswer:
-        body = stock_work_in.ArrivalGiven.model_validate(values)
-        return stock_work_in.arrive(
-            request=request, response=response, person=person, transfer_id=transfer_id, body=body
-        )
-
     return take_plainly(
-        request, form, pages.ARRIVE, taking, lambda problem: _arrival_page(request, transfer_id, problem)
+        request,
+        form,
+        pages.ARRIVE,
+        lambda values, response: api.arrive(
+            Asked(request, response, person), transfer_id, api.ArrivalGiven.model_validate(values)
+        ),
+        lambda problem: _arrival_page(request, transfer_id, problem, form),
     )
 
 
-def _arrival_page(request: Request, transfer_id: uuid.UUID, problem: str = "") -> HTMLResponse:
+def _arrival_page(
+    request: Request, transfer_id: uuid.UUID, problem: str = "", form: Posted | None = None
+) -> HTMLResponse:
     with web_of(request).services.pool.connection() as connection:
         transfer = document_reads.document_head(connection, transfer_id)
         if transfer is None or transfer.kind != "transfer" or transfer.about_document_id is not None:
             raise not_found(N_("There is no such transfer. Choose one from the list."))
-        expected = _expected(request, connection, transfers.on_the_way(connection, transfer_id))
+        way = transfers.on_the_way(connection, transfer_id)
+        expected = lines_on_the_way(connection, way, web_of(request).speech(request))
     path = f"{pages.ARRIVE.path}/{transfer_id}"
     page = replace(pages.ARRIVE, path=path, post=pages.ARRIVE.post.format(transfer_id=transfer_id))
-    values = {"transfer": transfer}
+    values = {"transfer": transfer, **again_in(form)}
     return show_work(request, page, values, draft=str(transfer_id), problem=problem, expected=expected)
-
-
-def _expected(request: Request, connection: Connection, way: list[transfers.OnTheWay]) -> list[dict[str, Any]]:
-    """Lines as a scan would make them."""
-    speech = web_of(request).speech(request)
-    rows = all_rows(
-        connection,
-        _Names,
-        "SELECT product_id, name_vi, name_en, base_unit_vi, base_unit_en FROM product WHERE product_id = ANY(%(ids)s)",
-        {"ids": [each.product_id for each in way]},
-    )
-    names = {row.product_id: row for row in rows}
-    return [
-        {
-            **vars(each),
-            "expiry_date": each.expiry_date.isoformat() if each.expiry_date else None,
-            "name": speech.named(names[each.product_id].name_vi, names[each.product_id].name_en),
-            "unit": speech.named(names[each.product_id].base_unit_vi, names[each.product_id].base_unit_en),
-            "units": each.quantity if each.serial_number else 1,
-            "lots": [],
-            "scan_text": None,
-        }
-        for each in way
-    ]
-
-
-@router.get("/return", dependencies=_WORKERS)
-def ward_return_page(request: Request) -> HTMLResponse:
-    """What a ward gives back."""
-    return _show(request, pages.WARD_RETURN)
-
-
-@router.post("/return")
-def ward_return_plainly(request: Request, person: Worker, form: PlainForm) -> Response:
-    """From a browser without scripts."""
-
-    def taking(values: dict[str, Any], response: Response) -> DoneAnswer:
-        body = stock_work_in.WardReturnGiven.model_validate(values)
-        return stock_work_in.return_from_ward(request, response, person, body)
-
-    return _plainly(request, form, pages.WARD_RETURN, taking)
-
-
-@router.get("/return-to-supplier", dependencies=_WORKERS)
-def supplier_return_page(request: Request) -> HTMLResponse:
-    """What goes back to a supplier."""
-    return _show(request, pages.SUPPLIER_RETURN)
-
-
-@router.post("/return-to-supplier")
-def supplier_return_plainly(request: Request, person: Worker, form: PlainForm) -> Response:
-    """From a browser without scripts."""
-
-    def taking(values: dict[str, Any], response: Response) -> DoneAnswer:
-        body = stock_work_in.SupplierReturnGiven.model_validate(values)
-        return stock_work_in.return_to_supplier(request=request, response=response, person=person, body=body)
-
-    return _plainly(request, form, pages.SUPPLIER_RETURN, taking)
-
-
-@router.get("/adjust", dependencies=_WORKERS)
-def adjust_page(request: Request) -> HTMLResponse:
-    """Where the books and the shelf differ."""
-    return _show(request, pages.ADJUST)
-
-
-@router.post("/adjust")
-def adjust_plainly(request: Request, person: Worker, form: PlainForm) -> Response:
-    """From a browser without scripts."""
-
-    def taking(values: dict[str, Any], response: Response) -> DoneAnswer:
-        body = stock_work_in.AdjustmentGiven.model_validate(values)
-        return stock_work_in.adjust(request, response, person, body)
-
-    return _plainly(request, form, pages.ADJUST, taking)
-
-
-@router.get("/repack", dependencies=_WORKERS)
-def repack_page(request: Request) -> HTMLResponse:
-    """Break packs, make new ones. It has two lists of lines: without scripts there is the API."""
-    return _show(request, pages.REPACK)

@@ -45,6 +45,14 @@ class WorkPage:
     """Names of the groups of lines in the API."""
     may_be_empty: bool = False
     """A document without lines says something too."""
+    by_product: bool = False
+    """A line is so much of a product; which lot is not said here."""
+    then: str = ""
+    """Address to go on to when the document is saved, with `{document_id}`; empty: the next document."""
+    see: str = ""
+    """What the link to what was saved leads to; empty: to the document."""
+    menu: str = ""
+    """Address of the menu's entry that it belongs to, if it is none itself."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +66,7 @@ class Reason:
 
 WORK_NAVIGATION: Final[tuple[tuple[str, str], ...]] = (
     ("/work", N_("Documents")),
+    ("/work/orders", N_("Orders")),
     ("/work/receive", N_("Receive")),
     ("/work/put-away", N_("Put away")),
     ("/work/transfer", N_("Transfer")),

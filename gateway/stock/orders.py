@@ -1,25 +1,21 @@
-"""Orders at suppliers: what is expected, how much of it came, and what a place should order.
-
-What came is derived from the movements of the order's receipts each time: a receipt taken back did not come.
-"""
+"""Orders at suppliers: written, changed, closed and taken up again. Each change keeps what was before it."""
 
 import hashlib
 import json
 import uuid
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Final
+from typing import Any, Final, Literal
 from zoneinfo import ZoneInfo
+
+from psycopg.types.json import Jsonb
 
 from gateway.db.pool import Connection
 from gateway.db.storable import storable
-from gateway.services.reads_rows import Row, all_rows, first_row
 from gateway.stock import acts
 from gateway.stock.acts import Actor, Outcome
-from gateway.stock.catalogue import below_reorder_point
-from gateway.stock.errors import DocumentConflictError, WorkRefusedError
-from inventory.folding import folded
+from gateway.stock.errors import DocumentConflictError, WorkConflictError, WorkRefusedError
+from gateway.stock.order_reads import Order, order_lines, read_order
 
 _PREFIX: Final = "DH"
 """Đơn hàng."""
@@ -32,13 +28,14 @@ class OrderedGoods:
 
     product_id: str
     quantity: int
+    pack_units: int = 1
+    """Base units of the pack that it is counted in."""
 
 
 @dataclass(frozen=True)
-class NewOrder:
+class OrderContent:
     """What is ordered."""
 
-    order_id: uuid.UUID
     supplier_name: str
     place_id: str
     """Where it is to be delivered."""
@@ -46,74 +43,48 @@ class NewOrder:
     expected_on: date | None = None
     note: str = ""
 
-    def content_sha256(self, person: str) -> bytes:
-        """What makes it the same order when it comes again."""
-        content = {
-            "person": person,
+    def as_json(self) -> dict[str, Any]:
+        """For comparing and keeping; a pack of one base unit is left out of its line."""
+        lines = sorted((line.product_id, line.quantity, line.pack_units) for line in self.lines)
+        return {
             "supplier_name": storable(self.supplier_name),
             "place_id": self.place_id,
-            "lines": sorted((line.product_id, line.quantity) for line in self.lines),
+            "lines": [line if line[2] > 1 else line[:2] for line in lines],
             "expected_on": str(self.expected_on),
             "note": storable(self.note),
         }
-        return hashlib.sha256(json.dumps(content, sort_keys=True, ensure_ascii=False).encode()).digest()
 
 
-class Order(Row):
-    """An order as it stands."""
+@dataclass(frozen=True)
+class NewOrder:
+    """An order to be written."""
 
     order_id: uuid.UUID
-    number: str
-    supplier_name: str
-    place_id: str
-    expected_on: date | None
-    note: str
-    ordered_at: datetime
-    ordered_by: str
-    closed_at: datetime | None
-    closed_by: str | None
+    content: OrderContent
 
 
-class OrderLine(Row):
-    """What of a product was ordered and came, in base units."""
+@dataclass(frozen=True)
+class OrderChange:
+    """What an order shall be from now on."""
 
-    product_id: str
-    name_vi: str
-    name_en: str
-    base_unit_vi: str
-    base_unit_en: str
-    quantity: int
-    received: int
-
-    @property
-    def outstanding(self) -> int:
-        """What has not come."""
-        return max(0, self.quantity - self.received)
-
-
-_COLUMNS: Final = (
-    "SELECT order_id, number, supplier_name, place_id, expected_on, note, ordered_at, ordered_by, closed_at, closed_by"
-    " FROM purchase_order"
-)
-_LINES: Final = (
-    "SELECT l.product_id, p.name_vi, p.name_en, p.base_unit_vi, p.base_unit_en, l.quantity, coalesce((SELECT"
-    " sum(m.quantity) FROM stock_document d JOIN movement m USING (document_id) WHERE d.order_id = l.order_id"
-    " AND m.product_id = l.product_id AND m.kind = 'receive' AND NOT EXISTS (SELECT FROM movement r"
-    " WHERE r.reverses_movement_id = m.movement_id)), 0)::bigint AS received FROM purchase_order_line l"
-    " JOIN product p USING (product_id) WHERE l.order_id = %(order)s ORDER BY p.name_vi, l.product_id"
-)
+    change_id: uuid.UUID
+    order_id: uuid.UUID
+    revision: int
+    """Of the order that the person had before them."""
+    content: OrderContent
 
 
 def place_order(connection: Connection, order: NewOrder, actor: Actor) -> tuple[Outcome, Order]:
-    """Write it and give it its number; a repetition changes nothing.
+    """Write it and give it its number; a repetition changes nothing, whatever became of the order since.
 
     Raises:
         WorkRefusedError: `no_lines`, `bad_quantity`, `product_twice`, `supplier_missing`, `place_unknown`,
-            `product_unknown`.
+            `product_unknown`, `pack_multiple`.
         DocumentConflictError: an order of this id has other content.
     """
-    _refuse_bad(connection, order)
-    sha256 = order.content_sha256(actor.person)
+    content = order.content
+    _refuse_bad(connection, content)
+    sha256 = _sha256({"person": actor.person, **content.as_json()})
     connection.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, %s))", (str(order.order_id), _LOCK))
     row = connection.execute(
         "SELECT content_sha256, number FROM purchase_order WHERE order_id = %s", (order.order_id,)
@@ -128,49 +99,85 @@ def place_order(connection: Connection, order: NewOrder, actor: Actor) -> tuple[
         " ordered_at, ordered_by) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)",
         (
             *(order.order_id, _next_number(connection, actor.received_at, actor.zone), sha256),
-            *(storable(order.supplier_name.strip()), order.place_id, order.expected_on, storable(order.note)),
+            *(storable(content.supplier_name.strip()), content.place_id, content.expected_on, storable(content.note)),
             *(actor.received_at, actor.person),
         ),
     )
-    connection.execute(
-        "INSERT INTO purchase_order_line (order_id, product_id, quantity)"
-        " SELECT %s, * FROM unnest(%s::text[], %s::integer[])",
-        (order.order_id, [line.product_id for line in order.lines], [line.quantity for line in order.lines]),
-    )
+    _write_lines(connection, order.order_id, content)
     return "created", read_order(connection, order.order_id)
 
 
-def _refuse_bad(connection: Connection, order: NewOrder) -> None:
-    acts.refuse_no_lines([acts.ActLine(line.product_id, line.quantity) for line in order.lines])
-    if not order.supplier_name.strip():
-        raise WorkRefusedError("supplier_missing", "no supplier: name who is to deliver")
-    acts.account_of(connection, order.place_id)
-    products = [line.product_id for line in order.lines]
-    twice = next((one for one in products if products.count(one) > 1), None)
-    if twice is not None:
-        raise WorkRefusedError("product_twice", f"product {twice} stands there twice: add it up", product=twice)
+def change_order(connection: Connection, change: OrderChange, actor: Actor) -> tuple[Outcome, Order]:
+    """Put this in place of what was ordered; a repetition changes nothing.
+
+    Raises:
+        WorkRefusedError: `order_unknown`, `order_closed`, `below_received`, and what `place_order` refuses.
+        WorkConflictError: `order_changed`, somebody else was first; `id_conflict`, this id has other content.
+    """
+    content = change.content
+    _refuse_bad(connection, content)
+    order = locked(connection, change.order_id)
+    about = {"person": actor.person, "order_id": str(change.order_id), "revision": change.revision}
+    sha256 = _sha256({**about, **content.as_json()})
     row = connection.execute(
-        "SELECT p FROM unnest(%s::text[]) AS p WHERE NOT EXISTS (SELECT FROM product WHERE product_id = p) LIMIT 1",
-        (products,),
+        "SELECT content_sha256 FROM purchase_order_change WHERE change_id = %s", (change.change_id,)
     ).fetchone()
     if row is not None:
-        raise WorkRefusedError("product_unknown", f"product {row[0]} is not in the catalogue", product=row[0])
+        if row[0] != sha256:
+            message = (
+                f"change {change.change_id} of order {order.number} has other content: make a new id for a new change"
+            )
+            raise DocumentConflictError("id_conflict", message, number=order.number)
+        return "exists", order
+    refuse_closed(order)
+    _refuse_changed(connection, order, change.revision)
+    _refuse_below_received(connection, order, content)
+    _keep_before(connection, order, actor, "changed", change_id=change.change_id, sha256=sha256)
+    connection.execute(
+        "UPDATE purchase_order SET supplier_name = %s, place_id = %s, expected_on = %s, note = %s WHERE order_id = %s",
+        (
+            *(storable(content.supplier_name.strip()), content.place_id, content.expected_on, storable(content.note)),
+            order.order_id,
+        ),
+    )
+    connection.execute("DELETE FROM purchase_order_line WHERE order_id = %s", (order.order_id,))
+    _write_lines(connection, order.order_id, content)
+    return "created", read_order(connection, order.order_id)
 
 
-def read_order(connection: Connection, order_id: uuid.UUID) -> Order:
-    """One order.
+def close_order(connection: Connection, order_id: uuid.UUID, actor: Actor) -> Order:
+    """Nothing more is expected: cancelled, if nothing came. A second time changes nothing.
 
     Raises:
         WorkRefusedError: `order_unknown`.
     """
-    found = first_row(connection, Order, _COLUMNS + " WHERE order_id = %(order)s", {"order": order_id})
-    if found is None:
-        raise WorkRefusedError("order_unknown", f"no order {order_id}: choose one from the list")
-    return found
+    order = locked(connection, order_id)
+    if order.closed_at is not None:
+        return order
+    _keep_before(connection, order, actor, "closed")
+    connection.execute(
+        "UPDATE purchase_order SET closed_at = %s, closed_by = %s WHERE order_id = %s",
+        (actor.received_at, actor.person, order_id),
+    )
+    return read_order(connection, order_id)
+
+
+def reopen_order(connection: Connection, order_id: uuid.UUID, actor: Actor) -> Order:
+    """It is expected after all; a second time changes nothing.
+
+    Raises:
+        WorkRefusedError: `order_unknown`.
+    """
+    order = locked(connection, order_id)
+    if order.closed_at is None:
+        return order
+    _keep_before(connection, order, actor, "reopened")
+    connection.execute("UPDATE purchase_order SET closed_at = NULL, closed_by = NULL WHERE order_id = %s", (order_id,))
+    return read_order(connection, order_id)
 
 
 def locked(connection: Connection, order_id: uuid.UUID) -> Order:
-    """One order, which nobody else delivers to or closes until the transaction ends.
+    """One order, which nobody else delivers to, changes or closes until the transaction ends.
 
     Raises:
         WorkRefusedError: `order_unknown`.
@@ -193,83 +200,102 @@ def refuse_closed(order: Order) -> None:
         )
 
 
-def order_lines(connection: Connection, order_id: uuid.UUID) -> list[OrderLine]:
-    """What was ordered and what came of it."""
-    return all_rows(connection, OrderLine, _LINES, {"order": order_id})
+def _refuse_bad(connection: Connection, content: OrderContent) -> None:
+    acts.refuse_no_lines([acts.ActLine(line.product_id, line.quantity) for line in content.lines])
+    if not content.supplier_name.strip():
+        raise WorkRefusedError("supplier_missing", "no supplier: name who is to deliver")
+    acts.account_of(connection, content.place_id)
+    products = [line.product_id for line in content.lines]
+    twice = next((one for one in products if products.count(one) > 1), None)
+    if twice is not None:
+        raise WorkRefusedError("product_twice", f"product {twice} stands there twice: add it up", product=twice)
+    for line in content.lines:
+        if line.pack_units < 1 or line.quantity % line.pack_units:
+            raise WorkRefusedError(
+                "pack_multiple",
+                f"{line.quantity} base units of {line.product_id} are no whole packs of {line.pack_units}: order whole"
+                " packs, or count in base units",
+                product=line.product_id,
+                units=line.pack_units,
+                given=line.quantity,
+            )
+    row = connection.execute(
+        "SELECT p FROM unnest(%s::text[]) AS p WHERE NOT EXISTS (SELECT FROM product WHERE product_id = p) LIMIT 1",
+        (products,),
+    ).fetchone()
+    if row is not None:
+        raise WorkRefusedError("product_unknown", f"product {row[0]} is not in the catalogue", product=row[0])
 
 
-def list_orders(connection: Connection, *, open_only: bool = True, limit: int = 200) -> list[Order]:
-    """The newest first."""
-    return all_rows(
-        connection,
-        Order,
-        _COLUMNS + " WHERE closed_at IS NULL OR NOT %(open)s ORDER BY ordered_at DESC, number DESC LIMIT %(limit)s",
-        {"open": open_only, "limit": limit},
-    )
-
-
-def close_order(connection: Connection, order_id: uuid.UUID, actor: Actor) -> Order:
-    """Nothing more is expected; a second time changes nothing.
-
-    Raises:
-        WorkRefusedError: `order_unknown`.
-    """
-    locked(connection, order_id)
-    connection.execute(
-        "UPDATE purchase_order SET closed_at = %s, closed_by = %s WHERE order_id = %s AND closed_at IS NULL",
-        (actor.received_at, actor.person, order_id),
-    )
-    return read_order(connection, order_id)
-
-
-@dataclass(frozen=True)
-class Proposal:
-    """What a place should order of a product."""
-
-    place_id: str
-    product_id: str
-    name_vi: str
-    name_en: str
-    base_unit_vi: str
-    base_unit_en: str
-    on_hand: int
-    ordered: int
-    """Base units that are on order for this place already and have not come."""
-    to_order: int
-    """Base units that are still missing up to the maximum."""
-
-
-def propose(connection: Connection, place_id: str, today: date) -> list[Proposal]:
-    """What runs short there and is not on its way already; the shortest first."""
-    ordered = {
-        str(row[0]): int(row[1])
-        for row in connection.execute(
-            "SELECT l.product_id, sum(greatest(0, l.quantity - coalesce((SELECT sum(m.quantity) FROM stock_document d"
-            " JOIN movement m USING (document_id) WHERE d.order_id = l.order_id AND m.product_id = l.product_id"
-            " AND m.kind = 'receive' AND NOT EXISTS (SELECT FROM movement r WHERE"
-            " r.reverses_movement_id = m.movement_id)), 0))) FROM purchase_order_line l JOIN purchase_order o"
-            " USING (order_id) WHERE o.closed_at IS NULL AND o.place_id = %s GROUP BY 1",
-            (place_id,),
+def _refuse_changed(connection: Connection, order: Order, revision: int) -> None:
+    """Two people who change it at once: the second has to see what the first did."""
+    if order.revision != revision:
+        row = connection.execute(
+            "SELECT changed_by FROM purchase_order_change WHERE order_id = %s ORDER BY revision DESC LIMIT 1",
+            (order.order_id,),
+        ).fetchone()
+        person = str(row[0]) if row else order.ordered_by
+        raise WorkConflictError(
+            "order_changed",
+            f"order {order.number} was changed by {person} meanwhile (revision {order.revision}, not {revision}):"
+            " look at it again",
+            number=order.number,
+            person=person,
         )
-    }
-    found = []
-    for level in below_reorder_point(connection, today, place_id=place_id):
-        on_its_way = ordered.get(level.product_id, 0)
-        if level.to_order > on_its_way:
-            names = (level.product_name_vi, level.product_name_en, level.base_unit_vi, level.base_unit_en)
-            amounts = (level.on_hand, on_its_way, level.to_order - on_its_way)
-            found.append(Proposal(level.place_id, level.product_id, *names, *amounts))
-    return found
 
 
-def suppliers_like(connection: Connection, text: str = "", limit: int = 20) -> Sequence[str]:
-    """Names that were used before, the latest first: the same supplier shall not be written in two ways."""
-    rows = connection.execute(
-        "SELECT supplier_name FROM stock_document WHERE supplier_name <> '' GROUP BY 1 ORDER BY max(created_at) DESC"
-        " LIMIT 500"
+def _refuse_below_received(connection: Connection, order: Order, content: OrderContent) -> None:
+    """What has come was ordered; who wants no more of it orders just that."""
+    wanted = {line.product_id: line.quantity for line in content.lines}
+    for line in order_lines(connection, order.order_id):
+        least = min(line.received, line.quantity)
+        if wanted.get(line.product_id, 0) < least:
+            raise WorkRefusedError(
+                "below_received",
+                f"of {line.product_id} {least} base units have come already: order at least these",
+                product=line.product_id,
+                received=least,
+            )
+
+
+def _keep_before(
+    connection: Connection,
+    order: Order,
+    actor: Actor,
+    kind: Literal["changed", "closed", "reopened"],
+    *,
+    change_id: uuid.UUID | None = None,
+    sha256: bytes = b"",
+) -> None:
+    """What the order was before this, and its next revision."""
+    lines = [(line.product_id, line.quantity, line.pack_units) for line in order_lines(connection, order.order_id)]
+    facts = order.model_dump(mode="json", include={"supplier_name", "place_id", "expected_on", "note", "closed_by"})
+    connection.execute(
+        "INSERT INTO purchase_order_change (change_id, order_id, revision, kind, content_sha256, before, changed_at,"
+        " changed_by) VALUES (%s, %s, %s, %s, %s, %s, %s, %s)",
+        (
+            *(change_id or uuid.uuid4(), order.order_id, order.revision + 1, kind, sha256),
+            *(Jsonb({**facts, "lines": lines}), actor.received_at, actor.person),
+        ),
     )
-    names = [str(row[0]) for row in rows]
-    return [name for name in names if folded(text) in folded(name)][:limit]
+    connection.execute("UPDATE purchase_order SET revision = revision + 1 WHERE order_id = %s", (order.order_id,))
+
+
+def _write_lines(connection: Connection, order_id: uuid.UUID, content: OrderContent) -> None:
+    connection.execute(
+        "INSERT INTO purchase_order_line (order_id, product_id, quantity, pack_units)"
+        " SELECT %s, * FROM unnest(%s::text[], %s::integer[], %s::integer[])",
+        (
+            order_id,
+            [line.product_id for line in content.lines],
+            [line.quantity for line in content.lines],
+            [line.pack_units for line in content.lines],
+        ),
+    )
+
+
+def _sha256(content: dict[str, Any]) -> bytes:
+    return hashlib.sha256(json.dumps(content, sort_keys=True, ensure_ascii=False).encode()).digest()
 
 
 def _next_number(connection: Connection, now: datetime, zone: ZoneInfo) -> str:

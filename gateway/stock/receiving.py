@@ -12,7 +12,7 @@ from datetime import date, timedelta
 from typing import Final
 
 from gateway.db.pool import Connection
-from gateway.stock import acts, books, documents, holds, locks, orders
+from gateway.stock import acts, books, documents, holds, locks, order_reads, orders
 from gateway.stock.acts import ActLine, Actor, Done, Notice
 from gateway.stock.controlled_rules import controlled_among
 from gateway.stock.documents import Document, DocumentState, NewDocument
@@ -229,12 +229,12 @@ def _hold(connection: Connection, receipt: Receipt, lot: _Lot, doing: Doing) -> 
     return Notice("in_quarantine", {"product": lot.product_id, "lot": lot.lot or "-"})
 
 
-def _against_order(connection: Connection, order: orders.Order, lines: Sequence[ActLine]) -> tuple[Notice, ...]:
+def _against_order(connection: Connection, order: order_reads.Order, lines: Sequence[ActLine]) -> tuple[Notice, ...]:
     """What was not ordered, and what is more than was ordered; the order is locked, so that two deliveries add up."""
     came: Counter[str] = Counter()
     for line in lines:
         came[line.product_id] += line.quantity
-    lines_of = {line.product_id: line for line in orders.order_lines(connection, order.order_id)}
+    lines_of = {line.product_id: line for line in order_reads.order_lines(connection, order.order_id)}
     notices = []
     for product_id, quantity in came.items():
         ordered = lines_of.get(product_id)

@@ -1,8 +1,10 @@
 // A work page: scans become lines, lines become one document. It says "saved" only when the server has said so.
 import { feedback, offerSound, say, words } from "./work_feedback.js";
 import { ask, emptyOnce, fieldValues, form, putFields } from "./work_form.js";
-import { add, count, draft, expected, keep, nextSide, show, sides, table } from "./work_lines.js";
+import { add, count, draft, expected, fillAtStart, focusMissingLot, keep, nextSide, show, sides, table } from "./work_lines.js";
+import { refresh } from "./work_refresh.js";
 import { listen } from "./work_scanner.js";
+import { closeFound, offerFound } from "./work_search.js";
 
 const RETRY_MS = 2500;
 const scanField = document.getElementById("scan");
@@ -11,15 +13,21 @@ const separatorField = document.getElementById("separator");
 let leaving = false; // Esc was pressed once
 let running = false; // one thing after the other: scans in their order, then the document
 let confirmNext = false; // as soon as all scans are read
+let lotAsked = false; // once for each change of the lines
+const typed = new Set(); // what a person typed: if it is no code, products are looked for by it
 
 // Scans -------------------------------------------------------------------------------------------------------------
-function take(text) {
+function take(text, scanned = false) {
+  closeFound();
   if (draft.sending) return say("attention", words.notSaved, words.notSavedSentence);
   leaving = false;
+  lotAsked = false;
   const command = { "MT-OK": confirm, "MT-UNDO": undo, "MT-CANCEL": cancel, "MT-SIDE": nextSide }[text.toUpperCase()];
   if (command) return command();
+  if (form.dataset.orders && /^DH\d\d-\d{6}$/i.test(text)) return location.assign(form.dataset.orders + text);
   if (!text) return draft.lines.length && confirmButton.focus();
   if (/^[*=]\d{1,6}$/.test(text)) return count(text);
+  if (!scanned) typed.add(text);
   draft.waiting.push(text);
   keep();
   run();
@@ -48,10 +56,12 @@ async function readNext() {
   }
   draft.waiting.shift();
   draft.save();
+  const byHand = typed.delete(text);
   if (!answer.ok) refused(answer);
   else if (answer.body.line) add(answer.body);
   else {
     confirmNext = false; // somebody has to look first
+    if (byHand && await offerFound(text, take)) return true;
     say(answer.body.mood, answer.body.word, answer.body.sentence, answer.body.technical);
   }
   return true;
@@ -66,8 +76,8 @@ function refused(answer) {
 // The document ------------------------------------------------------------------------------------------------------
 function payload() {
   const values = Object.fromEntries(Object.entries(fieldValues()).filter(([, value]) => value !== ""));
-  const picked = ({ product_id, lot, expiry_date, quantity, gtin, serial_number, scan_text }) =>
-    ({ product_id, lot: lot ?? "", expiry_date, quantity, gtin, serial_number, scan_text });
+  const picked = ({ product_id, lot, expiry_date, quantity, gtin, serial_number, scan_text, pack_units }) =>
+    ({ product_id, lot: lot ?? "", expiry_date, quantity, gtin, serial_number, scan_text, pack_units });
   for (const name of sides) {
     values[name] = draft.lines.filter((each) => each.side === name).map(picked).reverse();
   }
@@ -78,6 +88,10 @@ function confirm() {
   if (draft.sending) return;
   if (!form.reportValidity()) return say("attention", words.missing, words.missingSentence);
   if (!draft.lines.length && !draft.waiting.length && form.dataset.empty === undefined) return say("attention", words.scanFirst);
+  if (!lotAsked && focusMissingLot()) {
+    lotAsked = true;
+    return say("attention", words.noLot, words.noLotSentence);
+  }
   if (draft.waiting.length) confirmNext = true;
   else begin();
   run();
@@ -116,9 +130,12 @@ function saved(body) {
   keep();
   show();
   feedback.dataset.document = body.document_id;
-  const notices = body.notices.map((each) => each.text).join(" ");
-  const mood = body.notices.some((each) => each.mood !== "info") ? "attention" : "ok";
-  say(mood, `${words.saved}: ${body.number}`, notices, "", `/work/documents/${body.document_id}`);
+  if (form.dataset.then) return location.assign(form.dataset.then.replace("{document_id}", body.document_id));
+  const told = body.notices ?? [];
+  const notices = told.map((each) => each.text).join(" ");
+  const mood = told.some((each) => each.mood !== "info") ? "attention" : "ok";
+  say(mood, `${words.saved}: ${body.number}`, notices, "", form.dataset.see ?? `/work/documents/${body.document_id}`);
+  refresh();
   scanField.focus();
 }
 
@@ -148,6 +165,7 @@ const KEYS = { F9: confirm, F8: undo, F4: expected, F2: nextSide };
 document.addEventListener("keydown", (event) => {
   if (event.key === "Enter" && event.ctrlKey) { event.preventDefault(); return confirm(); }
   if (event.key === "Escape") {
+    if (closeFound()) return scanField.focus();
     if (document.activeElement !== scanField && table.contains(document.activeElement)) return scanField.focus();
     if (scanField.value) { scanField.value = ""; return; }
     event.preventDefault();
@@ -176,7 +194,7 @@ document.body.classList.add("scripted");
 offerSound(scanField);
 putFields(draft.fields);
 show();
-if (draft.restored) say("info", words.restored, words.restoredSentence);
+if (!fillAtStart() && draft.restored) say("info", words.restored, words.restoredSentence);
 run();
 scanField.focus();
 document.body.dataset.ready = "yes";
