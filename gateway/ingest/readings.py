@@ -4,7 +4,7 @@ import struct
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from itertools import chain, repeat
+from itertools import chain
 from typing import Final, overload
 
 from gateway.db import bulk
@@ -54,11 +54,15 @@ class ReadingBlock:
             )
 
     def latest(self) -> Iterator[ReadingRow]:
-        """Of each device the one that happened last, or two of them."""
+        """Of each device the one that happened last, or all of them."""
         times = [each.occurred_at for each in self.readings]
         if times != sorted(times):
             return iter(self)
-        by_device = dict(zip([each.device_id for each in self.readings], self.readings, strict=True))
+        by_device: dict[str, WireReading] = {}
+        for each in reversed(self.readings):
+            by_device.setdefault(each.device_id, each)
+            if len(by_device) == len(self.device_keys):
+                break
         return (
             ReadingRow(
                 *(each.occurred_at, self.device_keys[name], each.temperature_celsius, self.received_at, None),
@@ -74,22 +78,24 @@ class ReadingBlock:
 
     def packed(self) -> bytes:
         """In COPY's binary format."""
-        epoch, microsecond, readings = _EPOCH, _MICROSECOND, self.readings
+        pack, epoch, microsecond, head = _ROW.pack, _EPOCH, _MICROSECOND, _HEAD
         devices = {name: _DEVICE.pack(4, key, 8) for name, key in self.device_keys.items()}
         middle = _MIDDLE.pack(8, (self.received_at - epoch) // microsecond, -1, 4, self.epoch_key, 8)
         tail = _TAIL.pack(4, self.boot_key, 8)
         return b"".join(
-            map(
-                _ROW.pack,
-                repeat(_HEAD),
-                [(each.occurred_at - epoch) // microsecond for each in readings],
-                [devices[each.device_id] for each in readings],
-                [each.temperature_celsius for each in readings],
-                repeat(middle),
-                range(self.first_seq, self.first_seq + len(readings)),
-                repeat(tail),
-                [each.monotonic_ns for each in readings],
-            )
+            [
+                pack(
+                    head,
+                    (each.occurred_at - epoch) // microsecond,
+                    devices[each.device_id],
+                    each.temperature_celsius,
+                    middle,
+                    seq,
+                    tail,
+                    each.monotonic_ns,
+                )
+                for seq, each in enumerate(self.readings, self.first_seq)
+            ]
         )
 
 
