@@ -177,6 +177,16 @@ _COUNTS: Final = {
     "too_many_tags": N_("%(count)s tags are too many for one pass, at most %(most)s. Send them in parts."),
     "no_reader": N_("No RFID reader stands in the places that are counted. Send the list of a hand-held reader."),
     "readers_down": N_("Every RFID reader of these places is down. See to them, or send the list of a hand-held one."),
+    "scans_without_lot": N_("%(count)s scans have no lot yet. Say it, or take them back."),
+    "nothing_to_take_back": N_("Nothing is scanned, so there is nothing to take back. Scan a pack."),
+    "scan_first": N_("A number or a lot is about the last scan. Scan something first."),
+    "only_one_pack": N_("A pack with a serial number stands there only once. Scan each pack."),
+    "lot_first": N_("The lot of the last scan is not known. Say it first, with # and the lot."),
+    "place_not_counted": N_("It is not said where you count, or that place is not counted here. Choose the place."),
+    "draft_not_handed_in": N_("You have %(count)s lines that are not handed in. Hand them in first."),
+    "tags_at_once": N_("%(count)s tags are ticked: from 1 to %(most)s can be decided at once. Tick that many."),
+    "decision_missing": N_("No decision is chosen. Choose one from the list."),
+    "nothing_to_count": N_("The readers can see all that the books have there. Nothing is left to count by hand."),
 }
 REFUSALS: Final[Mapping[str, str]] = MappingProxyType({**_ACTS, **_STOCK, **_IN, **_OUT, **_CARE, **_COUNTS})
 """The sentence of each code."""

@@ -49,6 +49,13 @@ def _csv(name: str, columns: Sequence[CsvColumn], rows: Iterable[Sequence[Cell]]
     return _download(name, write_csv(columns, rows), "text/csv; charset=utf-8")
 
 
+def csv_download(
+    name: str, speech: Speech, texts: Sequence[str], values: Sequence[str], rows: Iterable[Sequence[Cell]]
+) -> Response:
+    """A table for a spreadsheet: columns of texts, then of numbers and days, titled in the reader's language."""
+    return _csv(name, _columns(speech, texts, values), rows)
+
+
 def _columns(speech: Speech, texts: Sequence[str], values: Sequence[str]) -> list[CsvColumn]:
     """Titles in the reader's language: texts that stay as they are, then numbers and days."""
     return [CsvColumn(speech.text(title)) for title in texts] + [

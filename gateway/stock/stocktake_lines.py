@@ -70,15 +70,12 @@ class _Counted:
     corrected_since: bool
 
 
-_ONLY: Final = (
-    " AND (%(accounts)s::text[] IS NULL OR (c.account_id, c.product_id, c.lot) IN"
-    " (SELECT * FROM unnest(%(accounts)s::text[], %(products)s::text[], %(lots)s::text[])))"
-)
 _LINES: Final = (
     "SELECT account_id, product_id, lot, frozen_quantity, is_controlled, was_expected, verified_variance,"
     " booked_variance FROM stocktake_line c WHERE stocktake_id = %(id)s"
-    + _ONLY
-    + ' ORDER BY account_id COLLATE "C", product_id COLLATE "C", lot COLLATE "C"'
+    " AND (%(accounts)s::text[] IS NULL OR (c.account_id, c.product_id, c.lot) IN"
+    " (SELECT * FROM unnest(%(accounts)s::text[], %(products)s::text[], %(lots)s::text[])))"
+    ' ORDER BY account_id COLLATE "C", product_id COLLATE "C", lot COLLATE "C"'
 )
 _COUNTS: Final = (
     # What the books have at the instant of a count: today's balance without what occurred after it, which is
@@ -93,7 +90,10 @@ _COUNTS: Final = (
     " FROM movement m WHERE m.product_id = c.product_id AND m.lot = c.lot AND m.occurred_at >= c.counted_at"
     " AND (m.occurred_at > c.counted_at OR m.document_id = c.stocktake_id)"
     " AND c.account_id IN (m.from_account_id, m.to_account_id)) AS later"
-    " WHERE c.stocktake_id = %(id)s" + _ONLY + " ORDER BY c.attempt"
+    " WHERE c.stocktake_id = %(id)s"
+    " AND (%(accounts)s::text[] IS NULL OR (c.account_id, c.product_id, c.lot) IN"
+    " (SELECT * FROM unnest(%(accounts)s::text[], %(products)s::text[], %(lots)s::text[])))"
+    " ORDER BY c.attempt"
 )
 
 

@@ -55,7 +55,9 @@ class Pharmacy:
         with psycopg.connect(self.database.dsn) as connection:
             for place in ("store", "ward", "fridge-1"):
                 books.place_account(connection, place)
-            books.book(connection, Doing(at(minutes), at(minutes), "api", "hoa", scan_text="pack"), [line])
+            second = "minh" if product == MORPHINE else None
+            doing = Doing(at(minutes), at(minutes), "api", "hoa", second_person=second, scan_text="pack")
+            books.book(connection, doing, [line])
 
     def receive(self, quantity: int, *, minutes: float = -60, **more: Any) -> None:  # noqa: ANN401 - as `move`
         """Into the store."""
