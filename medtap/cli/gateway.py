@@ -93,7 +93,9 @@ def migrate(
     from gateway.errors import GatewayError
 
     try:
-        report = run_migrations(load(config_file).dsn, dry_run=dry_run)
+        config = load(config_file)
+        timescale = config.storage.timescale == "auto"
+        report = run_migrations(config.dsn, dry_run=dry_run, timescale=timescale, time_zone=config.time_zone)
     except GatewayError as error:
         fail(str(error), 2)
     applied = [str(name) for name in report.applied]
