@@ -57,6 +57,10 @@ class StockRoom:
         message = ndef_bytes.message(ndef_bytes.uri_record(self._packs[index].digital_link))
         return self._hold(str(index), ndef_bytes.type2_data_area(message), hold_s, "nfc_tags")
 
+    def hold_written(self, data_area: bytes, hold_s: float | None) -> Presentation:
+        """Hold a tag to the reader that somebody has written with another reader."""
+        return self._hold(data_area.hex(), data_area, hold_s, "nfc_tags")
+
     def hold_garbage(self, kind: str, hold_s: float | None) -> Presentation:
         """Hold a tag to the reader whose content is broken in the way named `kind` (`garbage_kinds`)."""
         return self._hold(kind, ndef_bytes.garbage_data_areas()[kind], hold_s, "garbage_tags")
@@ -66,14 +70,14 @@ class StockRoom:
         """In which ways a tag's content can be broken."""
         return tuple(ndef_bytes.garbage_data_areas())
 
-    def put(self, index: int, antenna_id: int) -> None:
+    def put(self, epc: bytes, antenna_id: int) -> None:
         """Lay a labelled pack on the RFID shelf."""
-        self.shelf.put(UhfTag(self._packs[index].epc, frozenset({antenna_id})))
+        self.shelf.put(UhfTag(epc, frozenset({antenna_id})))
         self._counts.add("uhf_puts")
 
-    def take(self, index: int) -> bool:
+    def take(self, epc: bytes) -> bool:
         """Take a pack from the shelf; False if it did not lie there."""
-        taken = self.shelf.take(self._packs[index].epc)
+        taken = self.shelf.take(epc)
         if taken:
             self._counts.add("uhf_takes")
         return taken

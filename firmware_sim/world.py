@@ -150,8 +150,13 @@ class World:
         pack = None if text is not None else pack
         return {"heard": self.stock_room.half_scan(self._scanner(scanner), self._code(pack, text))}
 
-    def _nfc_tag(self, *, pack: object, hold_s: object = None) -> Reply:
-        presentation = self.stock_room.hold_tag(self._pack_index(pack), _seconds(hold_s))
+    def _nfc_tag(self, *, pack: object = None, data_area: object = None, hold_s: object = None) -> Reply:
+        if (pack is None) == (data_area is None):
+            raise CommandError("give either pack (an index) or data_area (what was written into a tag, hexadecimal)")
+        if data_area is None:
+            presentation = self.stock_room.hold_tag(self._pack_index(pack), _seconds(hold_s))
+        else:
+            presentation = self.stock_room.hold_written(_bytes("data_area", data_area), _seconds(hold_s))
         return {"arrived_monotonic_s": presentation.arrived_monotonic_s}
 
     def _garbage_tag(self, *, kind: object = _GARBAGE, hold_s: object = None) -> Reply:
@@ -159,16 +164,21 @@ class World:
         presentation = self.stock_room.hold_garbage(_one_of("kind", kind, kinds), _seconds(hold_s))
         return {"arrived_monotonic_s": presentation.arrived_monotonic_s}
 
-    def _uhf_put(self, *, pack: object, antenna: object = 1) -> Reply:
+    def _uhf_put(self, *, pack: object = None, epc: object = None, antenna: object = 1) -> Reply:
         if not isinstance(antenna, int) or antenna < 1:
             raise CommandError(f"antenna is {antenna!r}: expected a number from 1")
-        index = self._pack_index(pack)
-        self.stock_room.put(index, antenna)
-        return {"epc": self.hospital.packs[index].epc.hex()}
+        found = self._epc(pack, epc)
+        self.stock_room.put(found, antenna)
+        return {"epc": found.hex()}
 
-    def _uhf_take(self, *, pack: object) -> Reply:
-        index = self._pack_index(pack)
-        return {"epc": self.hospital.packs[index].epc.hex(), "was_there": self.stock_room.take(index)}
+    def _uhf_take(self, *, pack: object = None, epc: object = None) -> Reply:
+        found = self._epc(pack, epc)
+        return {"epc": found.hex(), "was_there": self.stock_room.take(found)}
+
+    def _epc(self, pack: object, epc: object) -> bytes:
+        if (pack is None) == (epc is None):
+            raise CommandError("give either pack (an index) or epc (hexadecimal)")
+        return self.hospital.packs[self._pack_index(pack)].epc if epc is None else _bytes("epc", epc)
 
     def _warm(self, *, fridge: object, celsius: object = None) -> Reply:
         if celsius is not None and (isinstance(celsius, bool) or not isinstance(celsius, int | float)):
@@ -265,6 +275,13 @@ def _index(name: str, value: object, count: int) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < count:
         raise CommandError(f"{name} is {value!r}: expected 0 to {count - 1}")
     return value
+
+
+def _bytes(name: str, value: object) -> bytes:
+    try:
+        return bytes.fromhex(str(value))
+    except ValueError:
+        raise CommandError(f"{name} is {value!r}: expected pairs of hexadecimal digits") from None
 
 
 def _one_of(name: str, value: object, known: tuple[str, ...]) -> str:

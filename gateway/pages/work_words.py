@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-from gateway.pages.reasons import MENDS, PERSONAL_CODE, UNKNOWN_CODE, UNKNOWN_PRODUCT, Mend
+from gateway.pages.reasons import CASES, MENDS, PERSONAL_CODE, UNKNOWN_CODE, UNKNOWN_PRODUCT, Mend
 from gateway.pages.state import State
 from gateway.pages.translations import N_
 from gateway.stock.work_scan import Reading
@@ -89,6 +89,8 @@ def said(reading: Reading, from_place_id: str | None) -> tuple[str, str, tuple[s
         )
     if reading.article is not None and reading.article.retired_at is not None:
         found.append(("attention", _RETIRED))
+    if reading.books_lot is not None:
+        found.append(("stop", CASES["lot_mismatch"].what))
     if from_place_id:
         account_id = f"place:{from_place_id}"
         if reading.pack_account_id not in {None, account_id}:

@@ -26,8 +26,9 @@ from gateway.services.scanning_device import PERSONAL_KINDS, Device, read_code, 
 from gateway.stock import books, cases, locks
 from gateway.stock.lines import Doing, Goods, Line
 from gateway.stock.operators import operator_at
-from gateway.stock.own_labels import OwnLabel, last_account_of, own_label
+from gateway.stock.own_labels import OwnLabel, last_account_of
 from gateway.stock.packs import Pack, read_packs
+from gateway.stock.scanned_goods import ScannedGoods, understand
 from inventory.ledger import UNGUARDED_ACCOUNTS
 from inventory.parsed_scan import ParsedScan
 
@@ -96,27 +97,22 @@ class Stock:
         return (*pack.shown, NewLiveEvent("pharmacy", "scan", payload))
 
     def _judge(self, connection: Connection, at: Occurrence, device: Device, parsed: ParsedScan) -> ScanResult:
-        label = own_label(connection, parsed, self._today(at))
-        if label is not None:
-            return self._judge_own_label(connection, at, device, label)
-        return self._judge_pack(connection, at, device, parsed)
-
-    def _judge_pack(self, connection: Connection, at: Occurrence, device: Device, parsed: ParsedScan) -> ScanResult:
-        refusal = _why_refused(parsed)
-        if refusal or parsed.gtin is None:
-            return ScanResult("refused", refusal)
-        item = connection.execute("SELECT product_id, units FROM trade_item WHERE gtin = %s", (parsed.gtin,)).fetchone()
-        missing = f"product {parsed.gtin} is not in the catalogue"
+        found = understand(connection, parsed, self._today(at))
+        if found.goods is not None and found.goods.label is not None:
+            return self._judge_own_label(connection, at, device, found.goods.label)
+        doubt = "; ".join(message for _, message in found.problems) if found.verdict == "doubtful" else ""
+        missing = f"product {parsed.gtin} is not in the catalogue" if found.verdict == "unknown_product" else ""
+        if found.goods is None and not doubt and not missing:
+            return ScanResult("refused", _why_refused(parsed))
         if device.scan_action == "lookup":
-            return ScanResult("looked_up", _why_doubtful(parsed) if item else missing)
-        if _why_doubtful(parsed):
-            return _case(connection, at, "doubtful_code", _why_doubtful(parsed))
-        if item is None:
-            return _case(connection, at, "unknown_product", f"{missing}: enter it, then scan again")
+            return ScanResult("looked_up", doubt or missing)
+        if doubt or found.goods is None:
+            # With the separator lost, the serial number may stand inside the lot: neither may be booked unseen.
+            code, reason = ("doubtful_code", doubt) if doubt else ("unknown_product", missing)
+            return _case(connection, at, code, reason if doubt else f"{reason}: enter it, then scan again")
         if device.place_id is None:
             return _without_place(connection, at)
-        goods = Goods(item[0], parsed.lot or "", parsed.expiry_date, int(item[1]), parsed.gtin, parsed.serial_number)
-        return self._book(connection, at, device, goods)
+        return self._book(connection, at, device, _as_the_code_says(found.goods, parsed))
 
     def _judge_own_label(self, connection: Connection, at: Occurrence, device: Device, label: OwnLabel) -> ScanResult:
         """A pack without GTIN. The books do not keep it as a pack: its own last scan says whether it was booked."""
@@ -223,18 +219,17 @@ def _without_place(connection: Connection, at: Occurrence) -> ScanResult:
     return _case(connection, at, "device_without_place", reason)
 
 
+def _as_the_code_says(found: ScannedGoods, parsed: ParsedScan) -> Goods:
+    """What the books know of the pack is added behind their gate."""
+    units = found.units or 1
+    return Goods(found.product_id, parsed.lot or "", parsed.expiry_date, units, parsed.gtin, parsed.serial_number)
+
+
 def _why_refused(parsed: ParsedScan) -> str:
-    """Why a code touches no stock, whatever the device is for; empty if it may."""
+    """Why a code touches no stock, whatever the device is for."""
     if not parsed.valid:
         return "; ".join(problem.message for problem in parsed.errors)[:500]
-    if parsed.gtin is None:
-        return f"a code of kind {parsed.kind} names no product"
-    return ""
-
-
-def _why_doubtful(parsed: ParsedScan) -> str:
-    """With the separator lost, the serial number may stand inside the lot: neither may be booked unseen."""
-    return next((problem.message for problem in parsed.warnings if problem.code == "separator_lost"), "")
+    return f"a code of kind {parsed.kind} names no product"
 
 
 def _on_hand(connection: Connection, account_id: str, goods: Goods) -> int:

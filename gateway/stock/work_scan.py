@@ -7,24 +7,15 @@ is booked here.
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
-from typing import Literal
 
 from gateway.db.pool import Connection
 from gateway.db.storable import storable
 from gateway.services.reads_rows import Row, all_rows, first_row
-from gateway.stock.catalogue import find_exactly
 from gateway.stock.guard import open_holds_of
-from gateway.stock.packs import read_packs
-from inventory.join import join_scans
+from gateway.stock.scanned_goods import Scanned, Verdict, read_symbols
 from inventory.lot_state import StateName, holds_on, lot_state
-from inventory.pack_identity import INTERNAL_EXPIRY, INTERNAL_LOT, INTERNAL_PRODUCT
-from inventory.parsed_scan import ParsedScan
-from inventory.scan import parse_scan
 
-Verdict = Literal["goods", "unreadable", "doubtful", "no_product", "unknown_product", "person", "transport_label"]
-PERSONAL_KINDS = frozenset({"cccd", "bhyt"})
 _LOTS_MAX = 50
-"""The house's own labels (`inventory.pack_identity.InternalIdentity`)."""
 
 
 class Article(Row):
@@ -72,6 +63,8 @@ class Reading:
     serial_number: str | None = None
     pack_account_id: str | None = None
     """Where the books have this very pack."""
+    books_lot: str | None = None
+    """The lot that the books have this pack with, where the code says another one."""
     state: StateName = "available"
     """Of the lot on the day of the scan: held, expired, or available."""
     lot_is_new: bool = False
@@ -106,83 +99,40 @@ def read_codes(
     from_place_id: str | None = None,
 ) -> Reading:
     """The symbols of one pack, or what a person typed; `separator` is what the scanner sends in place of GS."""
-    reading = _read(connection, [parse_scan(text, today, separator=separator) for text in texts], texts, today)
-    return _filled(connection, _known_pack(connection, reading), today, now, from_place_id)
+    found = read_symbols(connection, texts, today, separator=separator)
+    return _filled(connection, _reading(connection, found, " + ".join(texts)), today, now, from_place_id)
 
 
-def _read(connection: Connection, parsed: Sequence[ParsedScan], texts: Sequence[str], today: date) -> Reading:
-    shown = " + ".join(texts)
-    if any(one.kind in PERSONAL_KINDS for one in parsed):
-        # An article code may look like a card's number: the catalogue is asked before a person is seen in it.
-        return _typed(connection, shown, today) or Reading("person", "")
-    try:
-        scan = parsed[0] if len(parsed) == 1 else join_scans(parsed, today)
-    except ValueError as error:
-        return Reading("unreadable", shown, problems=(("repeated", str(error)),))
-    if scan.valid and scan.gtin is not None:
-        return _of_pack(connection, scan, scan.gtin, shown)
-    return _typed(connection, shown, today) or _own_label(connection, scan, shown, today) or _refused(scan, shown)
-
-
-def _of_pack(connection: Connection, scan: ParsedScan, gtin: str, shown: str) -> Reading:
-    if scan.has("separator_lost"):
-        doubts = tuple((one.code, one.message) for one in scan.warnings if one.code == "separator_lost")
-        return Reading("doubtful", shown, gtin=gtin, problems=doubts)
-    item = connection.execute(
-        "SELECT product_id, units, contains_gtin, contains_count FROM trade_item WHERE gtin = %s", (gtin,)
-    ).fetchone()
-    if item is None:
-        return Reading("unknown_product", shown, gtin=gtin, lot=scan.lot, expiry_date=scan.expiry_date)
-    article = _article(connection, item[0])
-    facts = (scan.lot, scan.expiry_date, scan.serial_number)
-    return Reading("goods", shown, article, gtin, item[1], item[2], item[3], *facts)
-
-
-def _refused(scan: ParsedScan, shown: str) -> Reading:
-    problems = tuple((one.code, one.message) for one in scan.errors)
-    if scan.sscc is not None:
-        return Reading("transport_label", shown, problems=problems)
-    return Reading("unreadable" if problems else "no_product", shown, problems=problems)
-
-
-def _typed(connection: Connection, text: str, today: date) -> Reading | None:
-    """An article code, a registration number, as a person types it."""
-    found = find_exactly(connection, text, today)
-    if len(found) != 1:
-        return None
-    return Reading("goods", text, _article(connection, found[0]))
-
-
-def _own_label(connection: Connection, scan: ParsedScan, shown: str, today: date) -> Reading | None:
-    """A pack without GTIN that carries the hospital's own label."""
-    elements = {element.ai: element.value for element in scan.elements}
-    article = _article(connection, elements.get(INTERNAL_PRODUCT, ""))
-    if article is None or scan.errors:
-        return None
-    written = elements.get(INTERNAL_EXPIRY, "")
-    # The expiry rides as (17) does: let the same rules read it.
-    expiry = parse_scan(f"(01)00000000000000(17){written}", today).expiry_date if written else None
-    return Reading("goods", shown, article, lot=elements.get(INTERNAL_LOT), expiry_date=expiry)
+def _reading(connection: Connection, found: Scanned, shown: str) -> Reading:
+    """What the page is told of it; of a person's card not even the text."""
+    goods, parsed = found.goods, found.parsed
+    if found.verdict == "person":
+        return Reading("person", "")
+    if goods is None:
+        reading = Reading(
+            found.verdict, shown, gtin=parsed.gtin if parsed is not None else None, problems=found.problems
+        )
+        if found.verdict == "unknown_product" and parsed is not None:
+            return replace(reading, lot=parsed.lot, expiry_date=parsed.expiry_date)
+        return reading
+    return Reading(
+        "goods",
+        shown,
+        _article(connection, goods.product_id),
+        gtin=goods.gtin,
+        units=goods.units or 1,
+        contains_gtin=goods.contains_gtin,
+        contains_count=goods.contains_count,
+        lot=goods.lot if goods.code_lot is None else goods.code_lot,
+        expiry_date=goods.expiry_date,
+        serial_number=goods.serial_number,
+        pack_account_id=goods.pack.account_id if goods.pack is not None else None,
+        books_lot=goods.lot if goods.code_lot is not None else None,
+    )
 
 
 def _article(connection: Connection, product_id: str) -> Article | None:
     return first_row(connection, Article, _ARTICLE, {"product": storable(product_id)})
-
-
-def _known_pack(connection: Connection, reading: Reading) -> Reading:
-    """A scan never blanks what is known of its pack; of an opened one only what is left can be moved."""
-    if reading.gtin is None or reading.serial_number is None:
-        return reading
-    pack = read_packs(connection, [(reading.gtin, reading.serial_number)]).get((reading.gtin, reading.serial_number))
-    if pack is None:
-        return reading
-    return replace(
-        reading,
-        units=pack.units or reading.units,
-        lot=reading.lot if reading.lot is not None else pack.lot,
-        expiry_date=reading.expiry_date or pack.expiry_date,
-        pack_account_id=pack.account_id,
-    )
 
 
 def _filled(connection: Connection, reading: Reading, today: date, now: datetime, from_place_id: str | None) -> Reading:

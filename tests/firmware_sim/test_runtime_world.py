@@ -187,6 +187,8 @@ def test_tags_come_to_the_shelf_and_go(hospital: SimulatedHospital) -> None:
     assert _do(hospital, "uhf_take", pack=7)["was_there"]
     assert not _do(hospital, "uhf_take", pack=7)["was_there"]
     assert _do(hospital, "status")["shelf"] == []
+    assert _do(hospital, "uhf_put", epc="3034257BF400B7800000162E")["epc"] == "3034257bf400b7800000162e"
+    assert _do(hospital, "uhf_take", epc="3034257bf400b7800000162e")["was_there"]
 
 
 @pytest.mark.parametrize("device", ["pn532-desk-1", "pn532-pharmacy", "scanner-receiving", "scanner-issue"])
@@ -228,6 +230,9 @@ def test_network_devices_and_thermometers_can_be_unplugged_too(hospital: Simulat
         ({"do": "scan", "pack": 120}, "expected 0 to 119"),
         ({"do": "garbage_tag", "kind": "clean"}, "no NDEF TLV"),
         ({"do": "uhf_put", "pack": 0, "antenna": 0}, "antenna is 0"),
+        ({"do": "uhf_put"}, "either pack"),
+        ({"do": "uhf_put", "epc": "x"}, "hexadecimal digits"),
+        ({"do": "nfc_tag", "pack": 0, "data_area": "00"}, "either pack"),
         ({"do": "warm", "fridge": "fridge-9"}, "fridge-1, fridge-2, fridge-3, room-1"),
         ({"do": "warm", "fridge": "fridge-1", "celsius": "hot"}, "expected a number"),
         ({"do": "unplug", "device": "kettle"}, "scanner-receiving"),
