@@ -111,7 +111,7 @@ _BOOKS: Final = (
     """\
     INSERT INTO stock_hold (hold_id, kind, product_id, lot, reason, placed_by, placed_at) SELECT md5('hold' ||
     lot)::uuid, 'quarantine', product_id, lot, 'bench', 'lan', first_seen_at FROM lot ORDER BY first_seen_at DESC
-    LIMIT 100""",
+    LIMIT (SELECT least(100, count(*) / 8) FROM lot)""",
     """\
     INSERT INTO tag_presence SELECT epc, d.device_key, 1, now(), NULL, now() FROM pack CROSS JOIN (SELECT device_key
     FROM device WHERE site = 'bench') d WHERE account_id LIKE 'place:%' LIMIT 300""",
