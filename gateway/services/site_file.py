@@ -18,6 +18,7 @@ import pydantic
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
 
 from edge.contracts.base import Name
+from gateway.alarms.rule_watch import forget_place
 from gateway.db.pool import Connection
 from gateway.errors import SiteFileError
 from gateway.services.hospital import Hospital, write_hospital
@@ -235,15 +236,8 @@ def _contradictions_named(table: str, name: str) -> Iterator[None]:
 def _import_places(connection: Connection, places: Sequence[PlaceItem]) -> None:
     """Parents first, whatever their order in the file."""
     for place in _parents_first(places):
-        before = _limits(connection, place.place_id)
         _run(connection, "places", place.place_id, _PLACE, place.model_dump())
         place_account(connection, place.place_id)
-        if before is not None and before != _limits(connection, place.place_id):
-            # What was remembered belongs to the old limits; the next reading is judged afresh by the new ones.
-            connection.execute(
-                "DELETE FROM temperature_watch WHERE device_key IN (SELECT device_key FROM device WHERE place_id = %s)",
-                (place.place_id,),
-            )
 
 
 def _parents_first(places: Sequence[PlaceItem]) -> Iterator[PlaceItem]:
@@ -257,13 +251,6 @@ def _parents_first(places: Sequence[PlaceItem]) -> Iterator[PlaceItem]:
         yield from ready
 
 
-def _limits(connection: Connection, place_id: str) -> tuple[Any, ...] | None:
-    return connection.execute(
-        "SELECT temperature_low_celsius, temperature_high_celsius, alarm_after_s FROM place WHERE place_id = %s",
-        (place_id,),
-    ).fetchone()
-
-
 def _import_device(connection: Connection, device: DeviceItem) -> None:
     identity = (device.site, device.edge_node, device.device_id)
     moved = connection.execute(
@@ -271,9 +258,9 @@ def _import_device(connection: Connection, device: DeviceItem) -> None:
         " AND place_id IS DISTINCT FROM %s",
         (*identity, device.place_id),
     ).fetchone()
-    if moved is not None:
-        connection.execute("DELETE FROM temperature_watch WHERE device_key = %s", moved)
     _run(connection, "devices", "/".join(identity), _DEVICE, device.model_dump())
+    if moved is not None:
+        forget_place(connection, moved[0])
 
 
 def _check_references(connection: Connection, site: SiteFile) -> None:
