@@ -162,7 +162,8 @@ def test_a_damaged_workbook_is_refused_or_read_and_never_raises_anything_else() 
         except TableFileError as error:
             refusals.add(error.code)
     assert "broken_workbook" in refusals
-    assert refusals <= {"broken_workbook", "not_a_table", "encoding"}
+    # A size that is written in the archive can become huge, too; which byte that is depends on the time of writing.
+    assert refusals <= {"broken_workbook", "not_a_table", "encoding", "file_too_large"}
 
 
 def test_what_our_own_export_writes_is_read_again() -> None:
