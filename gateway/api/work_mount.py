@@ -9,15 +9,14 @@ from gateway.pages import (
     count_review_pages,
     count_routes,
     count_stocktake_routes,
+    count_tag_papers,
     count_tag_routes,
     document_files,
     document_routes,
     order_routes,
     work_in_routes,
     work_out_case_routes,
-    work_out_destroy_routes,
     work_out_hold_routes,
-    work_out_patient,
     work_out_routes,
 )
 
@@ -34,10 +33,9 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     work_out_routes.router,
     work_out_hold_routes.router,
     work_out_case_routes.router,
-    work_out_destroy_routes.router,
-    work_out_patient.router,
     count_routes.router,
     count_review_pages.router,
     count_stocktake_routes.router,
+    count_tag_papers.router,
     count_tag_routes.router,
 )

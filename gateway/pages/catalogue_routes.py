@@ -14,6 +14,7 @@ from gateway.api.access import RolesRequired
 from gateway.api.problems import not_found
 from gateway.api.stock_catalogue import CATALOGUE_ROLES, OUTCOMES_SHOWN, answer_of, bring_file, today_of
 from gateway.api.web import web_of
+from gateway.api.work_kit import WORK_ROLES
 from gateway.pages import catalogue_words
 from gateway.pages.pharmacy_view import EXPIRES_SOON
 from gateway.pages.translations import N_
@@ -31,6 +32,7 @@ _WORDS: Final = {
     "place_kinds": catalogue_words.PLACE_KINDS,
     "soon": EXPIRES_SOON,
     "editors": CATALOGUE_ROLES,
+    "workers": WORK_ROLES,
 }
 
 

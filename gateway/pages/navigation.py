@@ -8,6 +8,7 @@ from gateway.services.roles import ADMIN_ROLES, COLD_CHAIN_ROLES, DESK_ROLES, ST
 NAVIGATION: Final[tuple[tuple[str, str, frozenset[Role]], ...]] = (
     ("/pharmacy", N_("Pharmacy"), STOCK_ROLES),
     ("/work", N_("Work in the store"), STOCK_ROLES),
+    ("/count", N_("Counting"), STOCK_ROLES),
     ("/stock", N_("Stock"), STOCK_ROLES),
     ("/catalogue", N_("Catalogue"), STOCK_ROLES),
     ("/desk", N_("Registration desk"), DESK_ROLES),

@@ -17,7 +17,7 @@ from fastapi.responses import HTMLResponse
 from gateway.api.stock_catalogue import today_of
 from gateway.api.web import web_of
 from gateway.db.pool import Connection
-from gateway.pages import work_out_words
+from gateway.pages import count_words, work_out_words
 from gateway.pages.pharmacy_view import EXPIRES_SOON
 from gateway.pages.translations import N_
 from gateway.services.roles import Role
@@ -75,6 +75,7 @@ WORK_NAVIGATION: Final[tuple[tuple[str, str], ...]] = (
     ("/work/repack", N_("Repack")),
     ("/work/adjust", N_("Adjust")),
     *work_out_words.NAVIGATION,
+    *count_words.IN_THE_WORK_MENU,
 )
 """(address, msgid) of the pages, in the order of a day."""
 

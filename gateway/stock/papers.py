@@ -13,7 +13,7 @@ from gateway.reports.goods_documents import GoodsLine, IssueNote
 from gateway.reports.stocktake_documents import CountedLine, SheetLine, StocktakeMinutes, StocktakeSheet
 from gateway.stock.document_reads import MovementLine, document_head, movement_lines
 from gateway.stock.errors import WorkRefusedError
-from gateway.stock.stocktake_lines import JudgedLine, head, judged_lines
+from gateway.stock.stocktake_lines import JudgedLine, LineKey, head, judged_lines
 
 _OUT_KINDS: Final = frozenset({"issue", "dispense", "transfer_out"})
 _BLIND_STATES: Final = frozenset({"counting", "recounting", "cancelled"})
@@ -126,6 +126,7 @@ def stocktake_minutes(connection: Connection, stocktake_id: uuid.UUID, zone: Zon
         raise WorkRefusedError("not_counted_yet", message, number=found.number, state=found.state)
     lines = judged_lines(connection, stocktake_id)
     counted = [line for line in lines if line.counts]
+    reasons = _reasons(connection, stocktake_id)
     facts = _facts_of(connection, [(line.key.product_id, line.key.lot) for line in counted])
     ended_at = found.posted_at or max((line.counts[-1].counted_at for line in counted), default=found.frozen_at)
     names = _names(connection)
@@ -141,12 +142,24 @@ def stocktake_minutes(connection: Connection, stocktake_id: uuid.UUID, zone: Zon
         committee=((started_by, "Người tổ chức kiểm kê"), *(((verified_by, "Người kiểm tra"),) if verified_by else ())),
         counted_by=", ".join(people),
         verified_by=verified_by,
-        lines=tuple(_counted(line, facts[line.key.product_id, line.key.lot]) for line in counted),
+        lines=tuple(
+            _counted(line, facts[line.key.product_id, line.key.lot], reasons.get(line.key, "")) for line in counted
+        ),
         conclusion=f"Còn {uncounted} dòng chưa được đếm." if uncounted else "",
     )
 
 
-def _counted(line: JudgedLine, facts: _Facts) -> CountedLine:
+def _reasons(connection: Connection, stocktake_id: uuid.UUID) -> dict[LineKey, str]:
+    """Why lines differ, as people have said."""
+    rows = connection.execute(
+        "SELECT account_id, product_id, lot, concat_ws(': ', r.name_vi, nullif(reason_note, '')) FROM stocktake_line"
+        " JOIN reason r USING (reason_code) WHERE stocktake_id = %s",
+        (stocktake_id,),
+    )
+    return {LineKey(*row[:3]): str(row[3]) for row in rows}
+
+
+def _counted(line: JudgedLine, facts: _Facts, reason: str) -> CountedLine:
     last = line.counts[-1]
     return CountedLine(
         product_name=facts.name_vi,
@@ -156,6 +169,7 @@ def _counted(line: JudgedLine, facts: _Facts) -> CountedLine:
         expected=last.expected,
         counted=last.quantity,
         unit_price_vnd=_price(facts),
+        reason=reason,
     )
 
 

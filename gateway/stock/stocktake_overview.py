@@ -46,7 +46,8 @@ _PROGRESS: Final = (
     " (SELECT count(*) FROM stocktake_count c WHERE c.stocktake_id = s.stocktake_id AND c.attempt = 1) AS counted,"
     " CASE WHEN s.state IN ('verified', 'posted') THEN (SELECT count(*) FROM stocktake_line l"
     " WHERE l.stocktake_id = s.stocktake_id AND l.verified_variance <> 0) END AS differing,"
-    " (d.body ->> 'cases')::int AS cases, (SELECT r.number FROM stock_document r WHERE r.kind = 'reversal'"
+    " (d.body ->> 'cases')::int AS cases, (SELECT r.number FROM stock_document r"
+    " WHERE r.kind = 'reversal' AND r.state = 'posted'"
     " AND r.body ->> 'about_document_id' = s.stocktake_id::text LIMIT 1) AS undone_by_number"
     " FROM stocktake s LEFT JOIN stock_document d ON d.document_id = s.stocktake_id"
 )

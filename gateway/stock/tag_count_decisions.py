@@ -149,7 +149,8 @@ def close(connection: Connection, tag_count_id: uuid.UUID, person: str, now: dat
             message = "the RFID count has passes that were not compared yet: reconcile it first"
             raise WorkRefusedError("not_reconciled", message)
         opened = connection.execute(
-            "INSERT INTO discrepancy (opened_at, code, detail) SELECT %s, 'tag_' || outcome,"
+            "INSERT INTO discrepancy (opened_at, code, product_id, lot, detail) SELECT %s, 'tag_' || outcome,"
+            " coalesce(product_id, (SELECT t.product_id FROM trade_item t WHERE t.gtin = tag_count_finding.gtin)), lot,"
             " format('RFID count: tag %%s%%s%%s%%s', epc, coalesce(format(', pack %%s of product %%s, lot %%s',"
             " serial_number, product_id, lot), ''), coalesce(', by the books at ' || account_id, ''),"
             " CASE WHEN seen_at = '{}' THEN format(', not seen in %%s passes', passes_made)"

@@ -84,7 +84,7 @@ _READERS: Final = (
     " LEFT JOIN tag_presence t ON t.device_key = d.device_key AND t.disappeared_at IS NULL"
     " LEFT JOIN expected e ON e.epc = regexp_replace(upper(t.epc), '(0000)+$', '')"
     " WHERE p.tag_count_id = %(id)s AND (d.driver = 'llrp'"
-    " OR EXISTS (SELECT FROM tag_presence o WHERE o.device_key = d.device_key)) GROUP BY 1, 2 ORDER BY 2, 1"
+    " OR EXISTS (SELECT FROM tag_presence o WHERE o.device_key = d.device_key)) GROUP BY 1, 2, 3, 4, 5, 6 ORDER BY 2, 1"
 )
 
 

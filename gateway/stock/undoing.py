@@ -13,9 +13,9 @@ from gateway.stock.errors import DocumentStateError, WorkRefusedError
 from gateway.stock.lines import Doing
 
 UNDOABLE: Final = frozenset(
-    {"receipt", "put_away", "transfer", "issue", "dispensing", "return", "adjustment", "repack"}
+    {"receipt", "put_away", "transfer", "issue", "dispensing", "return", "adjustment", "repack", "count"}
 )
-"""A count is corrected by counting again; what was destroyed is gone; a reversal is followed by the act done anew."""
+"""What was destroyed is gone; a reversal is followed by the act done anew."""
 
 
 @dataclass(frozen=True)
