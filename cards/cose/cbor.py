@@ -25,7 +25,7 @@ def encode(value: Any) -> bytes:  # noqa: ANN401 - whatever CBOR can say
 def decode(data: bytes, *, exact: bool = True) -> Any:  # noqa: ANN401 - whatever CBOR can say
     """One data item of integers, texts, byte strings, arrays, maps, truth values, null, and tags around them.
 
-    `exact=False` takes other forms of the same value, as other issuers' encoders write them.
+    Keys of maps are integers or texts. `exact=False` takes other forms of the same value, as other issuers write them.
 
     Raises:
         CoseError: too long, too deep, malformed, indefinite lengths, a key twice, another type, something behind it;
@@ -51,7 +51,7 @@ def _plain(value: object) -> Any:  # noqa: ANN401 - what it was given
         case list() | tuple():
             return [_plain(member) for member in value]
         case Mapping():
-            return {_plain(key): _plain(member) for key, member in value.items()}
+            return {_key(key): _plain(member) for key, member in value.items()}
         case int():
             if value.bit_length() > _INTEGER_BITS:
                 raise CoseError(f"CBOR integer of {value.bit_length()} bits: expected at most {_INTEGER_BITS}")
@@ -59,3 +59,9 @@ def _plain(value: object) -> Any:  # noqa: ANN401 - what it was given
         case str() | bytes() | None:
             return value
     raise CoseError(f"CBOR holds a {type(value).__name__}: expected integers, texts, bytes, arrays and maps")
+
+
+def _key(key: object) -> object:
+    if isinstance(key, bool) or not isinstance(key, int | str):
+        raise CoseError(f"CBOR map with a {type(key).__name__} as key: expected integers and texts")
+    return _plain(key)

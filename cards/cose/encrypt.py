@@ -39,8 +39,9 @@ _KEY_BITS: Final = 256
 _KEY_BYTES: Final = 32
 _NONCE_BYTES: Final = 12
 _COORDINATE_BYTES: Final = 32
-_ODD: Final = 3
-"""First byte of a compressed point whose y is odd (SEC 1, 2.3.3)."""
+_EVEN: Final = 2
+"""First byte of a compressed point whose y is even (SEC 1, 2.3.3). Ephemeral keys are chosen so: with the other y the
+agreed secret is the same, and a message would have two forms."""
 _PROTECTED: Final = encode({_ALGORITHM: _A256GCM})
 _PROTECTED_RECIPIENT: Final = encode({_ALGORITHM: _ECDH_ES_A256KW})
 
@@ -94,8 +95,9 @@ def _wrapped(content_key: bytes, recipient: Recipient) -> list[Any]:
     if len(recipient.key_id) != KEY_ID_BYTES:
         raise ValueError(f"key id of {len(recipient.key_id)} bytes: expected {KEY_ID_BYTES}")
     ephemeral = ec.generate_private_key(ec.SECP256R1())
-    point = ephemeral.public_key().public_bytes(serialization.Encoding.X962, serialization.PublicFormat.CompressedPoint)
-    key = _cose_key(point[1:], odd=point[0] == _ODD)
+    while (point := _compressed(ephemeral))[0] != _EVEN:
+        ephemeral = ec.generate_private_key(ec.SECP256R1())
+    key = _cose_key(point[1:])
     wrapped = aes_key_wrap(_agreed(ephemeral, recipient.public_key), content_key)
     return [_PROTECTED_RECIPIENT, {_KEY_ID: recipient.key_id, _EPHEMERAL_KEY: key}, wrapped]
 
@@ -134,17 +136,20 @@ def _recipient(value: object) -> tuple[bytes, ec.EllipticCurvePublicKey, bytes]:
     raise CoseError("COSE recipient: expected ECDH-ES with A256KW, a key id and an ephemeral key")
 
 
-def _cose_key(x: bytes, *, odd: bool) -> dict[int, Any]:
-    return {_KEY_TYPE: _KEY_TYPE_EC2, _CURVE: _CURVE_P256, _X: x, _Y: odd}
+def _compressed(key: ec.EllipticCurvePrivateKey) -> bytes:
+    return key.public_key().public_bytes(serialization.Encoding.X962, serialization.PublicFormat.CompressedPoint)
+
+
+def _cose_key(x: bytes) -> dict[int, Any]:
+    return {_KEY_TYPE: _KEY_TYPE_EC2, _CURVE: _CURVE_P256, _X: x, _Y: False}
 
 
 def _point(key: dict[Any, Any]) -> ec.EllipticCurvePublicKey:
-    x, odd = key.get(_X), key.get(_Y)
-    if not isinstance(x, bytes) or not isinstance(odd, bool) or len(x) != _COORDINATE_BYTES:
-        raise CoseError("COSE ephemeral key: expected P-256 with a compressed point")
-    if encode(key) != encode(_cose_key(x, odd=odd)):  # as bytes: for Python, true is 1
-        raise CoseError("COSE ephemeral key: expected P-256 and nothing else")
+    x = key.get(_X)
+    if not isinstance(x, bytes) or len(x) != _COORDINATE_BYTES or encode(key) != encode(_cose_key(x)):
+        # compared as bytes: for Python, true is 1
+        raise CoseError("COSE ephemeral key: expected a compressed point of P-256 with an even y, and nothing else")
     try:
-        return ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), bytes((2 + odd,)) + x)
+        return ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), bytes((_EVEN,)) + x)
     except ValueError:
         raise CoseError("COSE ephemeral key: not a point of P-256") from None

@@ -19,7 +19,8 @@ FILE_BYTES_MAX: Final = 200
 """Longest file that we write: one WriteData command holds it."""
 
 _BASE: Final = re.compile(r"https://[A-Za-z0-9.:/_~-]{1,128}", re.ASCII)
-_VERSION: Final = re.compile(r"[?&]v=([0-9A-F]{2})&", re.ASCII)
+_ADDRESS: Final = re.compile(r"([^?]+)\?v=([0-9A-F]{2})&p=[0-9A-F]{32}&c=[0-9A-F]{16}", re.ASCII)
+"""In no other form than the template's, so that a tap has one address only."""
 _PICC_DATA_DIGITS: Final = 32
 _MAC_DIGITS: Final = 16
 _HTTPS: Final = b"\x04"
@@ -108,15 +109,21 @@ class _RisingWithVersion:
         return self._counters.rises(uid, self._first + counter)
 
 
-def judge_address(url: str, masters: KeyMasters, counters: TapCounters | None = None) -> AddressVerdict:
+def judge_address(
+    url: str, masters: KeyMasters, counters: TapCounters | None = None, *, base: str | None = None
+) -> AddressVerdict:
     """Judge the address of one of our cards; whatever it says ends in a verdict.
+
+    `base`: the template's, where it is known what it has to be; behind a proxy it may not be.
 
     `counters` get key version and counter as one number (version * 2**24 + counter): what a card showed under an older
     version stays behind it for good.
     """
-    found = _VERSION.search(url)
-    version = int(found[1], 16) if found else None
-    if version is None or version not in masters.by_version:
+    found = _ADDRESS.fullmatch(url)
+    if found is None or base not in (None, found[1]):
+        return AddressVerdict(SunVerdict(valid=False, reason="malformed: not the address of a card of ours"), None)
+    version = int(found[2], 16)
+    if version not in masters.by_version:
         return AddressVerdict(SunVerdict(valid=False, reason="not_ours: no key version of ours in it"), None)
     rising = None if counters is None else _RisingWithVersion(counters, version)
     return AddressVerdict(verify_sun(url, masters.sun_keys(version), rising), version)

@@ -80,6 +80,10 @@ def test_the_algorithm_counts_only_where_it_is_signed() -> None:
         "81" * 9 + "00",  # too deep
         "d9010281" + "01",  # a set
         "f7",  # undefined
+        "a1f500",  # a truth value as key: for Python, true is 1
+        "a1a000",  # a map as key
+        "a1810000",  # an array as key
+        "a1410000",  # bytes as key
     ],
 )
 def test_data_in_another_form_than_the_one_are_refused(wrong: str) -> None:
