@@ -73,6 +73,8 @@ class Day:
     book: Counter[tuple[str, str, str]] = field(default_factory=Counter)
     """By account, product and lot: what the people of the day would have written with a pencil."""
     lines: int = 0
+    tagged_epc: str = ""
+    """Of the pack whose tags were written in the morning."""
 
     def expect(self, product_id: str, lot: str, quantity: int, source: str, target: str) -> None:
         """Write one line in the plain book."""

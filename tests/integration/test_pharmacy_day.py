@@ -17,6 +17,7 @@ import zxingcpp
 
 from firmware_sim.gs1_text import check_digit
 from firmware_sim.label_printer import LabelPrinter
+from tests.integration import day_tags as tags
 from tests.integration import day_workbooks as workbooks
 from tests.integration.day_counts import FOREIGN_TAG, count_tags, hand_in
 from tests.integration.day_kit import (
@@ -88,9 +89,23 @@ def test_the_books_open_with_what_stands_on_the_shelves_and_a_second_import_book
     opening = workbooks.opening_stock(day)
     assert day.bring(opening, "opening-stock")["written"]
     day.expect(VITAMIN, "V1", 500, SUPPLIER, SHELF)
-    day.expect(MORPHINE, "M1", 40, SUPPLIER, STORE)
     assert day.bring(opening, "opening-stock")["same"] == 2
-    assert day.play.value("SELECT count(*) FROM movement") == 2
+    assert day.play.value("SELECT count(*) FROM movement") == 1
+
+
+def test_the_narcotics_that_stood_there_are_counted_blind_by_a_second_person_before_they_are_in_the_books(
+    day: Day,
+) -> None:
+    assert day.there(STORE, MORPHINE, "M1") == 0
+    [waiting] = day.read("minh", "/stock/documents", state="waiting_second")
+    path = f"/stock/documents/{waiting['document_id']}"
+    [line] = day.read("minh", path)["waiting"]
+    assert (line["product_id"], line["quantity"]) == (MORPHINE, None)
+    assert day.refused("lan", f"{path}/confirm", {"counted": {MORPHINE: 40}})[1] == "second_person"
+    assert day.refused("minh", f"{path}/confirm", {})[1] == "goods_not_counted"
+    assert day.send("minh", f"{path}/confirm", {"counted": {MORPHINE: 40}})["state"] == "posted"
+    day.expect(MORPHINE, "M1", 40, SUPPLIER, STORE)
+    assert day.there(STORE, MORPHINE, "M1") == 40
 
 
 def test_seven_o_clock_packs_are_received_by_scanner_in_the_name_of_who_works_there(day: Day) -> None:
@@ -173,6 +188,15 @@ def test_a_label_that_is_printed_here_is_read_by_another_program_and_booked_by_i
     day.expect(VITAMIN, "V1", 1, SUPPLIER, STORE)
     assert day.scan("receiving", code.symbology_identifier + code.bytes.decode()) == "repeated"
     assert day.there(STORE, VITAMIN, "V1") == 1
+
+
+def test_a_tag_that_is_written_here_is_read_back_by_the_stores_reader_and_booked_as_the_label_says(day: Day) -> None:
+    labelled = tags.label_and_tag(day)
+    assert tags.read_by_the_store(day, labelled) == "received"
+    day.expect(labelled.gtin, labelled.lot, labelled.units, SUPPLIER, STORE)
+    assert day.there(STORE, labelled.gtin, labelled.lot) == labelled.units
+    assert day.scan("receiving", labelled.symbol) == "repeated", "label and tag name one and the same pack"
+    day.tagged_epc = labelled.epc
 
 
 def test_nine_o_clock_a_ward_asks_and_gets_what_expires_first_with_a_reason_for_the_rest(day: Day) -> None:
@@ -421,6 +445,15 @@ def test_a_pack_whose_tag_is_not_seen_any_more_is_missing_only_when_two_people_s
     assert day.send("lan", f"/tag-counts/{count_id}/close") == {"cases": 0}
     for index in here:
         day.play.do("uhf_take", pack=index)
+
+
+def test_the_tag_that_was_written_in_the_morning_is_seen_on_the_shelf_as_the_very_pack_of_the_books(day: Day) -> None:
+    day.play.do("uhf_put", epc=day.tagged_epc)
+    seen = "SELECT count(*) FROM tag_presence WHERE epc = %s AND disappeared_at IS NULL"
+    day.play.eventually(seen, 1, day.tagged_epc)
+    [tag] = [one for one in day.read("lan", "/tags") if one["epc"] == day.tagged_epc]
+    assert (tag["serial_number"], tag["lot"]) == (tags.SERIAL, day.lot(tags.PRODUCT, 0)), tag
+    day.play.do("uhf_take", epc=day.tagged_epc)
 
 
 def test_a_stocktake_is_counted_twice_and_verified_by_a_third_while_packs_go_out(day: Day) -> None:
