@@ -1,15 +1,28 @@
 """Holds, quarantine and recalls in the JSON API: placed by one person, released by two."""
 
 import uuid
+from datetime import datetime
 from http import HTTPStatus
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal
 
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, Field
 
 from gateway.api.v1 import PREFIX
 from gateway.api.web import web_of
-from gateway.api.work_kit import READERS, WORK_PROBLEMS, Name, Worker, letterhead, now_of, pdf, refusals, zone_of
+from gateway.api.work_kit import (
+    READERS,
+    WORK_PROBLEMS,
+    Name,
+    Quantity,
+    Worker,
+    letterhead,
+    now_of,
+    pdf,
+    refusals,
+    zone_of,
+)
+from gateway.pages.translations import N_
 from gateway.reports.recall_notice import (
     RecalledDispensing,
     RecalledStock,
@@ -17,6 +30,7 @@ from gateway.reports.recall_notice import (
     recall_notice_pdf,
 )
 from gateway.stock import quarantine, recall
+from gateway.stock.errors import WorkRefusedError
 from gateway.stock.holds import NewHold
 from gateway.stock.recall import NewRecall, RecallHead, Subject, Trace
 from inventory.lot_state import HoldKind
@@ -40,6 +54,37 @@ class HoldGiven(BaseModel):
     gtin: Gtin | None = None
     serial_number: Serial | None = None
     reason_code: Annotated[str | None, Field(max_length=64)] = None
+
+
+class HeldLine(BaseModel):
+    """One thing that was scanned to be held."""
+
+    product_id: Name
+    lot: Lot = ""
+    quantity: Quantity = 1
+    gtin: Gtin | None = None
+    serial_number: Serial | None = None
+
+
+class HoldsGiven(BaseModel):
+    """Several things for one reason, each a hold of its own."""
+
+    document_id: uuid.UUID = Field(description="Made by the client: told again, nothing is held a second time")
+    kind: HoldKind
+    scope: Literal["lot", "pack", "units", "product"] = Field(
+        default="lot", description="units: so many of the lot, in the one place that is named"
+    )
+    reason: Reason
+    place_id: Name | None = None
+    lines: Annotated[list[HeldLine], Field(min_length=1, max_length=500)]
+
+
+class HeldTogether(BaseModel):
+    """What came of it."""
+
+    document_id: uuid.UUID
+    number: str = Field(description="How many, in words")
+    outcome: Literal["created", "exists"]
 
 
 class RecallGiven(BaseModel):
@@ -85,6 +130,45 @@ def place_hold(request: Request, response: Response, person: Worker, body: HoldG
         outcome = quarantine.place(connection, hold)
         response.status_code = HTTPStatus.CREATED if outcome == "created" else HTTPStatus.OK
         return [one for one in quarantine.open_now(connection, limit=10_000) if one.hold_id == body.hold_id]
+
+
+@router.post("/holds/batches", summary="Hold several things for one reason", status_code=201)
+def place_holds(request: Request, response: Response, person: Worker, body: HoldsGiven) -> HeldTogether:
+    """All of them, or none."""
+    web = web_of(request)
+    with refusals(), web.services.pool.connection() as connection, connection.transaction():
+        found = {quarantine.place(connection, hold) for hold in _holds_of(body, person.username, now_of(request))}
+    outcome: Literal["created", "exists"] = "created" if "created" in found else "exists"
+    response.status_code = HTTPStatus.CREATED if outcome == "created" else HTTPStatus.OK
+    number = web.speech(request).text(N_("%(count)s held"), count=len(body.lines))
+    return HeldTogether(document_id=body.document_id, number=number, outcome=outcome)
+
+
+def _holds_of(body: HoldsGiven, person: str, now: datetime) -> list[NewHold]:
+    """One for each line."""
+    if body.scope == "units" and body.place_id is None:
+        raise WorkRefusedError("place_missing", "so many units are held in one place: name it")
+    holds = []
+    for number, line in enumerate(body.lines, 1):
+        if body.scope == "pack" and line.serial_number is None:
+            message = f"no single pack of {line.product_id!r} is named: hold its lot, or scan the pack"
+            raise WorkRefusedError("no_pack", message, product=line.product_id)
+        holds.append(
+            NewHold(
+                hold_id=uuid.uuid5(body.document_id, f"hold {number}"),
+                kind=body.kind,
+                product_id=line.product_id,
+                lot=None if body.scope == "product" else line.lot,
+                account_id=f"place:{body.place_id}" if body.place_id else None,
+                gtin=line.gtin if body.scope == "pack" else None,
+                serial_number=line.serial_number if body.scope == "pack" else None,
+                quantity=line.quantity if body.scope == "units" else None,
+                reason=body.reason,
+                placed_by=person,
+                placed_at=now,
+            )
+        )
+    return holds
 
 
 @router.post("/holds/{hold_id}/ask-release", summary="The first person asks for a release")

@@ -16,7 +16,9 @@ from gateway.pages import (
     order_routes,
     work_in_routes,
     work_out_case_routes,
+    work_out_destroy_routes,
     work_out_hold_routes,
+    work_out_patient,
     work_out_routes,
 )
 
@@ -33,6 +35,8 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     work_out_routes.router,
     work_out_hold_routes.router,
     work_out_case_routes.router,
+    work_out_destroy_routes.router,
+    work_out_patient.router,
     count_routes.router,
     count_review_pages.router,
     count_stocktake_routes.router,

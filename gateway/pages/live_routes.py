@@ -24,7 +24,7 @@ def live_router() -> APIRouter:
     router = APIRouter(include_in_schema=False)
     for view in VIEWS:
         _add_page(router, view)
-        _add_stream(router, view)
+        add_stream(router, view, f"/live/{view.audience}", f"{view.audience}_stream")
     return router
 
 
@@ -48,7 +48,9 @@ def _add_page(router: APIRouter, view: View) -> None:
     router.add_api_route(view.path, page, methods=["GET"], name=f"{view.audience}_page", response_class=HTMLResponse)
 
 
-def _add_stream(router: APIRouter, view: View) -> None:
+def add_stream(router: APIRouter, view: View, path: str, name: str) -> None:
+    """The event stream of a view."""
+
     async def stream(
         request: Request,
         person: Annotated[SignedIn, Depends(RolesRequired(view.roles))],  # noqa: ARG001 - the check is what it is for
@@ -66,9 +68,9 @@ def _add_stream(router: APIRouter, view: View) -> None:
         )
 
     router.add_api_route(
-        f"/live/{view.audience}",
+        path,
         stream,
         methods=["GET"],
-        name=f"{view.audience}_stream",
+        name=name,
         response_class=StreamingResponse,
     )

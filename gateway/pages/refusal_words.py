@@ -130,6 +130,7 @@ _CARE: Final = {
     "nobody_asked": N_("Nobody has asked for the release yet. That is the first person's part."),
     "no_recall": N_("There is no such recall, or it is over. Choose one from the list."),
     "no_subject": N_("The lot is missing. Name it, or scan a pack that says it."),
+    "no_pack": N_("The code names no single pack of %(product)s. Scan the pack itself, or hold its lot."),
     "lot_never_here": N_("Lot %(lot)s of %(product)s was never in the books. Check what is printed in the letter."),
     "pack_never_here": N_("Pack %(pack)s of %(product)s was never in the books. Check its code."),
     "no_controlled": N_("No product of the catalogue is under special control. Have the catalogue mended."),

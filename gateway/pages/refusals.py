@@ -119,7 +119,7 @@ def _word(words: Mapping[str, str]) -> Callable[[Teller, object, Mapping[str, ob
 
 _UNITS: Final = (
     *("quantity", "wanted", "free", "on_hand", "promised", "missing"),
-    *("units", "taken", "made", "given"),
+    *("units", "taken", "made", "given", "received"),
 )
 TELLERS: Final[Mapping[str, Callable[[Teller, object, Mapping[str, object]], str]]] = MappingProxyType(
     {

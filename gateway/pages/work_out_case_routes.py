@@ -3,7 +3,7 @@
 import uuid
 from collections.abc import Mapping
 from datetime import timedelta
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse, Response
@@ -17,6 +17,7 @@ from gateway.services.sessions import SignedIn
 from gateway.stock import controlled_drugs, discrepancies
 from gateway.stock.discrepancies import RESOLUTIONS, Resolution, ResolvedAs
 from gateway.stock.errors import WorkRefusedError
+from gateway.stock.names import names_of
 from gateway.stock.scanned_goods import read_goods
 
 router: Final = APIRouter(prefix="/work", include_in_schema=False)
@@ -43,16 +44,21 @@ def act_on_case(request: Request, person: Worker, number: int, what: str, form: 
     now, zone, fields = now_of(request), zone_of(request), form.fields
 
     def act(connection: Connection) -> str:
+        done = ""
         if what == "note":
             discrepancies.note(connection, number, person.username, fields.get("text", ""), now)
+            done = "noted"
         elif what == "resolve":
             wanted = _resolution(connection, request, fields, id_in(form))
             discrepancies.resolve(connection, number, wanted, person.username, now)
+            done = "settled"
         elif what == "confirm":
             discrepancies.confirm(connection, number, person.username, now, zone)
+            done = "confirmed"
         elif what == "withdraw":
             discrepancies.withdraw(connection, number, person.username, fields.get("text", ""), now)
-        return f"/work/cases/{number}"
+            done = "withdrawn"
+        return f"/work/cases/{number}?done={done}"
 
     return attempt(request, act, lambda problem: _case_page(request, person, number, problem))
 
@@ -75,7 +81,7 @@ def begin_count(request: Request, person: Worker, form: PlainForm) -> Response:
             now=now_of(request),
             zone=zone_of(request),
         )
-        return "/work/controlled"
+        return "/work/controlled?done=count_begun"
 
     return attempt(request, act, lambda problem: _controlled_page(request, problem))
 
@@ -112,23 +118,27 @@ def _case_page(request: Request, person: SignedIn, number: int, problem: str = "
         with web_of(request).services.pool.connection() as connection:
             found = discrepancies.read_case(connection, number)
             acts = discrepancies.acts_on(connection, number)
+            involved = {act.person for act in acts} | {found.resolved_by, found.resolved_second, found.proposed_by}
+            people = names_of(connection, (), (), {name for name in involved if name}).people
     except WorkRefusedError as error:
         raise problem_of(error) from None
-    values = {"case": found, "acts": acts, "username": person.username}
+    values = {"case": found, "acts": acts, "username": person.username, "people": people}
     return show(request, "work_out_case.html", values, problem=problem)
 
 
 def _controlled_page(request: Request, problem: str = "") -> HTMLResponse:
     with web_of(request).services.pool.connection() as connection:
-        values = {
+        values: dict[str, Any] = {
             "stock": controlled_drugs.stock(connection),
             "cases": discrepancies.queue(connection, only_controlled=True),
             "counts": connection.execute(
-                "SELECT number, state, started_by FROM stocktake WHERE state NOT IN ('posted', 'cancelled')"
-                " AND EXISTS (SELECT FROM stocktake_line l WHERE l.stocktake_id = stocktake.stocktake_id"
+                "SELECT stocktake_id, number, state, started_by FROM stocktake"
+                " WHERE state NOT IN ('posted', 'cancelled') AND EXISTS (SELECT FROM stocktake_line l"
+                " WHERE l.stocktake_id = stocktake.stocktake_id"
                 " AND l.is_controlled) ORDER BY frozen_at DESC LIMIT 20"
             ).fetchall(),
         }
+        values["people"] = names_of(connection, (), (), {row[3] for row in values["counts"]}).people
     last = today_in(zone_of(request), request)
     period = {"first_day": last - timedelta(days=30), "last_day": last}
     return show(request, "work_out_controlled.html", {**values, **period}, problem=problem)

@@ -1,26 +1,29 @@
 """Pages of holds, quarantine and recalls: place one by a scan, walk to what is held, release by two people."""
 
 import uuid
+from http import HTTPStatus
 from typing import Any, Final
 
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, Response
 
+from gateway.api import stock_holds
 from gateway.api.web import web_of
 from gateway.api.work_kit import Worker, now_of, problem_of, zone_of
 from gateway.db.pool import Connection
-from gateway.pages.work_out_kit import attempt, goods_in, id_in, said, show, today_in
-from gateway.pages.work_plain import PlainForm, Posted
+from gateway.pages import work_out_pages as pages
+from gateway.pages.work_kit import show_work
+from gateway.pages.work_out_kit import attempt, goods_in, id_in, out_values, said, show, today_in
+from gateway.pages.work_plain import PlainForm, Posted, plain_lines
 from gateway.services.sessions import SignedIn
 from gateway.stock import quarantine, recall
+from gateway.stock.catalogue import place_tree
 from gateway.stock.errors import WorkRefusedError
-from gateway.stock.holds import NewHold
+from gateway.stock.names import names_of
 from gateway.stock.recall import NewRecall, Subject
 from gateway.stock.scanned_goods import ScannedGoods
-from inventory.lot_state import HoldKind
 
 router: Final = APIRouter(prefix="/work", include_in_schema=False)
-_KINDS: Final[dict[str, HoldKind]] = {"quarantine": "quarantine", "on_hold": "on_hold", "damaged": "damaged"}
 
 
 @router.get("/holds")
@@ -31,30 +34,16 @@ def holds_page(request: Request, person: Worker) -> HTMLResponse:
 
 @router.post("/holds")
 def place_hold(request: Request, person: Worker, form: PlainForm) -> Response:
-    """By a scan: the pack, its lot, or the whole product."""
+    """From a browser without scripts: the packs, their lots, or the whole products."""
 
     def act(connection: Connection) -> str:
-        goods = goods_in(connection, form, today_in(zone_of(request), request))
-        scope = form.fields.get("scope", "lot")
-        place_id = form.fields.get("place_id")
-        quarantine.place(
-            connection,
-            NewHold(
-                hold_id=id_in(form, "hold_id"),
-                kind=_KINDS.get(form.fields.get("kind", ""), "on_hold"),
-                product_id=goods.product_id,
-                lot=None if scope == "product" else _lot(goods, form),
-                account_id=f"place:{place_id}" if place_id else None,
-                gtin=goods.gtin if scope == "pack" and goods.serial_number else None,
-                serial_number=goods.serial_number if scope == "pack" else None,
-                reason=form.fields.get("reason", ""),
-                placed_by=person.username,
-                placed_at=now_of(request),
-            ),
-        )
-        return "/work/holds"
+        del connection  # the API takes one of its own
+        lines = plain_lines(request, form, pages.HOLDS)
+        body = stock_holds.HoldsGiven.model_validate({**form.fields, "lines": lines})
+        stock_holds.place_holds(request, Response(), person, body)
+        return "/work/holds?done=held"
 
-    return attempt(request, act, lambda problem: _holds_page(request, person, problem))
+    return attempt(request, act, lambda problem: _holds_page(request, person, problem, form))
 
 
 @router.post("/holds/{hold_id}/{what}")
@@ -67,9 +56,10 @@ def act_on_hold(request: Request, person: Worker, hold_id: uuid.UUID, what: str,
             if not reason:
                 raise WorkRefusedError("no_reason", "a release needs a reason")
             quarantine.ask_release(connection, hold_id, person.username, reason, now_of(request))
-        elif what == "confirm":
+            return "/work/holds?done=release_asked"
+        if what == "confirm":
             quarantine.confirm_release(connection, hold_id, person.username, now_of(request))
-        return "/work/holds"
+        return "/work/holds?done=released"
 
     return attempt(request, act, lambda problem: _holds_page(request, person, problem))
 
@@ -106,7 +96,7 @@ def open_recall(request: Request, person: Worker, form: PlainForm) -> Response:
             zone=zone_of(request),
         )
         recall.open_recall(connection, new, now_of(request))
-        return f"/work/recall/{new.recall_id}"
+        return f"/work/recall/{new.recall_id}?done=recalled"
 
     values = {"code": fields.get("code", ""), "lot": fields.get("lot", "")}
     return attempt(request, act, lambda problem: _recall_page(request, person, values, problem))
@@ -128,23 +118,51 @@ def act_on_recall(request: Request, person: Worker, recall_id: uuid.UUID, what: 
             if not reason:
                 raise WorkRefusedError("no_reason", "ending a recall needs a reason")
             recall.ask_end(connection, recall_id, person.username, reason, now_of(request))
-        elif what == "confirm":
+            return f"/work/recall/{recall_id}?done=end_asked"
+        if what == "confirm":
             recall.confirm_end(connection, recall_id, person.username, now_of(request))
-        return f"/work/recall/{recall_id}"
+        return f"/work/recall/{recall_id}?done=recall_ended"
 
     return attempt(request, act, lambda problem: _one_recall(request, person, recall_id, problem))
 
 
-def _holds_page(request: Request, person: SignedIn, problem: str = "") -> HTMLResponse:
+def _holds_page(request: Request, person: SignedIn, problem: str = "", form: Posted | None = None) -> HTMLResponse:
     with web_of(request).services.pool.connection() as connection:
-        values = {"holds": quarantine.open_now(connection), "walk": quarantine.walk(connection)}
-    return show(request, "work_out_holds.html", {**values, "username": person.username}, problem=problem)
+        held, walk = quarantine.open_now(connection), quarantine.walk(connection)
+        people = {name for hold in held for name in (hold.placed_by, hold.released_by) if name}
+        names = names_of(connection, (), (), people)
+        places = place_tree(connection)
+    values = {
+        **out_values(request, places),
+        "holds": held,
+        "walk": walk,
+        "username": person.username,
+        "people": names.people,
+        "fields": form.fields if form else {},
+        "codes": "\n".join(form.codes) if form else "",
+    }
+    status = HTTPStatus.UNPROCESSABLE_ENTITY if problem else HTTPStatus.OK
+    return show_work(request, pages.HOLDS, values, problem=problem, status=status)
 
 
 def _recall_page(request: Request, person: SignedIn, values: dict[str, Any], problem: str = "") -> HTMLResponse:
     with web_of(request).services.pool.connection() as connection:
         recalls = recall.recalls(connection)
-    common = {"trace": None, "subject": None, "head": None, "walk": [], "recalls": recalls, "username": person.username}
+        people = {name for one in recalls for name in (one.opened_by, one.release_asked_by) if name}
+        trace = values.get("trace")
+        people |= {
+            name for one in (trace.movements if trace else ()) for name in (one.person, one.second_person) if name
+        }
+        names = names_of(connection, (), (), people)
+    common: dict[str, Any] = {
+        "trace": None,
+        "subject": None,
+        "head": None,
+        "walk": [],
+        "recalls": recalls,
+        "username": person.username,
+    }
+    common["people"] = names.people
     return show(request, "work_out_recall.html", {**common, **values}, problem=problem)
 
 

@@ -5,9 +5,10 @@ Plain forms without scripts: each scan ends with Enter, which posts it; the answ
 
 import re
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime
 from http import HTTPStatus
+from types import MappingProxyType
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
@@ -46,20 +47,29 @@ def show(
         places = [place for place in place_tree(connection) if place.kind in {"store", "fridge", "shelf", "ward"}]
         reason_list = reasons_for(connection, reasons) if reasons else []
     common = {
+        **out_values(request, places),
         "work_navigation": WORK_NAVIGATION,
         "places": places,
-        "place_names": {f"place:{place.place_id}": place for place in places},
         "reasons": reason_list,
-        "words": work_out_words,
         "problem": problem,
         "today": now_of(request).astimezone(zone_of(request)).date(),
         "soon": EXPIRES_SOON,
         "new_id": uuid.uuid4(),
-        "outside": work_out_words.OUTSIDE,
-        "facts_said": facts_said,
     }
     status = HTTPStatus.UNPROCESSABLE_ENTITY if problem else HTTPStatus.OK
     return web.page(request, template, {**common, **values}, status=status)
+
+
+def out_values(request: Request, places: Sequence[PlaceLine] = ()) -> dict[str, Any]:
+    """What every template of work that gives out reads."""
+    return {
+        "words": work_out_words,
+        "outside": work_out_words.OUTSIDE,
+        "place_names": {f"place:{place.place_id}": place for place in places},
+        "facts_said": facts_said,
+        "people": {},
+        "done": work_out_words.DONE.get(request.query_params.get("done", "")),
+    }
 
 
 def attempt(request: Request, act: Callable[[Connection], str], again: Callable[[str], HTMLResponse]) -> Response:
@@ -70,6 +80,8 @@ def attempt(request: Request, act: Callable[[Connection], str], again: Callable[
             address = act(connection)
     except (WarehouseError, InventoryError) as error:
         return again(said(request, problem_of(error)))
+    except Problem as problem:
+        return again(said(request, problem))
     except ValueError:
         return again(web.speech(request).text(work_out_words.UNREADABLE_FORM))
     return RedirectResponse(address, HTTPStatus.SEE_OTHER)
@@ -81,7 +93,11 @@ def said(request: Request, problem: Problem) -> str:
 
 
 def facts_said(
-    facts: Mapping[str, str], speech: Speech, now: datetime, places: Mapping[str, PlaceLine]
+    facts: Mapping[str, str],
+    speech: Speech,
+    now: datetime,
+    places: Mapping[str, PlaceLine],
+    people: Mapping[str, str] = MappingProxyType({}),
 ) -> dict[str, str]:
     """The facts of why a lot is not offered, as the reader's language writes times, days and places."""
     found = dict(facts)
@@ -90,6 +106,9 @@ def facts_said(
             found[name] = speech.day(date.fromisoformat(found[name]))
     if "since" in found:
         found["since"] = speech.since(datetime.fromisoformat(found["since"]), now)
+    if "by" in found:
+        name, comma, rest = found["by"].partition(", ")
+        found["by"] = f"{people.get(name, name)}{comma}{rest}"
     place = places.get(found.get("account_id", ""))
     if place is not None:
         found["account_id"] = speech.named(place.name_vi, place.name_en)

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
+from gateway.pages.reasons import CASES, OTHER_CASE, Mend
+from gateway.pages.state import State
 from gateway.pages.translations import N_
 
 WHY: Final[Mapping[str, str]] = MappingProxyType(
@@ -93,6 +95,30 @@ RESOLUTIONS: Final[Mapping[str, str]] = MappingProxyType(
         "found_elsewhere": N_("Found in another place"),
     }
 )
+CASE_MENDS: Final[Mapping[str, Mend]] = MappingProxyType(
+    {
+        **CASES,
+        "controlled_count": Mend(
+            N_("A drug under special control was counted, and the books say something else."),
+            N_("Two people look for the difference; settle it with what they found."),
+        ),
+        "count_disputed": Mend(
+            N_("So many counts, and no two of them agree."), N_("Count once more together, then adjust with a reason.")
+        ),
+        "count_below_zero": Mend(
+            N_("A count would have brought the books below zero."),
+            N_("Look for a movement that was not booked yet, then count again."),
+        ),
+        "tag_not_seen": Mend(N_("A tag that should be there was not read."), N_("Look for the pack by eye.")),
+        "tag_seen_elsewhere": Mend(
+            N_("A tag was read in another place than the books say."),
+            N_("Bring the pack back, or move it in the books."),
+        ),
+        "tag_unknown": Mend(N_("A tag was read that belongs to no known pack."), N_("Find the pack and receive it.")),
+        "tag_foreign": Mend(N_("A tag was read that is not ours."), N_("Find out whose it is and put it aside.")),
+    }
+)
+"""What a case is about and what mends it, by its code."""
 CASE_ACTS: Final[Mapping[str, str]] = MappingProxyType(
     {
         "noted": N_("noted"),
@@ -103,9 +129,15 @@ CASE_ACTS: Final[Mapping[str, str]] = MappingProxyType(
     }
 )
 SCOPES: Final[Mapping[str, str]] = MappingProxyType(
-    {"lot": N_("The lot"), "pack": N_("This one pack"), "product": N_("Every lot of the product")}
+    {
+        "lot": N_("The lot"),
+        "pack": N_("This one pack"),
+        "units": N_("So many of the lot, in this place"),
+        "product": N_("Every lot of the product"),
+    }
 )
 DIRECTIONS: Final[Mapping[str, str]] = MappingProxyType({"more": N_("upwards"), "less": N_("downwards")})
+__all__ = ["OTHER_CASE"]
 NAVIGATION: Final[tuple[tuple[str, str], ...]] = (
     ("/work/issue", N_("Issue")),
     ("/work/dispense", N_("Dispensing")),
@@ -116,4 +148,30 @@ NAVIGATION: Final[tuple[tuple[str, str], ...]] = (
     ("/work/cases", N_("Cases")),
 )
 """(address, msgid) of the pages."""
+DONE: Final[Mapping[str, State]] = MappingProxyType(
+    {
+        "picked": State("ok", N_("Taken"), N_("It is in the basket. Scan the next pack.")),
+        "put_back": State("info", N_("Put back"), N_("It is out of the basket again.")),
+        "handed_over": State("ok", N_("Handed over"), N_("It is booked, or waits for the second person.")),
+        "confirmed": State("ok", N_("Confirmed"), N_("It is booked.")),
+        "cancelled": State("info", N_("Cancelled"), N_("Nothing was booked.")),
+        "written_down": State("ok", N_("Written down"), N_("Somebody else who was there has to confirm it.")),
+        "destroyed": State(
+            "ok", N_("Confirmed"), N_("It is booked as destroyed. Print the minutes and have them signed.")
+        ),
+        "held": State("ok", N_("Held"), N_("Nothing of it is given out any more.")),
+        "release_asked": State("attention", N_("Asked"), N_("Somebody else has to confirm the release.")),
+        "released": State("ok", N_("Released"), N_("It may be given out again.")),
+        "recalled": State("ok", N_("Recalled"), N_("All of it is held. Fetch it from the places below.")),
+        "end_asked": State("attention", N_("Asked"), N_("Somebody else has to confirm the end of the recall.")),
+        "recall_ended": State("ok", N_("The recall is over"), N_("It may be given out again.")),
+        "noted": State("ok", N_("Noted")),
+        "settled": State(
+            "ok", N_("Settled"), N_("Or it waits for the second person, for a drug under special control.")
+        ),
+        "withdrawn": State("info", N_("Withdrawn"), N_("The case is open again.")),
+        "count_begun": State("ok", N_("The count has begun"), N_("Two people count blind, each for themselves.")),
+    }
+)
+"""What was just done, said large on the page that follows."""
 UNREADABLE_FORM: Final = N_("A value is missing or wrong. Correct it and try again.")

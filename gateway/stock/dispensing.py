@@ -84,6 +84,21 @@ def patient_by_number(connection: Connection, patient_number: str, now: datetime
     return found
 
 
+def patient_by_id(connection: Connection, patient_id: str, now: datetime) -> PatientChosen:
+    """Chosen before, such as in a draft.
+
+    Raises:
+        WorkRefusedError: nobody has it any more.
+    """
+    try:
+        found = _patient(connection, "patient_id", uuid.UUID(patient_id), now)
+    except ValueError:
+        found = None
+    if found is None:
+        raise WorkRefusedError("unknown_patient", f"patient {patient_id!r} is not known here")
+    return found
+
+
 def patient_by_prescription(connection: Connection, prescription_number: str, now: datetime) -> PatientChosen | None:
     """Whom this prescription was dispensed to before; None if it never was, or to nobody known here."""
     row = connection.execute(

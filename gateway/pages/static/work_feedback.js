@@ -1,5 +1,6 @@
 // What happened, large: shape, word, colour and sound. And the words that the server gave the page.
-import { play, soundIsOn, toggleSound } from "./sounds.js";
+import { play } from "./sounds.js";
+import { soundButton } from "./work_sound.js";
 
 export const words = document.getElementById("words").dataset;
 export const feedback = document.getElementById("feedback");
@@ -19,13 +20,6 @@ export function say(mood, word, sentence = "", technical = "", link = null) {
   play(mood === "info" ? "ok" : mood === "unknown" ? "attention" : mood);
 }
 
-// The button that turns the sound on and off; then the scan field has the focus again.
 export function offerSound(field) {
-  const button = document.getElementById("sound");
-  const show = () => {
-    button.setAttribute("aria-pressed", String(soundIsOn()));
-    button.textContent = soundIsOn() ? button.dataset.on : button.dataset.off;
-  };
-  button.addEventListener("click", () => { toggleSound(); show(); play("ok"); field.focus(); });
-  show();
+  soundButton(() => field.focus());
 }

@@ -28,10 +28,10 @@ export function emptyOnce() {
 }
 
 // null: the server did not answer, or its database does not.
-export async function ask(address, body) {
+export async function ask(address, body, method = "POST") {
   try {
     const answer = await fetch(address, {
-      method: "POST", body: JSON.stringify(body),
+      method, body: JSON.stringify(body),
       headers: { "content-type": "application/json", accept: "application/json", "x-csrf-token": form.elements.csrf_token.value },
     });
     if (answer.status === 502 || answer.status === 503 || answer.status === 504) return null;
