@@ -1,6 +1,7 @@
 """`medtap scan`: the same reading from the command line, for a person and for a script."""
 
 import json
+import random
 import subprocess
 import sys
 
@@ -9,6 +10,11 @@ from typer.testing import CliRunner
 from medtap.cli.scan import app
 
 GTIN = "08935234567895"
+KEYS = {
+    *("input", "kind", "valid", "errors", "warnings", "elements", "gtin", "lot", "expiry_date", "production_date"),
+    *("serial_number", "sscc", "epc_uri", "epc_tag_uri"),
+}
+"""Of each answer."""
 runner = CliRunner()
 
 
@@ -60,6 +66,20 @@ def test_lines_in_give_lines_out_one_for_one() -> None:
     answers = [json.loads(line) for line in done.stdout.splitlines()]
     assert [answer["input"] for answer in answers] == [f"01{GTIN}10A\x1d21B", "", "ABC", "thuốc", "ÿþ", "epc:30"]
     assert answers[0]["serial_number"] == "B"
+
+
+def test_whatever_stands_on_a_line_there_is_one_answer_for_it_and_nothing_raises() -> None:
+    rng = random.Random(7)  # noqa: S311 - the same bytes each time
+    lines = [rng.randbytes(rng.randrange(60)).replace(b"\n", b"x") for _ in range(2000)]
+    lines += [b"A" * 1_000_000, b"(01)" * 250_000, b"\0" * 5000, b"\xff" * 5000, "\u2028\x85\x0b\x0c\x1c".encode()]
+    lines += [b"ndef:" + b"d1" * 1500, b"epc:" + b"30" * 1500, b"ndef:" + b"d1" * 500_000, b"epc:" + b"30" * 500_000]
+    lines += [b"https://id.gs1.org/" + b"01/" * 1300, b"]d2" + b"\x1d" * 4000, b"no line ending"]
+    done = runner.invoke(app, ["parse", "--stdin", "--today", "2026-11-22"], input=b"\n".join(lines))
+    assert (done.exit_code, done.stderr) == (1, "")
+    answers = [json.loads(line) for line in done.stdout_bytes.split(b"\n")[:-1]]
+    assert len(answers) == len(lines)
+    assert all(set(answer) == KEYS for answer in answers)
+    assert all(answer["errors"] for answer in answers if not answer["valid"]), "each refusal says why"
 
 
 def test_what_is_asked_wrongly_is_said() -> None:
