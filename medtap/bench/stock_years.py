@@ -170,7 +170,8 @@ def _fill(connection: Connection, size: Size, until: datetime, seed: int, say: C
         connection.execute(statement)
     connection.execute("DROP TABLE bench_move")
     for _name, definition in indexes:
-        connection.execute(definition.encode())
+        # A partitioned table's own definition leaves its partitions out: they have the index too.
+        connection.execute(definition.replace(" ON ONLY ", " ON ").encode())
     for statement in _BOOKS[1:]:
         say(" ".join(statement.split()[:3]).lower())
         connection.execute(statement)
