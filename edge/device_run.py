@@ -72,6 +72,8 @@ class DeviceRun:
         self._up_lock = threading.Lock()
         self._recording: dict[int, float] = {}
         self._alive_until_s = time.monotonic() + driver.watchdog_s
+        self._excused = (0.0, 0.0)
+        """A time of `_alive_until_s`, and by how many seconds it was put off."""
         self._thread = threading.Thread(target=self._main, name=f"device {driver.device_id}", daemon=True)
         self.outcome: Outcome | None = None
         """How it ended; None as long as it goes on."""
@@ -107,7 +109,13 @@ class DeviceRun:
     @property
     def silent_at_s(self) -> float:
         """Monotonic time in seconds from which on the run counts as hung, if it says nothing before."""
-        return self._alive_until_s
+        alive_until_s, (excused_until_s, by_s) = self._alive_until_s, self._excused
+        return alive_until_s + by_s if alive_until_s == excused_until_s else alive_until_s
+
+    def excuse(self, held_up_s: float) -> None:
+        """So long nothing in this process ran: it does not count as silence. A later sign of life counts anew."""
+        alive_until_s, (excused_until_s, by_s) = self._alive_until_s, self._excused
+        self._excused = (alive_until_s, held_up_s + (by_s if alive_until_s == excused_until_s else 0.0))
 
     @property
     def recording_since_s(self) -> float | None:

@@ -137,6 +137,11 @@ class SupervisedDevice:
         self._start(now_s)
         return self._next_try_s if self._run is None else self._next_look_s(self._run, now_s)
 
+    def excuse(self, held_up_s: float) -> None:
+        """The supervisor was held up for so long, and with it perhaps the whole process: no device is to blame."""
+        if self._run is not None:
+            self._run.excuse(held_up_s)
+
     def join(self, deadline_s: float) -> bool:
         """Wait until `deadline_s` (monotonic seconds) for the run to end; return whether its thread has ended."""
         return self._run is None or self._run.join(deadline_s - time.monotonic())

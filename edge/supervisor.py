@@ -5,11 +5,17 @@ import threading
 import time
 from collections.abc import Sequence
 from random import Random
+from typing import Final
 
 from edge.clock import Clock
 from edge.drivers.driver import Driver
 from edge.recorder import Recorder
 from edge.supervised_device import IDLE_S, DeviceStatus, SupervisedDevice, SupervisorPolicy
+
+PULSE_S: Final = 1.0
+"""The supervisor wakes at least so often, to notice when it was held up."""
+HELD_UP_S: Final = 0.2
+"""Later than this after the time it meant to wake, and it was."""
 
 log = logging.getLogger(__name__)
 
@@ -104,9 +110,15 @@ class Supervisor:
 
     def _main(self) -> None:
         try:
+            next_s = time.monotonic()
             while not self._stopping.is_set():
                 now_s = time.monotonic()
+                if now_s - next_s > HELD_UP_S:
+                    # A machine out of breath, a paused virtual machine: what came meanwhile waits in the devices.
+                    for device in self._devices:
+                        device.excuse(now_s - next_s)
                 next_s = min((device.step(now_s) for device in self._devices), default=now_s + IDLE_S)
+                next_s = min(max(next_s, time.monotonic()), time.monotonic() + PULSE_S)
                 self._sleep(next_s)
         except Exception as error:
             log.exception("the supervisor failed")

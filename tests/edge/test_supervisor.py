@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from types import SimpleNamespace
 
 import pytest
 
@@ -244,6 +245,43 @@ def test_a_hung_device_is_noticed_closed_and_started_anew_and_its_old_thread_is_
 def _threads_but_one(name: str) -> list[threading.Thread]:
     found = [thread for thread in threading.enumerate() if thread.name == name]
     return found[1:]
+
+
+def test_a_process_that_was_held_up_blames_no_device_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Such as a paused virtual machine: closing the scanner then would cost the codes that wait in its line."""
+    held_up, slept, seen = 0.0, threading.Event(), threading.Event()
+    sleep, monotonic = Supervisor._sleep, time.monotonic  # noqa: SLF001 - where the machine takes our time
+
+    def sleep_for_long(supervisor: Supervisor, until_s: float) -> None:
+        nonlocal held_up
+        if slept.is_set():
+            seen.set()
+        elif driver.silent.is_set():
+            held_up = 10 * PATIENT_S
+            slept.set()
+            return
+        sleep(supervisor, min(until_s, monotonic() + 0.01))
+
+    class Silent(ScriptedDriver):
+        silent = threading.Event()
+
+    def listen(driver: ScriptedDriver, session: DeviceSession) -> None:
+        session.up()
+        Silent.silent.set()
+        driver.mended.wait()
+
+    driver = Silent("scanner", listen, PATIENT_S)
+    monkeypatch.setattr(Supervisor, "_sleep", sleep_for_long)
+    monkeypatch.setattr("edge.supervisor.time", SimpleNamespace(monotonic=lambda: monotonic() + held_up))
+    recorder = MemoryRecorder()
+    supervisor = Supervisor([driver], recorder, SystemClock())
+    supervisor.start()
+    try:
+        assert seen.wait(PATIENT_S)
+        assert (driver.runs, driver.aborted.is_set(), recorder.states("scanner")) == (1, False, ["up"])
+    finally:
+        driver.mended.set()
+        supervisor.stop()
 
 
 def test_a_driver_that_waits_longer_than_its_watchdog_is_not_hung() -> None:
