@@ -5,10 +5,12 @@ that is signed comes from a builder with a key that is thrown away, and the CA's
 """
 
 import uuid
+from collections.abc import Callable
 from datetime import datetime
 from typing import Final
 
 from cryptography import x509
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
@@ -25,18 +27,31 @@ _TBS_ALGORITHM_SIGNATURE: Final = 3
 
 
 def ca_certificate(
-    key: ec.EllipticCurvePrivateKey, name: str, *, valid_from: datetime, valid_until: datetime
+    public_key: ec.EllipticCurvePublicKey,
+    sign: Callable[[bytes], bytes],
+    name: str,
+    *,
+    valid_from: datetime,
+    valid_until: datetime,
 ) -> x509.Certificate:
-    """A self-signed certificate for a card CA. It signs card certificates, and the emergency records on them."""
+    """A self-signed certificate for a card CA. It signs card certificates, and the emergency records on them.
+
+    `sign`: as `cards.issuing.signer.Signer.sign`, with the private key of `public_key`.
+
+    Raises:
+        SignerError: the key can't be used, or is another one.
+    """
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-    public_key = key.public_key()
-    return (
-        x509.CertificateBuilder(subject, subject, public_key, x509.random_serial_number(), valid_from, valid_until)
+    serial = x509.random_serial_number()
+    builder = (
+        x509.CertificateBuilder(subject, subject, public_key, serial, valid_from, valid_until)
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
         .add_extension(_key_usage(certificates=True), critical=True)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(public_key), critical=False)
-        .sign(key, hashes.SHA256())
     )
+    certificate = x509.load_der_x509_certificate(_signed(builder, sign))
+    _check_issued(certificate, certificate)
+    return certificate
 
 
 def issue_certificate(
@@ -67,23 +82,27 @@ def issue_certificate(
         .add_extension(x509.SubjectAlternativeName([x509.UniformResourceIdentifier(card.urn)]), critical=False)
         .add_extension(_issuer_key(issuer), critical=False)
     )
-    return _signed(builder, signer)
+    issued = _signed(builder, signer.sign)
+    _check_issued(x509.load_der_x509_certificate(issued), issuer)
+    return issued
 
 
-def _signed(builder: x509.CertificateBuilder, signer: Signer) -> bytes:
+def _signed(builder: x509.CertificateBuilder, sign: Callable[[bytes], bytes]) -> bytes:
     thrown_away = builder.sign(ec.generate_private_key(ec.SECP256R1()), hashes.SHA256())
     der = thrown_away.public_bytes(serialization.Encoding.DER)
     members = parse_tlvs(parse_one(der, _SEQUENCE))
     if len(members) != _TBS_ALGORITHM_SIGNATURE:
         raise SignerError("the certificate builder made something else than a certificate")
     tbs, algorithm, _ = members
-    signature = encode_tlv(_BIT_STRING, _NO_UNUSED_BITS + signer.sign(tbs.encode()))
-    issued = encode_tlv(_SEQUENCE, tbs.encode() + algorithm.encode() + signature)
+    signature = encode_tlv(_BIT_STRING, _NO_UNUSED_BITS + sign(tbs.encode()))
+    return encode_tlv(_SEQUENCE, tbs.encode() + algorithm.encode() + signature)
+
+
+def _check_issued(certificate: x509.Certificate, issuer: x509.Certificate) -> None:
     try:
-        x509.load_der_x509_certificate(issued).verify_directly_issued_by(signer.certificate)
-    except Exception as error:
+        certificate.verify_directly_issued_by(issuer)
+    except (InvalidSignature, ValueError, TypeError) as error:
         raise SignerError(f"the card CA's key does not belong to its certificate: {error!s:.100}") from error
-    return issued
 
 
 def _issuer_key(issuer: x509.Certificate) -> x509.AuthorityKeyIdentifier:

@@ -13,7 +13,7 @@ import json
 import os
 import secrets
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -63,7 +63,9 @@ class IssuingKeys:
     def create(cls, ca_name: str, *, valid_from: datetime, valid_until: datetime) -> "IssuingKeys":
         """New ones, version 1."""
         key = ec.generate_private_key(ec.SECP256R1())
-        certificate = ca_certificate(key, ca_name, valid_from=valid_from, valid_until=valid_until)
+        certificate = ca_certificate(
+            key.public_key(), _signing_with(key), ca_name, valid_from=valid_from, valid_until=valid_until
+        )
         masters = KeyMasters({1: secrets.token_bytes(MASTER_BYTES)}, current=1)
         return cls(key, certificate, masters, {1: secrets.token_bytes(PIV_MASTER_BYTES)})
 
@@ -84,7 +86,7 @@ class IssuingKeys:
 
     def sign(self, message: bytes) -> bytes:
         """As `cards.issuing.signer.Signer`."""
-        return self.ca_key.sign(message, ec.ECDSA(hashes.SHA256()))
+        return _signing_with(self.ca_key)(message)
 
     def _to_json(self) -> dict[str, Any]:
         private = self.ca_key.private_bytes(
@@ -107,6 +109,10 @@ class IssuingKeys:
         tags = {int(version): _bytes(text) for version, text in value["tag_masters"].items()}
         piv = {int(version): _bytes(text) for version, text in value["piv_masters"].items()}
         return cls(key, certificate, KeyMasters(tags, current=value["current"]), piv)
+
+
+def _signing_with(key: ec.EllipticCurvePrivateKey) -> Callable[[bytes], bytes]:
+    return lambda message: key.sign(message, ec.ECDSA(hashes.SHA256()))
 
 
 def seal(keys: IssuingKeys, passphrase: str) -> bytes:
