@@ -121,10 +121,11 @@ class _Session:
         pkcs11 = _library()
         try:
             token = pkcs11.lib(str(self._where.module)).get_token(token_label=self._where.token)
-            self._session: Session = token.open(user_pin=self._pin, rw=self._writable)
+            session: Session = token.open(user_pin=self._pin, rw=self._writable)
         except (pkcs11.PKCS11Error, RuntimeError, OSError, ValueError) as error:
             raise self._refused(error) from None
-        return self._session
+        self._session = session
+        return session
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         self._session.close()
