@@ -80,21 +80,44 @@ _LINES: Final = (
 _COUNTS: Final = (
     # What the books have at the instant of a count: today's balance without what occurred after it, which is
     # `inventory.stocktake.expected_at`. So a movement that is delivered late still counts where it belongs. What the
-    # stocktake itself has booked is never expected.
+    # stocktake itself has booked is never expected. Once the stocktake is over this is settled, and not asked again.
     "SELECT c.account_id, c.product_id, c.lot, c.quantity, c.counted_by, c.counted_at,"
-    " coalesce(b.quantity, 0) - later.moved AS expected, c.packs, later.corrected"
+    " coalesce(c.settled_expected, coalesce(b.quantity, 0) - later.moved) AS expected, c.packs,"
+    " coalesce(c.settled_corrected, later.corrected) AS corrected, c.attempt"
     " FROM stocktake_count c LEFT JOIN stock_balance b USING (account_id, product_id, lot)"
     " CROSS JOIN LATERAL (SELECT coalesce(sum(CASE WHEN m.to_account_id = c.account_id THEN m.quantity"
     " ELSE -m.quantity END), 0)::bigint AS moved, coalesce(bool_or(m.kind = ANY(%(correcting)s)"
     " AND m.document_id IS DISTINCT FROM c.stocktake_id), false) AS corrected"
     " FROM movement m WHERE m.product_id = c.product_id AND m.lot = c.lot AND m.occurred_at >= c.counted_at"
     " AND (m.occurred_at > c.counted_at OR m.document_id = c.stocktake_id)"
-    " AND c.account_id IN (m.from_account_id, m.to_account_id)) AS later"
+    " AND c.account_id IN (m.from_account_id, m.to_account_id) AND c.settled_expected IS NULL) AS later"
     " WHERE c.stocktake_id = %(id)s"
     " AND (%(accounts)s::text[] IS NULL OR (c.account_id, c.product_id, c.lot) IN"
     " (SELECT * FROM unnest(%(accounts)s::text[], %(products)s::text[], %(lots)s::text[])))"
     " ORDER BY c.attempt"
 )
+
+
+_SETTLE: Final = (
+    "UPDATE stocktake_count kept SET settled_expected = told.expected,"  # noqa: S608 - put together from our own words
+    " settled_corrected = told.corrected FROM ("
+    + _COUNTS
+    + ") AS told WHERE kept.stocktake_id = %(id)s AND (kept.account_id, kept.product_id, kept.lot, kept.attempt)"
+    " = (told.account_id, told.product_id, told.lot, told.attempt)"
+)
+
+
+def settle_counts(connection: Connection, stocktake_id: uuid.UUID) -> None:
+    """The stocktake is over: what was expected of each count stays as it is now, whatever is told late."""
+    connection.execute(_SETTLE, _values(stocktake_id, None))
+
+
+def _values(stocktake_id: uuid.UUID, keys: Sequence[LineKey] | None) -> dict[str, Any]:
+    """Of the queries: of all lines, or of these."""
+    values: dict[str, Any] = {"id": stocktake_id, "correcting": list(CORRECTING_KINDS)}
+    for place, name in enumerate(("accounts", "products", "lots")):
+        values[name] = None if keys is None else [key[place] for key in keys]
+    return values
 
 
 def judged_lines(
@@ -107,9 +130,7 @@ def judged_lines(
     """
     rules = read_rules(connection, stocktake_id)
     counted: dict[LineKey, list[_Counted]] = defaultdict(list)
-    values: dict[str, Any] = {"id": stocktake_id, "correcting": list(CORRECTING_KINDS)}
-    for place, name in enumerate(("accounts", "products", "lots")):
-        values[name] = None if keys is None else [key[place] for key in keys]
+    values = _values(stocktake_id, keys)
     for row in connection.execute(_COUNTS, values):
         packs = None if row[7] is None else tuple((str(gtin), str(serial)) for gtin, serial in row[7])
         counted[LineKey(*row[:3])].append(_Counted(Count(int(row[3]), row[4], row[5], int(row[6])), packs, row[8]))

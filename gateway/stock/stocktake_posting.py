@@ -19,7 +19,7 @@ from gateway.stock.documents import line_id
 from gateway.stock.errors import WorkNotFoundError
 from gateway.stock.lines import Doing, Goods, Line
 from gateway.stock.packs import PackKey
-from gateway.stock.stocktake_lines import JudgedLine, LineKey, judged_lines
+from gateway.stock.stocktake_lines import JudgedLine, LineKey, judged_lines, settle_counts
 from inventory import stocktake as rules_of
 from inventory.movement import MovementKind
 
@@ -99,6 +99,7 @@ def post(connection: Connection, stocktake_id: uuid.UUID, person: str, now: date
             "UPDATE stocktake SET state = %s, posted_by = %s, posted_at = %s WHERE stocktake_id = %s",
             (after, person, now, stocktake_id),
         )
+        settle_counts(connection, stocktake_id)
     return posted
 
 

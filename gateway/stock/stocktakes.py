@@ -19,7 +19,7 @@ from gateway.stock import locks
 from gateway.stock.count_scope import accounts_of, content_sha256, is_told_again
 from gateway.stock.documents import NUMBER_PREFIX
 from gateway.stock.errors import WorkConflictError, WorkNotFoundError, WorkRefusedError
-from gateway.stock.stocktake_lines import LineKey, judged_lines, read_rules, verdict_of
+from gateway.stock.stocktake_lines import LineKey, judged_lines, read_rules, settle_counts, verdict_of
 from inventory import stocktake as rules_of
 from inventory.stocktake import Rules, State
 
@@ -244,6 +244,7 @@ def cancel(connection: Connection, stocktake_id: uuid.UUID, person: str, now: da
             "UPDATE stocktake SET state = %s, cancelled_by = %s, cancelled_at = %s WHERE stocktake_id = %s",
             (after, person, now, stocktake_id),
         )
+        settle_counts(connection, stocktake_id)
     return after
 
 

@@ -71,8 +71,10 @@ _PAST: Final = (
     """\
     INSERT INTO stocktake_request SELECT stocktake_id, stocktake_id, content_sha256 FROM stocktake""",
     """\
-    INSERT INTO stocktake_count SELECT l.stocktake_id, l.account_id, l.product_id, l.lot, 1, l.stocktake_id, 100, 'lan',
-    s.frozen_at + interval '2 hours', s.frozen_at + interval '2 hours' FROM stocktake_line l JOIN stocktake s USING
+    INSERT INTO stocktake_count (stocktake_id, account_id, product_id, lot, attempt, request_id, quantity, counted_by,
+    counted_at, received_at, settled_expected, settled_corrected) SELECT l.stocktake_id, l.account_id, l.product_id,
+    l.lot, 1, l.stocktake_id, 100, 'lan', s.frozen_at + interval '2 hours', s.frozen_at + interval '2 hours', 100, false
+    FROM stocktake_line l JOIN stocktake s USING
     (stocktake_id)""",
     """\
     INSERT INTO discrepancy (opened_at, code, detail, product_id, lot, document_id) SELECT occurred_at,

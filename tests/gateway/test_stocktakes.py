@@ -124,6 +124,16 @@ def test_what_a_stocktake_has_booked_does_not_change_what_it_says(pharmacy: Phar
     assert (line.counts[0].expected, line.verdict.variance, line.booked_variance) == (300, -10, -10)
 
 
+def test_the_minutes_of_a_stocktake_say_for_ever_what_was_decided_upon(pharmacy: Pharmacy) -> None:
+    pharmacy.receive(100)
+    stocktake_id = pharmacy.start(rules=Rules(tolerance_units=20))
+    pharmacy.count(stocktake_id, 90, minutes=10)
+    pharmacy.finish(stocktake_id)
+    pharmacy.issue(7, minutes=5)  # an edge node was offline while it was counted, and tells it a day later
+    assert [line.counts[-1].expected for line in pharmacy.lines(stocktake_id)] == [100]
+    assert [line.booked_variance for line in pharmacy.lines(stocktake_id)] == [-10]
+
+
 def test_what_nobody_counted_is_left_as_it_is_and_becomes_a_case(pharmacy: Pharmacy) -> None:
     pharmacy.receive(300)
     pharmacy.receive(40, lot="L2")
