@@ -10,7 +10,7 @@ SIGNATURE_TITLES: Final = frozenset(
     {
         *("Chủ tịch hội đồng", "Giám đốc", "Kế toán dược", "Thủ kho", "Trưởng khoa Dược"),
         *("Người chứng kiến", "Người giao hàng", "Người giữ sổ", "Người kiểm tra", "Người lập", "Người lập phiếu"),
-        *("Người nhận hàng", "Người thực hiện", "Người đếm"),
+        *("Người nhận hàng", "Người thực hiện", "Người đếm", "Người kiểm đếm", "Người kết thúc"),
     }
 )
 """Titles above signatures on our papers; a hospital may call each of them otherwise."""

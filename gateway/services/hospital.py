@@ -36,7 +36,8 @@ class Hospital(BaseModel):
     def _are_known(cls, titles: Mapping[str, str] | None) -> Mapping[str, str] | None:
         unknown = sorted(set(titles or ()) - SIGNATURE_TITLES)
         if unknown:
-            raise ValueError(f"no paper has the title {unknown[0]!r}: expected one of {', '.join(SIGNATURE_TITLES)}")
+            known = ", ".join(sorted(SIGNATURE_TITLES))
+            raise ValueError(f"no paper has the title {unknown[0]!r}: expected one of {known}")
         return titles
 
 

@@ -63,13 +63,14 @@ def import_catalogue(connection: Connection, request: ImportRequest) -> ImportRe
         return _report(request, "", 0, [Finding(0, "", error.code, "", error.values)], (), written=False)
     checked = _check(request, table.rows)
     findings = list(checked.findings)
-    if checked.problems:
+    items = checked.items if not checked.problems else _sound_items(request.kind, checked)
+    if checked.problems and not items:
         return _report(request, table.read_as, checked.rows, findings, (), written=False)
     with connection.transaction():
-        if not request.dry_run:
+        if not request.dry_run and not checked.problems:
             # Until the end nobody books: a base unit can't change between the look at the stock and the change.
             locks.enter_alone(connection)
-        plan = _PLANNERS[request.kind](connection, checked.items, request)
+        plan = _PLANNERS[request.kind](connection, items, request)
         findings += plan.findings
         good = all(each.severity != "problem" for each in findings)
         if good and not request.dry_run:
@@ -88,6 +89,18 @@ def _check(request: ImportRequest, rows: Sequence[TableRow]) -> Checked[Any]:
         "opening-stock": lambda: read_opening_stock(rows, request.today),
     }
     return readers[request.kind]()
+
+
+def _sound_items(kind: ImportKind, checked: Checked[Any]) -> Sequence[Any]:
+    """Of a file that will not be taken over: what the database says to its sound rows is told all the same.
+
+    Not of places, which stand in one another: without the rows that are wrong the others would seem to stand nowhere.
+    Nor where a whole column of days may be read wrongly.
+    """
+    wrong = {each.row for each in checked.findings if each.severity == "problem"}
+    if kind == "places" or any(each.code == "date_swapped" for each in checked.findings):
+        return ()
+    return [item for item in checked.items if item.row not in wrong]
 
 
 def _opener(request: ImportRequest) -> Opener:

@@ -62,7 +62,7 @@ def _run(database: str, given: dict[str, object], *, as_json: bool) -> None:
         wanted = Hospital.model_validate(given)
     except pydantic.ValidationError as error:
         first = error.errors()[0]
-        fail(f"{'.'.join(str(part) for part in first['loc'])}: got {first['input']!r:.120}: {first['msg']}", 2)
+        fail(f"{'.'.join(str(part) for part in first['loc'])}: {first['msg'].removeprefix('Value error, ')}", 2)
     try:
         with psycopg.connect(dsn_of(database), connect_timeout=10) as connection:
             if given:

@@ -275,6 +275,15 @@ def test_opening_stock_is_booked_once_however_often_the_file_is_brought(desk: De
     assert counts(more) == (1, 0, 3, 0)
 
 
+def test_a_dry_run_tells_what_the_database_says_of_sound_rows_although_another_row_is_wrong(desk: Desk) -> None:
+    _furnish(desk)
+    rows = (("kho-2", "PARA500", "A1", "06/2028", "nhiều"), ("kho-9", "NONE", "A1", "06/2028", 1))
+    report = desk.bring("opening-stock", OPENING, *rows, ("kho-2", "MOR5", "B", "06/2028", 5), dry_run=True)
+    assert codes(report)[1:] == [(3, "unknown_place"), (3, "unknown_product")], "all at once, and not one after another"
+    assert (codes(report)[0][0], counts(report)) == (2, (1, 0, 0, 3))
+    assert (desk.bring("opening-stock", OPENING, *rows).written, desk.database.rows(STANDING)) == (False, [])
+
+
 def test_a_controlled_drug_is_opened_when_a_second_person_has_counted_it_blind(desk: Desk) -> None:
     _furnish(desk)
     row = ("kho-2", "MOR10", "-", None, 40)
