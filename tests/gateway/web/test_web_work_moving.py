@@ -196,6 +196,6 @@ def test_an_order_is_placed_received_against_and_closed(store: Store, text_of: T
 def test_reasons_are_there_in_both_languages(store: Store) -> None:
     reasons = store.browser.get(f"{STOCK}/reasons").json()
     assert {reason["applies_to"] for reason in reasons} == {
-        *("adjustment", "destruction", "return", "reversal", "hold", "release", "storage"),
+        *("adjustment", "destruction", "return", "reversal", "hold", "release", "storage", "count"),
     }
     assert all(reason["name_vi"] and reason["name_en"] and reason["name_vi"] != reason["name_en"] for reason in reasons)
