@@ -6,7 +6,7 @@ from http import HTTPStatus
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Depends, Query, Request, Response
-from pydantic import AliasChoices, BaseModel, Field
+from pydantic import AliasChoices, BaseModel, BeforeValidator, Field
 
 from gateway.api.access import RolesRequired
 from gateway.api.problems import not_found
@@ -32,6 +32,7 @@ from gateway.api.work_kit import (
 from gateway.db.pool import Connection
 from gateway.db.storable import storable
 from gateway.pages.translations import N_
+from gateway.pages.typed_day import typed_day
 from gateway.reports.purchase_order import order_plan_pdf, purchase_order_pdf
 from gateway.services.roles import STOCK_ROLES
 from gateway.services.sessions import SignedIn
@@ -41,6 +42,11 @@ from gateway.stock.order_reads import OPEN_STATES, Order, OrderHistory, OrderLin
 
 Reader = Annotated[SignedIn, Depends(RolesRequired(STOCK_ROLES))]
 router: Final = APIRouter(prefix=f"{PREFIX}/stock", tags=["stock"], responses=WORK_PROBLEMS)
+
+
+def _day_given(value: object) -> object:
+    """A page's field has it as people type it."""
+    return (typed_day(value) or value) if isinstance(value, str) and value else value
 
 
 class OrderedGiven(BaseModel):
@@ -57,7 +63,7 @@ class OrderContentGiven(BaseModel):
     supplier_name: Annotated[str, Field(min_length=1, max_length=200)]
     place_id: Name = Field(description="Where it is to be delivered")
     lines: Annotated[list[OrderedGiven], Field(min_length=1, max_length=2000)]
-    expected_on: date | None = None
+    expected_on: Annotated[date | None, BeforeValidator(_day_given)] = None
     note: Note = ""
 
     def content(self) -> orders.OrderContent:

@@ -2,7 +2,6 @@
 
 import uuid
 from typing import Annotated, Final
-from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Depends, Request, Response
 
@@ -10,16 +9,13 @@ from gateway.api.access import RolesRequired
 from gateway.api.problems import not_found
 from gateway.api.v1 import PREFIX
 from gateway.api.web import web_of
-from gateway.api.work_kit import refusals
-from gateway.db.pool import Connection
+from gateway.api.work_kit import letterhead, pdf, refusals, zone_of
 from gateway.pages.translations import N_
-from gateway.reports.document import Letterhead
 from gateway.reports.goods_documents import issue_note_pdf
 from gateway.reports.stocktake_documents import stocktake_minutes_pdf, stocktake_sheet_pdf
 from gateway.services.roles import Role
 from gateway.services.sessions import SignedIn
 from gateway.stock import papers
-from gateway.stock.letterhead import letterhead_of
 
 router: Final = APIRouter(prefix=PREFIX, tags=["stock"])
 Pharmacist = Annotated[SignedIn, Depends(RolesRequired(frozenset({Role.PHARMACIST})))]
@@ -28,12 +24,12 @@ Pharmacist = Annotated[SignedIn, Depends(RolesRequired(frozenset({Role.PHARMACIS
 
 @router.get("/stock/documents/{document_id}/issue-note.pdf", summary="The note of an issue", response_class=Response)
 def print_issue_note(request: Request, person: Pharmacist, document_id: uuid.UUID) -> Response:
-    """Phiếu xuất kho: of an issue, a dispensing or a transfer that left."""
+    """Phiếu xuất kho: of what left a place."""
     with web_of(request).services.pool.connection() as connection:
-        note = papers.issue_note(connection, document_id, _zone(request))
+        note = papers.issue_note(connection, document_id, zone_of(request))
         if note is None:
             raise not_found(N_("There is no such issue, or nothing has left for it yet."))
-        return _pdf(issue_note_pdf(note, _letterhead(connection, request, person)), note.number)
+        return pdf(issue_note_pdf(note, letterhead(connection, request, person)), note.number)
 
 
 @router.get("/stocktakes/{stocktake_id}/sheet.pdf", summary="The sheet to count with", response_class=Response)
@@ -41,26 +37,12 @@ def print_sheet(request: Request, person: Pharmacist, stocktake_id: uuid.UUID) -
     """Phiếu kiểm kê: blind."""
     with refusals(), web_of(request).services.pool.connection() as connection:
         sheet = papers.stocktake_sheet(connection, stocktake_id)
-        return _pdf(stocktake_sheet_pdf(sheet, _letterhead(connection, request, person)), sheet.number)
+        return pdf(stocktake_sheet_pdf(sheet, letterhead(connection, request, person)), sheet.number)
 
 
 @router.get("/stocktakes/{stocktake_id}/minutes.pdf", summary="The minutes of a stocktake", response_class=Response)
 def print_minutes(request: Request, person: Pharmacist, stocktake_id: uuid.UUID) -> Response:
     """Biên bản kiểm kê: not while people count."""
     with refusals(), web_of(request).services.pool.connection() as connection:
-        minutes = papers.stocktake_minutes(connection, stocktake_id, _zone(request))
-        return _pdf(stocktake_minutes_pdf(minutes, _letterhead(connection, request, person)), minutes.number)
-
-
-def _zone(request: Request) -> ZoneInfo:
-    return ZoneInfo(web_of(request).services.config.time_zone)
-
-
-def _letterhead(connection: Connection, request: Request, person: SignedIn) -> Letterhead:
-    now = web_of(request).services.clock().astimezone(_zone(request))
-    return letterhead_of(connection, now, person.display_name)
-
-
-def _pdf(content: bytes, number: str) -> Response:
-    headers = {"Content-Disposition": f'inline; filename="{number}.pdf"', "Cache-Control": "no-store"}
-    return Response(content, media_type="application/pdf", headers=headers)
+        minutes = papers.stocktake_minutes(connection, stocktake_id, zone_of(request))
+        return pdf(stocktake_minutes_pdf(minutes, letterhead(connection, request, person)), minutes.number)

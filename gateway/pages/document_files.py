@@ -1,7 +1,6 @@
-"""Files of documents and orders: each one's lines as CSV that Excel opens right."""
+"""Files of documents: the lines of one as CSV that Excel opens right."""
 
 import uuid
-from collections.abc import Iterable, Sequence
 from typing import Final
 
 from fastapi import APIRouter, Depends, Request, Response
@@ -10,26 +9,13 @@ from gateway.api.access import RolesRequired
 from gateway.api.problems import not_found
 from gateway.api.web import web_of
 from gateway.pages.document_words import ACCOUNTS, DOCUMENT_KINDS
-from gateway.pages.speech import Speech
+from gateway.pages.stock_overview_files import csv_download
 from gateway.pages.translations import N_
-from gateway.reports.csv_export import Cell, CsvColumn, write_csv
 from gateway.services.roles import STOCK_ROLES
 from gateway.stock import document_reads
 from gateway.stock.catalogue import place_tree
 
 router: Final = APIRouter(prefix="/work", include_in_schema=False)
-
-
-def csv_answer(
-    speech: Speech, name: str, texts: Sequence[str], values: Sequence[str], rows: Iterable[Sequence[Cell]]
-) -> Response:
-    """To be kept; titles in the reader's language, of texts that stay as they are, then of numbers and days."""
-    columns = [
-        *(CsvColumn(speech.text(title)) for title in texts),
-        *(CsvColumn(speech.text(title), "VALUE") for title in values),
-    ]
-    headers = {"Content-Disposition": f'attachment; filename="{name}.csv"', "Cache-Control": "no-store"}
-    return Response(write_csv(columns, rows), media_type="text/csv; charset=utf-8", headers=headers)
 
 
 @router.get("/documents/{document_id}/lines.csv", dependencies=[Depends(RolesRequired(STOCK_ROLES))])
@@ -61,4 +47,4 @@ def document_csv(request: Request, document_id: uuid.UUID) -> Response:
         )
         for line in lines
     ]
-    return csv_answer(speech, head.number, texts, values, rows)
+    return csv_download(f"{head.number}.csv", speech, texts, values, rows)

@@ -1,7 +1,6 @@
 """Pages of stock documents: the list, and one whole, which every work page leads to."""
 
 import uuid
-from datetime import date
 from http import HTTPStatus
 from typing import Annotated, Any, Final
 from zoneinfo import ZoneInfo
@@ -14,12 +13,14 @@ from gateway.api import stock_work_in
 from gateway.api.access import RolesRequired
 from gateway.api.problems import Problem, not_found
 from gateway.api.stock_catalogue import today_of
-from gateway.api.web import web_of
-from gateway.api.work_kit import PRINTABLE, Worker
+from gateway.api.web import person_of, web_of
+from gateway.api.work_kit import PRINTABLE, Worker, pdf
+from gateway.pages.document_papers import papers_of
 from gateway.pages.document_words import ACCOUNTS, DOCUMENT_KINDS, DOCUMENT_STATES, STATE_MOODS
 from gateway.pages.goods_receipt_paper import goods_receipt_paper
 from gateway.pages.pharmacy_view import EXPIRES_SOON
 from gateway.pages.translations import N_
+from gateway.pages.typed_day import typed_day
 from gateway.pages.work_kit import WORK_NAVIGATION, WORK_ROLES, reasons_for
 from gateway.pages.work_plain import PlainForm
 from gateway.services.roles import STOCK_ROLES
@@ -57,8 +58,8 @@ def documents_page(
     last_day: Annotated[str, Query(max_length=10)] = "",
     number: Annotated[str, Query(max_length=20)] = "",
     page: Annotated[int, Query(ge=1, le=10_000)] = 1,
-) -> HTMLResponse:
-    """The newest first; a filter that is empty filters nothing."""
+) -> Response:
+    """The newest first; an empty filter filters nothing. A number that is scanned or typed leads to its document."""
     web = web_of(request)
     with web.services.pool.connection() as connection:
         found = document_reads.list_documents(
@@ -67,13 +68,15 @@ def documents_page(
             kind=kind or None,
             state=state or None,
             place_id=place_id or None,
-            first_day=_day(first_day),
-            last_day=_day(last_day),
+            first_day=typed_day(first_day),
+            last_day=typed_day(last_day),
             number=number.strip() or None,
             limit=_DOCUMENTS_A_PAGE + 1,
             offset=(page - 1) * _DOCUMENTS_A_PAGE,
         )
         places = place_tree(connection)
+    if number.strip() and len(found) == 1:
+        return RedirectResponse(f"/work/documents/{found[0].document_id}", HTTPStatus.SEE_OTHER)
     chosen = {"kind": kind, "state": state, "place_id": place_id, "first_day": first_day, "last_day": last_day}
     values = {
         "documents": found[:_DOCUMENTS_A_PAGE],
@@ -84,13 +87,6 @@ def documents_page(
         "places": places,
     }
     return web.page(request, "work_documents.html", {**document_values(request), **values})
-
-
-def _day(text: str) -> date | None:
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        return None
 
 
 @router.get("/documents/{document_id}", dependencies=_READERS)
@@ -106,13 +102,15 @@ def show_document(request: Request, document_id: uuid.UUID, problem: str = "") -
         head = document_reads.document_head(connection, document_id)
         if head is None:
             raise not_found(N_("There is no such stock document."))
+        lines = document_reads.movement_lines(connection, document_id)
         waiting = two_people.waiting_lines(connection, document_id)
         values = {
             "document": head,
-            "lines": document_reads.movement_lines(connection, document_id),
+            "lines": lines,
             "about_it": document_reads.documents_about(connection, document_id),
             "waiting": waiting,
             "to_count": {line.product_id: line for line in waiting if line.quantity is None}.values(),
+            "papers": papers_of(connection, head, lines, person_of(request)),
             "way": head.kind == "transfer" and bool(transfers.on_the_way(connection, document_id)),
             "undoable": undoing.UNDOABLE,
             "undo_id": uuid.uuid4(),
@@ -181,8 +179,7 @@ def goods_receipt_pdf(
     if found is None:
         raise not_found(N_("There is no such stock document."))
     number, paper = found
-    headers = {"Content-Disposition": f'inline; filename="{number}.pdf"', "Cache-Control": "no-store"}
-    return Response(paper, media_type="application/pdf", headers=headers)
+    return pdf(paper, number)
 
 
 def _refused(request: Request, document_id: uuid.UUID, problem: Problem) -> HTMLResponse:

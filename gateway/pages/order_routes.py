@@ -20,7 +20,7 @@ from gateway.api.work_kit import Worker, refusals
 from gateway.db.pool import Connection
 from gateway.db.storable import storable
 from gateway.pages import order_words
-from gateway.pages.document_files import csv_answer
+from gateway.pages.stock_overview_files import csv_download
 from gateway.pages.translations import N_
 from gateway.pages.work_in_lines import product_line
 from gateway.pages.work_kit import WORK_NAVIGATION, WORK_ROLES, show_work
@@ -267,4 +267,4 @@ def order_csv(request: Request, order_id: uuid.UUID) -> Response:
         )
         for line in whole.lines
     ]
-    return csv_answer(speech, whole.order.number, texts, numbers, rows)
+    return csv_download(f"{whole.order.number}.csv", speech, texts, numbers, rows)

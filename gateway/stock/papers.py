@@ -2,6 +2,7 @@
 
 import uuid
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -15,7 +16,13 @@ from gateway.stock.document_reads import MovementLine, document_head, movement_l
 from gateway.stock.errors import WorkRefusedError
 from gateway.stock.stocktake_lines import JudgedLine, LineKey, head, judged_lines
 
-_OUT_KINDS: Final = frozenset({"issue", "dispense", "transfer_out"})
+NOTE_OF: Final[Mapping[str, frozenset[str]]] = {
+    "issue": frozenset({"issue"}),
+    "dispensing": frozenset({"dispense"}),
+    "transfer": frozenset({"transfer_out"}),
+    "return": frozenset({"return_out"}),
+}
+"""Of which documents a note of issue is printed: of what left a place, by the kind of its movements."""
 _BLIND_STATES: Final = frozenset({"counting", "recounting", "cancelled"})
 
 
@@ -30,12 +37,12 @@ class _Facts:
 
 
 def issue_note(connection: Connection, document_id: uuid.UUID, zone: ZoneInfo) -> IssueNote | None:
-    """Of an issue, a dispensing or a transfer that left; None if there is none of this id. A patient by number only.
+    """Of what left a place, also for the supplier; None if there is none of this id. A patient by number only.
 
     What was asked for and is short stands with the last lot of its product, or on a line of its own.
     """
     document = document_head(connection, document_id)
-    if document is None or document.kind not in {"issue", "dispensing", "transfer"}:
+    if document is None or document.kind not in NOTE_OF:
         return None
     row: Any = connection.execute(
         "SELECT d.body -> 'results', p.patient_number, d.prescription_number FROM stock_document d"
@@ -43,7 +50,9 @@ def issue_note(connection: Connection, document_id: uuid.UUID, zone: ZoneInfo) -
         (document_id,),
     ).fetchone()
     booked = [
-        line for line in movement_lines(connection, document_id) if line.kind in _OUT_KINDS and not line.taken_back
+        line
+        for line in movement_lines(connection, document_id)
+        if line.kind in NOTE_OF[document.kind] and not line.taken_back
     ]
     if not booked:
         return None
@@ -51,7 +60,7 @@ def issue_note(connection: Connection, document_id: uuid.UUID, zone: ZoneInfo) -
     return IssueNote(
         number=document.number,
         day=document.occurred_at.astimezone(zone).date(),
-        receiver=document.to_name_vi or to_patient,
+        receiver=document.to_name_vi or to_patient or document.supplier_name or "",
         reason=document.reason_vi or document.note,
         place=document.from_name_vi or "",
         lines=tuple(_goods_lines(connection, booked, {one["product_id"]: one["short"] for one in row[0] or []})),

@@ -69,7 +69,7 @@ function row(each, place) {
   made.dataset.place = place;
   made.querySelector(".line-name").textContent = each.name;
   made.querySelector(".line-code").textContent = [each.product_id, each.serial_number].filter(Boolean).join(" · ");
-  made.querySelector(".line-side").textContent = sides.length > 1 ? document.querySelector(`[data-side="${each.side}"]`).textContent : "";
+  made.querySelector(".line-side").textContent = sides.length > 1 ? document.querySelector(`[data-side="${each.side}"]`).firstChild.textContent : "";
   if (made.querySelector(".line-pack")) showPacks(made, each);
   else showUnit(made, each);
   const lot = made.querySelector(".line-lot");
@@ -96,7 +96,6 @@ function edited(event) {
     each.quantity = (each.quantity / packUnits) * Number(event.target.value);
     each.pack_units = Number(event.target.value);
   }
-  each.placeholder = false;
   if (event.target.matches(".line-expiry")) {
     const day = dayRead(event.target.value);
     if (day === undefined) say("attention", words.noDate, words.noDateSentence);
@@ -108,6 +107,7 @@ function edited(event) {
     const known = each.lots?.find((one) => one.lot === each.lot);
     if (known) each.expiry_date = known.expiry_date;
     event.target.closest("tr").querySelector(".line-expiry").value = dayShown(each.expiry_date);
+    each.placeholder = false; // it is there, not only expected
   }
   keep();
   showTotals(); // the rows stay as they are: the focus is on its way to the next field
@@ -136,7 +136,7 @@ function lotOfSources(found) {
 // A line that was only taken over from the order gives way to what is really there.
 function lessExpected(found, units) {
   const expectedLine = draft.lines.find((one) => one.placeholder && one.product_id === found.product_id);
-  if (!expectedLine || found.lot === null) return;
+  if (!expectedLine || expectedLine === found || found.lot === null || units <= 0) return;
   expectedLine.quantity -= units;
   if (expectedLine.quantity <= 0) draft.lines = draft.lines.filter((one) => one !== expectedLine);
 }
@@ -173,7 +173,9 @@ export function count(text) {
   if (!newest) return say("attention", words.scanFirst);
   const number = Number(text.slice(1));
   draft.remember();
+  const before = newest.quantity;
   newest.quantity = newest.serial_number ? newest.units : text[0] === "=" ? number : number * newest.units;
+  lessExpected(newest, newest.quantity - before);
   keep();
   show();
   say("ok", `${newest.quantity} ${newest.unit}`, newest.name);

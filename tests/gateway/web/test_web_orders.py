@@ -75,12 +75,14 @@ def test_an_order_is_a_page_and_a_scan_of_its_number_leads_there(store: Store, t
 
 
 def test_an_order_is_written_and_changed_without_scripts(store: Store, text_of: TextOf) -> None:
-    fields = {"place_id": "main-store", "supplier_name": SUPPLIER, "expected_on": "2026-12-01"}
+    fields = {"place_id": "main-store", "supplier_name": SUPPLIER, "expected_on": "01/12/2026"}
     filled = form(store, "/work/orders/new", **fields, codes=f"{GTIN}\r\n{GTIN} ; 2\r\n{PRODUCT} ; =7")
     answer = store.browser.post("/work/orders/new", data=filled)
     address = answer.headers["location"].partition("?")[0]
     assert (answer.status_code, answer.headers["location"]) == (303, f"/work/orders/{filled['document_id']}?saved=1")
-    assert "43 gói" in text_of(store.browser.get(address).text)
+    shown = text_of(store.browser.get(address).text)
+    assert "43 gói" in shown
+    assert "01/12/2026" in shown
     change = store.browser.get(f"{address}/change").text
     assert f"{PRODUCT} ; =43</textarea>" in change
     more = form(store, f"{address}/change", **fields, revision="0", codes=f"{PRODUCT} ; =50")
