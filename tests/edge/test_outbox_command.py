@@ -2,6 +2,7 @@
 
 import json
 import threading
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -76,13 +77,39 @@ def test_a_running_agent_is_asked(config_file: Path) -> None:
     agent.start()
     try:
         eventually((config_file.parent / "state" / "status.json").exists)
-        answer = ask(config_file)
+        eventually(lambda: ask(config_file)["agent_running"] is True)
+        answer = json.loads((config_file.parent / "state" / "status.json").read_text())["outbox"]
     finally:
         stop.set()
         agent.join()
-    assert answer["agent_running"] is True
     assert answer["size_max_bytes"] == 5_000_000
     assert answer["streams"]["events"]["waiting"] == 0
+
+
+def test_the_check_of_a_large_outbox_and_answers_that_were_not_used_are_shown(config_file: Path) -> None:
+    state_dir, clock = config_file.parent / "state", SetClock()
+    box = Outbox(state_dir / "outbox.sqlite3", clock, node_name="pharmacy-1")
+    box.append_event(scan(1, clock))
+    box.close()
+    box = Outbox(state_dir / "outbox.sqlite3", clock, node_name="pharmacy-1", check_at_once_bytes=0)
+    said = {
+        "site": "nhi-dong-1",
+        "edge_node": "pharmacy-1",
+        "running": True,
+        "connected": True,
+        # Of a clock that runs ahead: it is not older than a test on a busy machine takes.
+        "written_at": (datetime.now(UTC) + timedelta(hours=1)).isoformat(),
+        "streams": {},
+        "devices": {},
+        "acks_ignored": {"stale": 2, "checksum": 1},
+        "outbox": box.view().model_dump(mode="json"),
+    }
+    box.close()
+    (state_dir / "status.json").write_text(json.dumps(said))
+    shown = CliRunner().invoke(app, ["outbox", str(config_file)]).output
+    assert "check of what is kept: 0.0 %, 0 rows are not as they were written" in shown
+    shown = CliRunner().invoke(app, ["status", str(config_file)]).output
+    assert "answers of the gateway that were not used: checksum 1, stale 2" in shown
 
 
 def test_no_outbox_yet_names_the_mend(config_file: Path) -> None:
