@@ -114,10 +114,10 @@ def product(request: Request, product_id: str) -> catalogue.Product:
 
 
 @router.get("/places", summary="The tree of places", dependencies=[Depends(_READERS)])
-def places(request: Request) -> list[catalogue.PlaceLine]:
+def places(request: Request) -> list[catalogue.CountedPlace]:
     """Each place behind the one that it stands in."""
     with web_of(request).services.pool.connection() as connection:
-        return catalogue.place_tree(connection)
+        return catalogue.counted_places(connection)
 
 
 @router.get("/below-reorder-point", summary="What runs short", dependencies=[Depends(_READERS)])

@@ -85,7 +85,7 @@ def places(request: Request) -> HTMLResponse:
     """The tree of places, and what runs short in them."""
     services = web_of(request).services
     with services.pool.connection() as connection:
-        tree = catalogue.place_tree(connection)
+        tree = catalogue.counted_places(connection)
         short = catalogue.below_reorder_point(connection, today_of(services))
     return _page(request, "catalogue_places.html", {"places": tree, "short": short})
 

@@ -48,7 +48,8 @@ _PROGRESS: Final = (
     " WHERE l.stocktake_id = s.stocktake_id AND l.verified_variance <> 0) END AS differing,"
     " (d.body ->> 'cases')::int AS cases, (SELECT r.number FROM stock_document r"
     " WHERE r.kind = 'reversal' AND r.state = 'posted'"
-    " AND r.body ->> 'about_document_id' = s.stocktake_id::text LIMIT 1) AS undone_by_number"
+    " AND r.body ? 'about_document_id' AND r.body ->> 'about_document_id' = s.stocktake_id::text LIMIT 1)"
+    " AS undone_by_number"
     " FROM stocktake s LEFT JOIN stock_document d ON d.document_id = s.stocktake_id"
 )
 

@@ -9,7 +9,7 @@ import pytest
 
 from gateway.db.pool import Connection
 from gateway.stock.books import Doing, Goods, Line, book, place_account
-from gateway.stock.catalogue import below_reorder_point, place_tree, read_product, search_products
+from gateway.stock.catalogue import below_reorder_point, counted_places, read_product, search_products
 from gateway.stock.catalogue_import import ImportRequest, import_catalogue
 from inventory.catalogue_columns import ImportKind
 from tests.gateway.ingest_kit import NOW, Database
@@ -127,6 +127,6 @@ def test_what_runs_short_counts_what_stands_within_a_place_and_not_what_has_expi
 
 
 def test_places_are_listed_as_a_tree(connection: Connection) -> None:
-    places = [(place.place_id, place.depth, place.products) for place in place_tree(connection)]
+    places = [(place.place_id, place.depth, place.products) for place in counted_places(connection)]
     start = places.index(("kho-9", 0, 1))
     assert places[start : start + 3] == [("kho-9", 0, 1), ("tu-9", 1, 1), ("ke-9", 2, 1)]
