@@ -135,6 +135,10 @@ CASES: Final[Mapping[str, Mend]] = MappingProxyType(
             N_("This pack is recalled or damaged, and was received all the same."),
             N_("Put it aside and give it back to the supplier."),
         ),
+        "nfc_tag_other": Mend(
+            N_("Another NFC tag says now that it is this pack."),
+            N_("Look at the pack: was its tag replaced, or was it copied onto another one?"),
+        ),
         "controlled_received_alone": Mend(
             N_("This drug is under special control, and was received by one person alone."),
             N_("Let a second person count it, then confirm it in the case that was opened."),

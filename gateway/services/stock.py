@@ -20,6 +20,7 @@ from gateway.db.storable import storable
 from gateway.services import scan_problems
 from gateway.services.live_events import NewLiveEvent
 from gateway.services.occurrence import Occurrence
+from gateway.services.pack_tags import note_nfc_tag
 from gateway.services.scan_joining import join_with_earlier
 from gateway.services.scan_problems import ScanProblem
 from gateway.services.scanning_device import PERSONAL_KINDS, Device, read_code, read_device
@@ -63,7 +64,10 @@ class Stock:
         device = read_device(connection, at.device_key)
         texts = [record.text for record in tag.records if record.text] or [""]
         codes = [read_code(text, self._today(at), device.separator) for text in texts]
-        return self._apply(connection, at, device, next((each for each in codes if each.valid and each.gtin), codes[0]))
+        code = next((each for each in codes if each.valid and each.gtin), codes[0])
+        shown = self._apply(connection, at, device, code)
+        note_nfc_tag(connection, at, tag.uid, code)
+        return shown
 
     def _today(self, at: Occurrence) -> date:
         return at.occurred_at.astimezone(self._zone).date()

@@ -288,6 +288,26 @@ def test_an_nfc_tag_is_read_by_the_record_that_names_a_product(store: Store) -> 
     assert row == [("looked_up", "gs1-digital-link", uri, "S9")]
 
 
+def _tag(store: Store, uid: str) -> None:
+    uri = f"https://id.gs1.org/01/{GTIN}/10/L1/21/S1"
+    records = (NdefRecordRead(type="urn:nfc:wkt:U", text=uri),)
+    tag = NfcTagRead(
+        device_id="nfc-pharmacy", occurred_at=NOW, monotonic_ns=1, uid=uid, tag_type="type2", records=records
+    )
+    store.database.take(store.node.events(tag))
+
+
+def test_the_nfc_tag_of_a_pack_is_remembered_and_another_one_that_says_the_same_is_a_case(store: Store) -> None:
+    store.receive(code())
+    uids = "SELECT nfc_uid FROM pack"
+    for _ in range(2):
+        _tag(store, "04a1b2c3d4e5f6")
+    assert (store.database.column(uids), store.discrepancies()) == (["04A1B2C3D4E5F6"], [])
+    _tag(store, "04ffffffffffff")
+    assert (store.database.column(uids), store.discrepancies()) == (["04FFFFFFFFFFFF"], ["nfc_tag_other"])
+    assert "04A1B2C3D4E5F6" in store.database.value("SELECT detail FROM discrepancy")
+
+
 def test_an_empty_nfc_tag_is_refused(store: Store) -> None:
     tag = NfcTagRead(device_id="nfc-pharmacy", occurred_at=NOW, monotonic_ns=1, uid="04", tag_type="type2")
     store.database.take(store.node.events(tag))
