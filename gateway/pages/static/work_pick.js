@@ -13,6 +13,8 @@ const lotField = document.getElementById("pick-lot");
 const vietnamese = document.documentElement.lang === "vi";
 const queue = new Queue(`${form.dataset.user}:${form.dataset.document}`, send);
 let newest = null; // the scan that went into the basket last, to be corrected with =15
+let refusals = 0; // so far
+let handing = false; // F9 waits for scans
 let short = false; // F9 was pressed once though something is missing
 
 function take(text) {
@@ -48,6 +50,7 @@ async function send(entry) {
     say("stop", words.signedOut, words.signedOutSentence, "", location.href);
     return false;
   }
+  if (!answer.ok) refusals += 1;
   if (!answer.ok) say("stop", answer.body.title ?? words.refused, answer.body.detail ?? "");
   else if (!entry.back) taken(entry, answer.body);
   await refresh(location.pathname);
@@ -74,14 +77,21 @@ function putBack() {
   queue.put({ back: button.form.elements.pick_id.value }).then(() => say("info", words.putBack));
 }
 
-// Whatever is short is said once before it is handed over so.
-function handOver() {
+// As soon as all scans are answered, and none of them was refused. What is short is said once before it goes out so.
+async function handOver() {
+  if (handing) return;
+  handing = true;
+  const before = refusals;
+  await queue.run();
+  handing = false;
+  if (refusals !== before) return;
   const rows = [...document.querySelectorAll("#fetch tbody tr")];
-  if (queue.idle && rows.some((row) => !row.classList.contains("complete")) && !short) {
+  if (rows.some((row) => !row.classList.contains("complete")) && !short) {
     short = true;
-    return say("attention", words.missing, words.missingSentence);
+    say("attention", words.missing, words.missingSentence);
+  } else {
+    document.querySelector("#basket [data-key=F9]")?.form.requestSubmit();
   }
-  queue.run().then(() => { if (queue.idle) document.querySelector("#basket [data-key=F9]")?.form.requestSubmit(); });
 }
 
 document.addEventListener("submit", (event) => {

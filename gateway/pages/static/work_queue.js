@@ -5,7 +5,7 @@ const RETRY_MS = 2500;
 export class Queue {
   #key;
   #send;
-  #running = false;
+  #running = null;
 
   // `send(entry)` answers true when the server has taken or refused it, false to try again later.
   constructor(key, send) {
@@ -39,9 +39,13 @@ export class Queue {
     return this.run();
   }
 
-  async run() {
-    if (this.#running) return;
-    this.#running = true;
+  // Until nothing waits any more; whoever asks meanwhile waits for the same end.
+  run() {
+    this.#running ??= this.#all().finally(() => { this.#running = null; });
+    return this.#running;
+  }
+
+  async #all() {
     while (this.waiting.length) {
       if (await this.#send(this.waiting[0])) {
         this.waiting.shift();
@@ -50,6 +54,5 @@ export class Queue {
         await new Promise((go) => { setTimeout(go, RETRY_MS); });
       }
     }
-    this.#running = false;
   }
 }

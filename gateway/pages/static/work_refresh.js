@@ -12,6 +12,9 @@ export async function refresh(address = location.href) {
   const fresh = new DOMParser().parseFromString(text, "text/html");
   for (const old of document.querySelectorAll("[data-refresh]")) {
     const made = fresh.getElementById(old.id);
-    if (made && !old.contains(document.activeElement)) old.replaceWith(document.adoptNode(made));
+    if (!made) continue;
+    const focused = old.contains(document.activeElement);
+    old.replaceWith(document.adoptNode(made));
+    if (focused) document.getElementById("scan")?.focus();
   }
 }

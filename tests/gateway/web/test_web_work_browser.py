@@ -4,31 +4,25 @@ Headless Chromium, a real server and database. A burst of keys without pauses is
 """
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, Page, Route, expect, sync_playwright
+from playwright.sync_api import Browser, Page, Route, expect
 
-from tests.browser.take_screenshots import CHROMIUM, CHROMIUM_ARGUMENTS
+from tests.gateway.web.browser_kit import chromium, context_of, opened, scan
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
 WORLD = Any
 PRODUCT, GTIN, CASE = "PARA250", "08935006512344", "18935006512341"
 BOX: Final = f"01{GTIN}17280131" + "10B77\x1d21S000"
-PATIENCE_MS: Final = 60_000
 
 
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    """Debian's."""
-    if not Path(CHROMIUM).exists():
-        pytest.skip("Debian's chromium is not installed: apt install chromium")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_ARGUMENTS)
+@pytest.fixture(scope="module", name="chromium")
+def chromium_fixture() -> Iterator[Browser]:
+    """One for these tests."""
+    with chromium() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture
@@ -42,45 +36,14 @@ def page(chromium: Browser, world: WORLD) -> Iterator[Page]:
     world.execute("INSERT INTO trade_item (gtin, product_id, units) VALUES (%s, %s, 12)", GTIN, PRODUCT)
     world.execute("INSERT INTO trade_item VALUES (%s, %s, 120, %s, 10)", CASE, PRODUCT, GTIN)
     signed_in = world.signed_in("pharmacist")
-    context = chromium.new_context(locale="vi-VN")
-    context.add_cookies(
-        [{"name": cookie.name, "value": cookie.value or "", "url": world.address} for cookie in signed_in.cookies.jar]
-    )
+    context = context_of(chromium, world, signed_in)
     page = context.new_page()
-    page.set_default_timeout(PATIENCE_MS)
-    expect.set_options(timeout=PATIENCE_MS)
     errors: list[str] = []
     page.on("pageerror", lambda error: errors.append(str(error)))
     opened(page, f"{world.address}/work/receive")
     yield page
     context.close()
     assert errors == []
-
-
-def opened(page: Page, address: str) -> None:
-    """Until its script is ready for scans."""
-    page.goto(address)
-    page.wait_for_selector("body[data-ready]")
-
-
-def scan(page: Page, text: str) -> None:
-    """As a wedge types it: one burst without pauses, GS as Ctrl and ], Enter at the end."""
-    page.evaluate(
-        """(text) => {
-          for (const each of text + "\\n") {
-            const target = document.activeElement;
-            const key = each === "\\n" ? "Enter" : each === "\\u001d" ? "]" : each;
-            const event = new KeyboardEvent("keydown",
-              { key, ctrlKey: each === "\\u001d", bubbles: true, cancelable: true });
-            const goes = target.dispatchEvent(event);
-            if (goes && key.length === 1 && "value" in target && target.tagName === "INPUT") {
-              if (target.type === "number" && !/[0-9]/.test(key)) continue;
-              target.value += key;
-            }
-          }
-        }""",
-        text,
-    )
 
 
 def line_count(page: Page, count: int) -> None:
