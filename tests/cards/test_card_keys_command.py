@@ -1,0 +1,61 @@
+"""`medtap card keys`: the card CA and the master keys, made and rotated from the command line."""
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from cards.issuing.key_file import read_key_file
+from cards.trust import TrustAnchors
+from medtap.cli.app import app
+
+PASSPHRASE = "bốn con mèo trên mái"  # noqa: S105 - of this test
+
+
+@pytest.fixture
+def secret(tmp_path: Path) -> Path:
+    file = tmp_path / "passphrase"
+    file.write_text(PASSPHRASE + "\nnot this\n")
+    return file
+
+
+def run(*arguments: object, answers: str = "") -> Result:
+    return CliRunner().invoke(app, ["card", "keys", *map(str, arguments)], input=answers)
+
+
+def test_keys_are_made_shown_and_rotated(tmp_path: Path, secret: Path) -> None:
+    file, anchor = tmp_path / "issuing-keys", tmp_path / "card-ca.pem"
+    made = run("create", file, "--name", "Thẻ BV Nhi", "--years", 10, "--passphrase-file", secret, "--json")
+    assert made.exit_code == 0, made.output
+    assert json.loads(made.stdout)["key_version"] == 1
+    assert run("rotate", file, "--passphrase-file", secret).exit_code == 0
+    shown = run("show", file, "--anchor", anchor, "--passphrase-file", secret)
+    assert "keys of version 2" in shown.stdout
+    keys = read_key_file(file, PASSPHRASE)
+    assert set(keys.tag_masters.by_version) == {1, 2}
+    assert TrustAnchors.from_pem(anchor.read_bytes()).certificates == (keys.ca_certificate,)
+
+
+def test_nothing_is_overwritten_and_a_wrong_passphrase_opens_nothing(tmp_path: Path, secret: Path) -> None:
+    file = tmp_path / "issuing-keys"
+    assert run("create", file, "--name", "x", answers=f"{PASSPHRASE}\n{PASSPHRASE}\n").exit_code == 0
+    before = file.read_bytes()
+    again = run("create", file, "--name", "x", "--passphrase-file", secret)
+    assert (again.exit_code, file.read_bytes()) == (1, before)
+    assert "never overwritten" in again.stderr
+    refused = run("rotate", file, answers="another passphrase\n")
+    assert (refused.exit_code, file.read_bytes()) == (1, before)
+    assert "another passphrase, or the file is damaged" in refused.stderr
+    assert run("show", file, "--passphrase-file", tmp_path / "none").exit_code == 2
+
+
+def test_a_module_that_is_not_there_is_said(tmp_path: Path, secret: Path) -> None:
+    asked = run(
+        "create-in-module", "--module", tmp_path / "none.so", "--token", "t", "--key", "k", "--name", "x",
+        "--pin-file", secret, "--anchor", tmp_path / "ca.pem",
+    )  # fmt: skip
+    assert asked.exit_code == 1
+    assert "none.so" in asked.stderr
+    assert PASSPHRASE not in asked.stderr
+    assert not (tmp_path / "ca.pem").exists()
