@@ -106,27 +106,6 @@ class OrderDone(DoneAnswer, OrderWhole):
     """An order that was written or changed; `document_id` is the order's id."""
 
 
-class ProposalAnswer(BaseModel):
-    """What a place should order, in base units, and why."""
-
-    place_id: str
-    product_id: str
-    name_vi: str
-    name_en: str
-    base_unit_vi: str
-    base_unit_en: str
-    on_hand: int
-    reorder_point: int | None
-    min_units: int | None
-    max_units: int | None
-    ordered: int
-    to_order: int
-    pack_units: int
-    last_supplier: str
-    packs: int
-    quantity: int
-
-
 class ReasonAnswer(BaseModel):
     """A reason to choose."""
 
@@ -229,12 +208,11 @@ def print_order(request: Request, person: Reader, order_id: uuid.UUID) -> Respon
 
 
 @router.get("/order-proposals", summary="What a place should order", dependencies=READERS)
-def proposals(request: Request, place_id: Annotated[str, Query(max_length=64)]) -> list[ProposalAnswer]:
+def proposals(request: Request, place_id: Annotated[str, Query(max_length=64)]) -> list[order_proposal.Proposal]:
     """What runs short there, less what is on order already; `quantity` is in whole packs."""
     services = web_of(request).services
     with services.pool.connection() as connection:
-        found = order_proposal.propose(connection, storable(place_id), today_of(services))
-    return [ProposalAnswer(**vars(each), packs=each.packs, quantity=each.quantity) for each in found]
+        return order_proposal.propose(connection, storable(place_id), today_of(services))
 
 
 @router.get("/order-proposals.pdf", summary="What a place should order, to be printed", response_class=Response)

@@ -1,6 +1,7 @@
 """Words of orders: their states, what was done to them, and the pages on which they are written."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Final
 
@@ -36,14 +37,11 @@ WRITE: Final = WorkPage(
     by_product=True,
     menu="/work/orders",
 )
-CHANGE: Final = WorkPage(
+CHANGE: Final = replace(
+    WRITE,
     act="order_change",
     path="/work/orders/{order_id}/change",
     title=N_("Change the order"),
     explain=N_("What has come already stays ordered. The supplier needs the new paper."),
     post="/api/v1/stock/orders/{order_id}/changes",
-    template="order_write.html",
-    then="/work/orders/{document_id}?saved=1",
-    by_product=True,
-    menu="/work/orders",
 )

@@ -84,63 +84,50 @@ def issue_note_pdf(note: IssueNote, letterhead: Letterhead) -> bytes:
 
 def goods_receipt(receipt: GoodsReceipt, letterhead: Letterhead) -> Document:
     """The receipt as a document."""
-    return Document(
-        letterhead=letterhead,
-        title="PHIẾU NHẬP KHO",
-        subtitle=wording.long_day(receipt.day).capitalize(),
-        number=receipt.number,
-        form=receipt.form,
-        landscape=True,
-        parts=(
-            Facts(
-                (
-                    ("Nhà cung cấp", receipt.supplier),
-                    ("Theo chứng từ", receipt.supplier_document),
-                    ("Người giao", receipt.delivered_by),
-                    ("Nhập tại kho", receipt.place),
-                )
-            ),
-            *_goods(receipt.lines, "Theo chứng từ", "Thực nhập"),
-            Signatures(
-                (
-                    Signature("Người lập phiếu", letterhead.printed_by),
-                    Signature("Người giao hàng", receipt.delivered_by),
-                    Signature("Thủ kho", receipt.keeper),
-                    Signature("Trưởng khoa Dược"),
-                ),
-            ),
-        ),
+    facts = (
+        ("Nhà cung cấp", receipt.supplier),
+        ("Theo chứng từ", receipt.supplier_document),
+        ("Người giao", receipt.delivered_by),
+        ("Nhập tại kho", receipt.place),
     )
+    goods = _goods(receipt.lines, "Theo chứng từ", "Thực nhập")
+    other = Signature("Người giao hàng", receipt.delivered_by)
+    return _paper("PHIẾU NHẬP KHO", receipt, letterhead, facts=Facts(facts), goods=goods, other=other)
 
 
 def issue_note(note: IssueNote, letterhead: Letterhead) -> Document:
     """The note as a document."""
+    facts = (
+        ("Nơi nhận", note.receiver),
+        ("Người nhận", note.received_by),
+        ("Lý do xuất", note.reason),
+        ("Xuất tại kho", note.place),
+    )
+    goods = _goods(note.lines, "Yêu cầu", "Thực xuất")
+    other = Signature("Người nhận hàng", note.received_by)
+    return _paper("PHIẾU XUẤT KHO", note, letterhead, facts=Facts(facts), goods=goods, other=other)
+
+
+def _paper(
+    title: str,
+    about: GoodsReceipt | IssueNote,
+    letterhead: Letterhead,
+    *,
+    facts: Facts,
+    goods: tuple[Table | Paragraph, ...],
+    other: Signature,
+) -> Document:
+    """`other` is who hands over or receives, and signs beside our own people."""
+    writer = Signature("Người lập phiếu", letterhead.printed_by)
+    signers = (writer, other, Signature("Thủ kho", about.keeper), Signature("Trưởng khoa Dược"))
     return Document(
         letterhead=letterhead,
-        title="PHIẾU XUẤT KHO",
-        subtitle=wording.long_day(note.day).capitalize(),
-        number=note.number,
-        form=note.form,
+        title=title,
+        subtitle=wording.long_day(about.day).capitalize(),
+        number=about.number,
+        form=about.form,
         landscape=True,
-        parts=(
-            Facts(
-                (
-                    ("Nơi nhận", note.receiver),
-                    ("Người nhận", note.received_by),
-                    ("Lý do xuất", note.reason),
-                    ("Xuất tại kho", note.place),
-                )
-            ),
-            *_goods(note.lines, "Yêu cầu", "Thực xuất"),
-            Signatures(
-                (
-                    Signature("Người lập phiếu", letterhead.printed_by),
-                    Signature("Người nhận hàng", note.received_by),
-                    Signature("Thủ kho", note.keeper),
-                    Signature("Trưởng khoa Dược"),
-                ),
-            ),
-        ),
+        parts=(facts, *goods, Signatures(signers)),
     )
 
 

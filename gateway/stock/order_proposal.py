@@ -1,19 +1,21 @@
 """What a place should order: what has come down to its reorder point, less what is on its way, in whole packs."""
 
-from dataclasses import dataclass
 from datetime import date
 from typing import Final, LiteralString
 
 from gateway.db.pool import Connection
+from gateway.services.reads_rows import Row
 from gateway.stock.catalogue import below_reorder_point
 from gateway.stock.order_reads import CAME
 
+_OF_THE_LEVEL: Final = {"place_id", "product_id", "base_unit_vi", "base_unit_en", "on_hand"} | {
+    *("reorder_point", "min_units", "max_units")
+}
 _MISSING: Final[LiteralString] = "SELECT l.product_id, sum(greatest(0, l.quantity - "
 
 
-@dataclass(frozen=True)
-class Proposal:
-    """What a place should order of a product. Numbers are base units."""
+class Proposal(Row):
+    """What a place should order of a product, and why. Numbers are base units, packs apart."""
 
     place_id: str
     product_id: str
@@ -31,18 +33,12 @@ class Proposal:
     """Still missing up to the maximum; up to the reorder point where no maximum is set."""
     pack_units: int
     """Of the smallest pack that has a GTIN; 1 if there is none."""
+    packs: int
+    """Whole packs that cover it."""
+    quantity: int
+    """To be ordered: in whole packs."""
     last_supplier: str
     """Where it was ordered last; empty if it never was."""
-
-    @property
-    def packs(self) -> int:
-        """Whole packs that cover it."""
-        return -(-self.to_order // self.pack_units)
-
-    @property
-    def quantity(self) -> int:
-        """To be ordered, in whole packs."""
-        return self.packs * self.pack_units
 
 
 def propose(connection: Connection, place_id: str, today: date) -> list[Proposal]:
@@ -50,29 +46,28 @@ def propose(connection: Connection, place_id: str, today: date) -> list[Proposal
     ordered = _on_order(connection, place_id)
     levels = below_reorder_point(connection, today, place_id=place_id)
     products = [level.product_id for level in levels]
-    packs, suppliers = _smallest_packs(connection, products), _last_suppliers(connection, products)
+    sizes, suppliers = _smallest_packs(connection, products), _last_suppliers(connection, products)
     found = []
     for level in levels:
-        on_its_way = ordered.get(level.product_id, 0)
-        if level.to_order > on_its_way:
-            found.append(
-                Proposal(
-                    place_id=level.place_id,
-                    product_id=level.product_id,
-                    name_vi=level.product_name_vi,
-                    name_en=level.product_name_en,
-                    base_unit_vi=level.base_unit_vi,
-                    base_unit_en=level.base_unit_en,
-                    on_hand=level.on_hand,
-                    reorder_point=level.reorder_point,
-                    min_units=level.min_units,
-                    max_units=level.max_units,
-                    ordered=on_its_way,
-                    to_order=level.to_order - on_its_way,
-                    pack_units=packs.get(level.product_id, 1),
-                    last_supplier=suppliers.get(level.product_id, ""),
-                )
+        missing = level.to_order - ordered.get(level.product_id, 0)
+        if missing <= 0:
+            continue
+        size = sizes.get(level.product_id, 1)
+        packs = -(-missing // size)
+        facts = level.model_dump(include=_OF_THE_LEVEL)
+        found.append(
+            Proposal(
+                **facts,
+                name_vi=level.product_name_vi,
+                name_en=level.product_name_en,
+                ordered=level.to_order - missing,
+                to_order=missing,
+                pack_units=size,
+                packs=packs,
+                quantity=packs * size,
+                last_supplier=suppliers.get(level.product_id, ""),
             )
+        )
     return found
 
 
