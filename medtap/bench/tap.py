@@ -19,6 +19,7 @@ from typing import Any, Final
 import httpx
 import psycopg
 
+from medtap.bench.card_verification import measure_verification
 from medtap.bench.percentiles import percentile, summary_ms
 from medtap.bench.raw_limits import broker_echo_times_s, commit_times_s
 from medtap.demo.hospital import HospitalOptions, SimulatedHospital
@@ -41,7 +42,8 @@ def measure_taps(*, taps: int, seed: int, dsn: str | None, broker: str | None) -
     Returns:
         `n`, `p50_ms`, `p95_ms`, `p99_ms` (arrival to SSE), the same `beyond_poll_` (counted from the moment the reader
         first answered with the card), `commit_` (arrival to commit), `reader_poll_ms` (the reader's own: arrival to its
-        first answer, median), `edge_rss_mb`, `gateway_rss_mb`, `raw_commit_p50_ms`, `raw_broker_echo_p50_ms`.
+        first answer, median), `edge_rss_mb`, `gateway_rss_mb`, `raw_commit_p50_ms`, `raw_broker_echo_p50_ms`,
+        `profiles` (what the reader side spends on a card of each profile: see `medtap.bench.card_verification`).
 
     Raises:
         ServiceError: something did not come up, or a tap did not arrive within ten seconds.
@@ -76,6 +78,7 @@ def measure_taps(*, taps: int, seed: int, dsn: str | None, broker: str | None) -
         **figures,
         "raw_commit_p50_ms": round(percentile(raw_commit, 0.5) * 1000, 2),
         "raw_broker_echo_p50_ms": round(percentile(raw_echo, 0.5) * 1000, 2),
+        "profiles": measure_verification(),
     }
 
 
