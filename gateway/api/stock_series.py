@@ -57,6 +57,8 @@ class RiskAnswer(BaseModel):
     units: int
     value_vnd: Decimal
     without_cost: int = Field(description="Lines whose cost is not known: not in the value")
+    held_units: int = Field(description="Base units that may not be given out; they are not in what is at risk")
+    held_value_vnd: Decimal
     lines: list[RiskLine]
 
 
@@ -166,7 +168,12 @@ def risk(
             rate_weeks=rate_weeks,
         )
     return RiskAnswer(
-        units=found.units, value_vnd=found.value_vnd, without_cost=found.without_cost, lines=list(found.lines)
+        units=found.units,
+        value_vnd=found.value_vnd,
+        without_cost=found.without_cost,
+        held_units=found.held_units,
+        held_value_vnd=found.held_value_vnd,
+        lines=list(found.lines),
     )
 
 

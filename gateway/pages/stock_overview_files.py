@@ -217,12 +217,14 @@ def risk_csv(
     texts = (N_("Code"), N_("Product"), N_("Base unit"), N_("Lot"))
     values = (
         *(N_("Expiry"), N_("Days left"), N_("On hand"), N_("A day"), N_("At risk"), N_("Unit cost"), N_("Value (VND)")),
+        N_("Held"),
     )
     rows = (
         (
             *(one.product_id, speech.named(one.name_vi, one.name_en)),
             *(speech.named(one.base_unit_vi, one.base_unit_en), one.lot, one.expiry_date, one.days_left, one.on_hand),
             *(round(one.daily_rate), one.units_at_risk, _vnd(one.unit_cost_vnd), _vnd(one.value_vnd)),
+            one.held,
         )
         for one in found.lines
     )

@@ -27,7 +27,7 @@ from gateway.stock.series import (
 )
 from gateway.stock.verify import verify_books
 from tests.gateway.ingest_kit import NOW
-from tests.gateway.warehouse_kit import PARA, STORE, VITAMIN, WARD, Warehouse, doing, goods, line
+from tests.gateway.warehouse_kit import PARA, PARA_BOX, STORE, VITAMIN, WARD, Warehouse, doing, goods, line
 
 pytestmark = pytest.mark.integration
 TODAY = date(2026, 11, 22)
@@ -259,6 +259,32 @@ def test_expiry_risk_is_what_first_expired_first_out_leaves_over_in_units_and_mo
     found = {one.lot: (one.units_at_risk, one.value_vnd, one.days_left) for one in risk.lines}
     assert found == {"B": (50, Decimal(7500), 20), "D": (30, Decimal(3000), 0)}
     assert (risk.units, risk.value_vnd, risk.without_cost) == (80, Decimal(10500), 0)
+
+
+def test_what_is_held_is_told_apart_and_other_lots_have_their_turn(house: Warehouse) -> None:
+    long_ago = MIDNIGHT - timedelta(days=120)
+    # Ten a day. Of A 60 units are held, of C all that stands in the store and nothing on the shelf, of P one pack.
+    for lot, quantity, place in (("A", 100, STORE), ("B", 100, STORE), ("C", 500, STORE), ("C", 40, "place:shelf")):
+        expiry = TODAY + timedelta(days=9 if lot == "A" else 19)
+        _move(house, long_ago, "receive", quantity, "supplier", place, lot=lot, expiry=expiry)
+    _move(house, long_ago, "receive", 30, "supplier", STORE, lot="P", expiry=TODAY + timedelta(days=19), serial="S1")
+    _move(house, long_ago, "receive", 910, "supplier", STORE, lot="Z")
+    _move(house, MIDNIGHT - timedelta(days=10), "dispense", 910, STORE, "dispensed", lot="Z")
+    house.run("UPDATE product SET unit_cost_vnd = 100 WHERE product_id = %s", PARA)
+    house.run(
+        "INSERT INTO stock_hold (hold_id, kind, product_id, lot, account_id, quantity, gtin, serial_number, reason,"
+        " placed_by, placed_at) SELECT gen_random_uuid(), 'on_hold', product_id, lot, CASE WHEN lot <> 'P' THEN %s END,"
+        " CASE lot WHEN 'A' THEN 60 END, CASE lot WHEN 'P' THEN %s END, CASE lot WHEN 'P' THEN 'S1' END, 'x', 'lan',"
+        " now() FROM lot WHERE lot IN ('A', 'C', 'P')",
+        *(STORE, PARA_BOX),
+    )
+    _refresh(house)
+    with house.connection.transaction():
+        risk = expiry_risk(house.connection, scope_of(house.connection), TODAY)
+    # A's 40 last four days, B ten more, C's 40 on the shelf four more: nothing that may be used is left.
+    found = {one.lot: (one.on_hand, one.held, one.units_at_risk) for one in risk.lines}
+    assert found == {"A": (100, 60, 0), "C": (540, 500, 0), "P": (30, 30, 0)}
+    assert (risk.units, risk.held_units, risk.held_value_vnd) == (0, 590, Decimal(59000))
 
 
 @given(
