@@ -197,10 +197,9 @@ class _Parts:
         try:
             write_status(self._config.node.state_dir / "status.json", self._status(running=running))
             self._status_failing = False
-        except OSError as error:
-            # A full disk must not end an agent that still reads and sends.
+        except Exception as error:  # noqa: BLE001 - neither a full disk nor a defect may end an agent that reads and sends
             if not self._status_failing:
-                _LOG.error("status.json can't be written: %s", error)
+                _LOG.error("status.json can't be written: %s", error, exc_info=not isinstance(error, OSError))
             self._status_failing = True
 
     def _view(self) -> OutboxView | None:

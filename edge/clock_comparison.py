@@ -22,6 +22,8 @@ class ClockComparison:
     def __init__(self) -> None:
         """Nothing measured yet."""
         self._samples: deque[_Sample] = deque(maxlen=SAMPLES_KEPT)
+        self.offset_s: float | None = None
+        """Seconds that the local clock is ahead; None before the first round trip. May be read from any thread."""
 
     def measured(self, sent_at: datetime, answered_at: datetime, round_trip_s: float) -> None:
         """One round trip: our wall clock when we asked, the gateway's when it answered, monotonic seconds between.
@@ -31,10 +33,4 @@ class ClockComparison:
         """
         offset_s = (sent_at - answered_at).total_seconds() + round_trip_s / 2
         self._samples.append(_Sample(round_trip_s, offset_s))
-
-    @property
-    def offset_s(self) -> float | None:
-        """Seconds that the local clock is ahead; None before the first round trip."""
-        if not self._samples:
-            return None
-        return min(self._samples, key=lambda sample: sample.round_trip_s).offset_s
+        self.offset_s = min(self._samples, key=lambda sample: sample.round_trip_s).offset_s

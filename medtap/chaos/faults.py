@@ -16,6 +16,8 @@ class Fault(StrEnum):
 
     KILL_AGENT = "kill_agent"
     """kill -9 of one agent; started again when it ends."""
+    STALL_AGENT = "stall_agent"
+    """One agent's process stands still for some seconds and goes on, as in a virtual machine that is paused."""
     KILL_GATEWAY = "kill_gateway"
     KILL_BROKER = "kill_broker"
     WIPE_BROKER = "wipe_broker"

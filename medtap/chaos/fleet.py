@@ -96,12 +96,12 @@ class Fleet:
     def tend(self) -> None:
         """Start again what ended and should run; notice who is well again. Call it often."""
         if self.gateway is not None and self.gateway_wanted and not self.gateway.running:
-            self._restart("gateway", self.gateway.start)
+            self._restart("gateway", self.gateway.start, self.gateway)
         if self.broker_wanted:
             self._tend_broker()
         for agent in self.agents.values():
             if agent.wanted and not agent.child.running:
-                self._restart(agent.name, agent.start)
+                self._restart(agent.name, agent.start, agent.child)
             agent.look()
 
     def restart_postgres(self) -> None:
@@ -212,10 +212,12 @@ class Fleet:
                 self.broker.kill()
                 self.broker.start()
 
-    def _restart(self, name: str, start: Callable[[], None]) -> None:
+    def _restart(self, name: str, start: Callable[[], None], child: ChildProcess) -> None:
         last_s = self._started_at_s.get(name, float("-inf"))
         if time.monotonic() - last_s >= RESTART_PAUSE_S:
             self._started_at_s[name] = time.monotonic()
+            if child.exit_code is not None and child.exit_code > 0:
+                self._say(f"{name} ended by itself with exit code {child.exit_code}: {child.last_words(1)}")
             start()
 
     def _await_ready(self) -> None:

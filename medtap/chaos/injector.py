@@ -1,5 +1,6 @@
 """Does what the schedule says to the fleet, and undoes it."""
 
+import signal
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -84,6 +85,8 @@ class Injector:
         elif one.fault is Fault.SMALL_DISK and agent.disk is not None:
             agent.trouble()
             agent.disk.fill()
+        elif one.fault is Fault.STALL_AGENT:
+            agent.child.tell(signal.SIGSTOP)
         else:
             agent.wanted = False
             agent.kill()
@@ -98,6 +101,8 @@ class Injector:
         elif fault is Fault.SMALL_DISK and agent.disk is not None:
             agent.disk.free()
             agent.relief()
+        elif fault is Fault.STALL_AGENT:
+            agent.child.tell(signal.SIGCONT)
         else:
             agent.wanted = True
 

@@ -22,6 +22,7 @@ REST_S: Final = 0.5
 
 _HOLD_S: Final = {
     Fault.KILL_AGENT: (0.0, 2.0),
+    Fault.STALL_AGENT: (3.0, 9.0),
     Fault.KILL_GATEWAY: (0.0, 2.0),
     Fault.KILL_BROKER: (0.0, 1.5),
     Fault.WIPE_BROKER: (0.0, 0.5),
@@ -55,7 +56,14 @@ _PARTS: Final = {
     Fault.REORDER_FRAMES: (FRAMES,),
     Fault.CORRUPT_FRAMES: (FRAMES,),
 }
-_TO_ONE_AGENT: Final = (Fault.KILL_AGENT, Fault.SMALL_DISK, Fault.CLOCK_JUMP, Fault.SWAP_OUTBOX, Fault.LINK_DOWN)
+_TO_ONE_AGENT: Final = (
+    Fault.KILL_AGENT,
+    Fault.STALL_AGENT,
+    Fault.SMALL_DISK,
+    Fault.CLOCK_JUMP,
+    Fault.SWAP_OUTBOX,
+    Fault.LINK_DOWN,
+)
 
 
 @dataclass(frozen=True)

@@ -93,6 +93,11 @@ class ChildProcess:
                 self.kill()
         return self._process.wait()
 
+    def tell(self, what: signal.Signals) -> None:
+        """Send it a signal, if it lives."""
+        if self._process is not None and self._process.poll() is None:
+            self._process.send_signal(what)
+
     def kill(self) -> None:
         """End it at once (SIGKILL) and reap it."""
         if self._process is not None and self._process.poll() is None:

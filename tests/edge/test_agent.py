@@ -259,3 +259,27 @@ def test_an_uplink_whose_thread_died_is_replaced_and_the_operator_told(
         agent.join()
     assert len(started) == 2
     assert read_status(file).pid == os.getpid()
+
+
+def test_a_defect_in_what_the_status_tells_ends_no_agent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from edge import agent as edge_agent  # noqa: PLC0415 - patched below
+
+    failed = threading.Event()
+
+    def fail_once() -> float:
+        if not failed.is_set():
+            failed.set()
+            raise RuntimeError("deque mutated during iteration")
+        return 1.0
+
+    monkeypatch.setattr(edge_agent, "rss_mb", fail_once)
+    stop = threading.Event()
+    agent = threading.Thread(target=Agent(_config(tmp_path)).run, args=(stop,))
+    agent.start()
+    try:
+        eventually((tmp_path / "state" / "status.json").exists)
+        assert failed.is_set()
+    finally:
+        stop.set()
+        agent.join()
+    assert not read_status(tmp_path / "state" / "status.json").running
