@@ -31,6 +31,7 @@ from gateway.stock.catalogue import place_tree
 router: Final = APIRouter(prefix="/work", include_in_schema=False)
 _READERS: Final = [Depends(RolesRequired(STOCK_ROLES))]
 _DOCUMENTS_A_PAGE: Final = 100
+_WAITING_SHOWN: Final = 20
 
 
 def document_values(request: Request) -> dict[str, Any]:
@@ -74,12 +75,14 @@ def documents_page(
             limit=_DOCUMENTS_A_PAGE + 1,
             offset=(page - 1) * _DOCUMENTS_A_PAGE,
         )
+        waiting = document_reads.waiting_for_second(connection, _WAITING_SHOWN)
         places = place_tree(connection)
     if number.strip() and len(found) == 1:
         return RedirectResponse(f"/work/documents/{found[0].document_id}", HTTPStatus.SEE_OTHER)
     chosen = {"kind": kind, "state": state, "place_id": place_id, "first_day": first_day, "last_day": last_day}
     values = {
         "documents": found[:_DOCUMENTS_A_PAGE],
+        "waiting": [] if any((kind, state, place_id, first_day, last_day, number)) or page > 1 else waiting,
         "more": len(found) > _DOCUMENTS_A_PAGE,
         "number": page,
         "searched": number,

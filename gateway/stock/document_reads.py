@@ -147,6 +147,17 @@ def transfers_on_the_way(connection: Connection, limit: int = 50) -> list[Docume
     )
 
 
+def waiting_for_second(connection: Connection, limit: int) -> list[DocumentHead]:
+    """Receipts, returns, adjustments and reversals that somebody else has to confirm; the oldest first."""
+    return all_rows(
+        connection,
+        DocumentHead,
+        _HEAD + " WHERE d.state = 'waiting_second' AND d.kind IN ('receipt', 'return', 'adjustment', 'reversal')"
+        " ORDER BY d.created_at, d.number LIMIT %(limit)s",
+        {"limit": limit},
+    )
+
+
 def movement_lines(connection: Connection, document_id: uuid.UUID) -> Sequence[MovementLine]:
     """What was booked for it."""
     return all_rows(connection, MovementLine, _LINES, {"document": document_id})

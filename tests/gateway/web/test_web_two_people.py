@@ -19,6 +19,8 @@ def test_the_second_person_counts_on_the_documents_page_without_being_told_how_m
     page = f"/work/documents/{waiting['document_id']}"
     assert "người khác phải mở phiếu này" in text_of(store.browser.get(page).text)
     second = Store(world, csrf_token)
+    listed = second.browser.get("/work").text
+    assert (page in listed, 'id="waiting"' in listed) == (True, True), "whoever comes by sees what waits"
     shown = text_of(second.browser.get(page).text)
     assert ("37 gói" in shown, "cần đếm" in shown, "B77" in shown) == (False, True, True)
     api = second.browser.get(f"/api/v1/stock/documents/{waiting['document_id']}").json()
@@ -33,6 +35,7 @@ def test_the_second_person_counts_on_the_documents_page_without_being_told_how_m
     assert second.browser.post(f"{page}/confirm", data=form | {f"count:{PRODUCT}": "36"}).status_code == 303
     stock = second.browser.get(f"/api/v1/stock/documents/{waiting['document_id']}").json()["lines"]
     assert [(one["lot"], one["quantity"]) for one in stock] == [("B77", 37)]
+    assert 'id="waiting"' not in second.browser.get("/work").text
     cases = second.browser.get("/api/v1/stock/cases", params={"only_controlled": True}).json()
     assert [one["code"] for one in cases] == ["controlled_count"]
     again = second.post(f"/api/v1/stock/documents/{waiting['document_id']}/confirm", {"counted": {PRODUCT: 36}})
