@@ -106,23 +106,29 @@ class Supply(Row):
 
 
 # What was used in the first week was there before; of the rest it is looked up since when it has been in these places.
+# A lot without a cost of its own has the product's: multiplied once for each product, not for each balance.
 _SUPPLY: Final = (
     "WITH there AS (SELECT b.product_id,"
     " coalesce(sum(b.quantity) FILTER (WHERE l.expiry_date IS NULL OR l.expiry_date >= %(today)s), 0)::bigint"
     " AS on_hand, coalesce(sum(b.quantity) FILTER (WHERE l.expiry_date < %(today)s), 0)::bigint AS expired,"
     " min(l.expiry_date) FILTER (WHERE l.expiry_date >= %(today)s) AS next_expiry,"
-    " coalesce(sum(b.quantity * coalesce(l.unit_cost_vnd, p.unit_cost_vnd)), 0) AS value_vnd, coalesce(sum(b.quantity)"
-    " FILTER (WHERE coalesce(l.unit_cost_vnd, p.unit_cost_vnd) IS NULL), 0)::bigint AS without_cost"
-    " FROM stock_balance b JOIN lot l USING (product_id, lot) JOIN product p USING (product_id)"
+    " coalesce(sum(b.quantity * l.unit_cost_vnd), 0) AS lots_value,"
+    " coalesce(sum(b.quantity) FILTER (WHERE l.unit_cost_vnd IS NULL), 0)::bigint AS lots_without"
+    " FROM stock_balance b JOIN lot l USING (product_id, lot)"
     " WHERE b.quantity > 0 AND b.account_id = ANY(%(inside)s) GROUP BY 1),"
+    # Nearly all that the weeks hold is asked for: the accounts are joined, not looked up for each product of a week.
     " used AS (SELECT product_id, (-sum(quantity))::bigint AS consumed, min(bucket) AS first FROM stock_use_week"
-    f" WHERE {_USED} GROUP BY 1),"
+    " JOIN unnest(%(inside)s::text[]) AS i (account_id) USING (account_id)"
+    " JOIN unnest(%(wards)s::text[] || 'dispensed'::text) AS o (other_account_id) USING (other_account_id)"
+    " WHERE bucket >= %(low)s AND bucket < %(high)s GROUP BY 1),"
     " fresh AS MATERIALIZED (SELECT t.product_id, (SELECT min(f.bucket) FROM unnest(%(inside)s::text[]) AS a (account)"
     " CROSS JOIN LATERAL (SELECT d.bucket FROM posting_day d WHERE d.product_id = t.product_id"
     " AND d.account_id = a.account ORDER BY d.bucket LIMIT 1) AS f) AS since FROM there t LEFT JOIN used u"
     " USING (product_id) WHERE u.first IS NULL OR u.first > %(low)s)"
     " SELECT p.product_id, p.name_vi, p.name_en, p.base_unit_vi, p.base_unit_en, p.control_class, t.on_hand, t.expired,"
-    " t.next_expiry, t.value_vnd, t.without_cost, coalesce(u.consumed, 0) AS consumed, greatest(%(days_min)s,"
+    " t.next_expiry, t.lots_value + t.lots_without * coalesce(p.unit_cost_vnd, 0) AS value_vnd,"
+    " CASE WHEN p.unit_cost_vnd IS NULL THEN t.lots_without ELSE 0 END AS without_cost,"
+    " coalesce(u.consumed, 0) AS consumed, greatest(%(days_min)s,"
     " least(%(days)s, coalesce(%(end)s - (f.since AT TIME ZONE stock_zone())::date, %(days)s))) AS rate_days"
     " FROM there t JOIN product p USING (product_id) LEFT JOIN used u USING (product_id)"
     " LEFT JOIN fresh f USING (product_id) ORDER BY p.name_vi, p.product_id"

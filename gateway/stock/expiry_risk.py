@@ -178,8 +178,7 @@ def _lines(product: Supply, rows: Iterable[tuple[Any, ...]], today: date) -> Ite
     for lot, units in zip(lots, left_over(lots, product.daily_rate, today), strict=True):
         at_risk = ceil(units - _ROUNDING)
         if lot.expiry_date is not None and (at_risk > 0 or lot.held):
-            # All of it is the database's, or was just reckoned: thousands of lines need no checks.
-            yield RiskLine.model_construct(
+            yield RiskLine(
                 product_id=product.product_id,
                 name_vi=product.name_vi,
                 name_en=product.name_en,
