@@ -67,8 +67,8 @@ def open_pool(dsn: str, *, connections_max: int = 12) -> Pool:
     """A pool that checks each connection before it is lent: after a restart of the server nobody gets a dead one.
 
     Every session speaks UTC and gives up a lock after 30 s and a statement after 60 s: a forgotten psql must not stop
-    the ingest for ever. No statement is compiled (jit): pages ask short questions that the planner thinks long, and the
-    compiler would take longer than the answer.
+    the ingest for ever. No statement is compiled (jit) or done by several processes: pages ask short questions that the
+    planner thinks long; compiling, or starting processes, takes longer than the answer, and they are needed elsewhere.
     """
     pool: Pool = ConnectionPool(
         dsn,
@@ -82,7 +82,8 @@ def open_pool(dsn: str, *, connections_max: int = 12) -> Pool:
         check=ConnectionPool.check_connection,
         kwargs={
             "application_name": "medtap-gateway",
-            "options": "-c TimeZone=UTC -c jit=off -c lock_timeout=30s -c statement_timeout=60s",
+            "options": "-c TimeZone=UTC -c jit=off -c max_parallel_workers_per_gather=0"
+            " -c lock_timeout=30s -c statement_timeout=60s",
             "connect_timeout": 5,
         },
         name="gateway",
