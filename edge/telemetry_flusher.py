@@ -44,7 +44,7 @@ class TelemetryFlusher:
                 # Also while readings are refused: this is what notices that the disk has room again.
                 refused = self._refused(self._outbox.housekeep) or refused
             if refused and not self._failing:
-                _LOG.error("readings wait in memory: %s", refused)
+                _LOG.error("the outbox's disk refuses, readings wait in memory: %s", refused)
             self._failing = bool(refused)
 
     def _refused(self, work: Callable[[], None]) -> str:
