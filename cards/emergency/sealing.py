@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
@@ -25,6 +26,7 @@ from cards.trust import TrustAnchors
 
 SEALED_BYTES_MAX: Final = 1024
 """Of the whole object: what is read in one go, and fits a QR code on paper as well."""
+_PEM_END: Final = b"-----END PRIVATE KEY-----\n"
 _DOMAIN: Final = b"medtap emergency record 1 "
 """Signature and encryption are for this use, and for this card, only."""
 
@@ -51,6 +53,32 @@ class TerminalKeys:
     def of(cls, keys: Sequence[ec.EllipticCurvePrivateKey]) -> "TerminalKeys":
         """From the keys alone."""
         return cls({terminal_key_id(key.public_key()): key for key in keys})
+
+    @classmethod
+    def from_pem(cls, pem: bytes) -> "TerminalKeys":
+        """From a file of private keys one after the other, as `cards.issuing.key_file.write_terminal_keys` writes it.
+
+        Raises:
+            ValueError: no key in it, or one that is not on P-256. The message tells nothing of the keys.
+        """
+        blocks = [block + _PEM_END for block in pem.split(_PEM_END) if b"BEGIN" in block]
+        keys = [_p256_key(block) for block in blocks]
+        found = [key for key in keys if key is not None]
+        if not found or len(found) != len(keys):
+            raise ValueError(
+                f"terminal keys: {len(found)} of {len(keys)} can be read, expected PEM keys on curve P-256"
+            )
+        return cls.of(found)
+
+
+def _p256_key(pem: bytes) -> ec.EllipticCurvePrivateKey | None:
+    try:
+        key = serialization.load_pem_private_key(pem, None)
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        return None
+    if isinstance(key, ec.EllipticCurvePrivateKey) and isinstance(key.curve, ec.SECP256R1):
+        return key
+    return None
 
 
 def terminal_key_id(key: ec.EllipticCurvePublicKey) -> bytes:

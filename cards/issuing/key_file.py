@@ -1,4 +1,4 @@
-"""The sealed file with what issuing needs to keep secret: the card CA's key, and the master keys of both profiles.
+"""The sealed file with what issuing keeps secret: card CA, master keys of both profiles, emergency terminals' keys.
 
 Whoever has the file and its passphrase can make cards: it belongs on the issuing desk's machine and in a safe, and
 never on a reader.
@@ -58,6 +58,8 @@ class IssuingKeys:
     tag_masters: KeyMasters
     piv_masters: Mapping[int, bytes]
     """By the same versions as `tag_masters`."""
+    terminal_keys: tuple[ec.EllipticCurvePrivateKey, ...]
+    """Of terminals that may read emergency records, newest generation first."""
 
     @classmethod
     def create(cls, ca_name: str, *, valid_from: datetime, valid_until: datetime) -> "IssuingKeys":
@@ -67,7 +69,8 @@ class IssuingKeys:
             key.public_key(), _signing_with(key), ca_name, valid_from=valid_from, valid_until=valid_until
         )
         masters = KeyMasters({1: secrets.token_bytes(MASTER_BYTES)}, current=1)
-        return cls(key, certificate, masters, {1: secrets.token_bytes(PIV_MASTER_BYTES)})
+        terminal = ec.generate_private_key(ec.SECP256R1())
+        return cls(key, certificate, masters, {1: secrets.token_bytes(PIV_MASTER_BYTES)}, (terminal,))
 
     def rotated(self) -> "IssuingKeys":
         """With new master keys of the next version for new cards; the old ones stay, for the cards that have them."""
@@ -79,6 +82,17 @@ class IssuingKeys:
             piv_masters={**self.piv_masters, version: secrets.token_bytes(PIV_MASTER_BYTES)},
         )
 
+    def with_new_terminal_key(self) -> "IssuingKeys":
+        """With one more generation of terminal keys."""
+        return replace(self, terminal_keys=(ec.generate_private_key(ec.SECP256R1()), *self.terminal_keys))
+
+    def terminal_public_keys(self, generations: int = 2) -> tuple[ec.EllipticCurvePublicKey, ...]:
+        """Whom to seal emergency records for: the newest generations.
+
+        Two, while terminals are being given the newest; one, once all have it, or where the one before was stolen.
+        """
+        return tuple(key.public_key() for key in self.terminal_keys[:generations])
+
     @property
     def certificate(self) -> x509.Certificate:
         """As `cards.issuing.signer.Signer`."""
@@ -89,26 +103,35 @@ class IssuingKeys:
         return _signing_with(self.ca_key)(message)
 
     def _to_json(self) -> dict[str, Any]:
-        private = self.ca_key.private_bytes(
-            serialization.Encoding.DER, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        )
         return {
-            "ca_key": _text(private),
+            "ca_key": _private_text(self.ca_key),
             "ca_certificate": _text(self.ca_certificate.public_bytes(serialization.Encoding.DER)),
             "current": self.tag_masters.current,
             "tag_masters": {str(version): _text(key) for version, key in self.tag_masters.by_version.items()},
             "piv_masters": {str(version): _text(key) for version, key in self.piv_masters.items()},
+            "terminal_keys": [_private_text(key) for key in self.terminal_keys],
         }
 
     @classmethod
     def _from_json(cls, value: dict[str, Any]) -> "IssuingKeys":
-        key = serialization.load_der_private_key(_bytes(value["ca_key"]), None)
-        if not isinstance(key, ec.EllipticCurvePrivateKey):
-            raise TypeError("the card CA's key is not on an elliptic curve")
+        key = _private_key(value["ca_key"])
         certificate = x509.load_der_x509_certificate(_bytes(value["ca_certificate"]))
         tags = {int(version): _bytes(text) for version, text in value["tag_masters"].items()}
         piv = {int(version): _bytes(text) for version, text in value["piv_masters"].items()}
-        return cls(key, certificate, KeyMasters(tags, current=value["current"]), piv)
+        terminals = tuple(_private_key(text) for text in value["terminal_keys"])
+        return cls(key, certificate, KeyMasters(tags, current=value["current"]), piv, terminals)
+
+
+def _private_text(key: ec.EllipticCurvePrivateKey) -> str:
+    der = key.private_bytes(serialization.Encoding.DER, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    return _text(der)
+
+
+def _private_key(text: str) -> ec.EllipticCurvePrivateKey:
+    key = serialization.load_der_private_key(_bytes(text), None)
+    if not isinstance(key, ec.EllipticCurvePrivateKey):
+        raise TypeError("a private key that is not on an elliptic curve")
+    return key
 
 
 def _signing_with(key: ec.EllipticCurvePrivateKey) -> Callable[[bytes], bytes]:
@@ -166,9 +189,25 @@ def write_key_file(path: Path, keys: IssuingKeys, passphrase: str, *, replacing:
     Raises:
         KeyFileError: the file exists and is not to be replaced, or it can't be written.
     """
-    content = seal(keys, passphrase)
+    _write_secret(path, seal(keys, passphrase), replacing=replacing)
+
+
+def write_terminal_keys(path: Path, keys: IssuingKeys, generations: int = 2) -> None:
+    """The private keys for a terminal that may read emergency records: PEM, for its owner's eyes only.
+
+    Raises:
+        KeyFileError: the file exists, or it can't be written.
+    """
+    pem = b"".join(
+        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+        for key in keys.terminal_keys[:generations]
+    )
+    _write_secret(path, pem, replacing=False)
+
+
+def _write_secret(path: Path, content: bytes, *, replacing: bool) -> None:
     if path.exists() and not replacing:
-        raise KeyFileError(f"{path} exists: issuing keys are never overwritten by accident; move it away first")
+        raise KeyFileError(f"{path} exists: secrets are never overwritten by accident; move it away first")
     try:
         descriptor, name = tempfile.mkstemp(prefix=path.name, dir=path.parent)  # readable by its owner only
         try:
@@ -186,7 +225,7 @@ def write_key_file(path: Path, keys: IssuingKeys, passphrase: str, *, replacing:
         finally:
             os.close(directory)
     except OSError as error:
-        raise KeyFileError(f"issuing keys not written to {path}: {error}") from None
+        raise KeyFileError(f"nothing written to {path}: {error}") from None
 
 
 def read_key_file(path: Path, passphrase: str) -> IssuingKeys:

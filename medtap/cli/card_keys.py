@@ -46,13 +46,21 @@ def create(
 
 
 @app.command()
-def rotate(file: KeyFile, passphrase_file: PassphraseFile = None, as_json: AsJson = False) -> None:
+def rotate(
+    file: KeyFile,
+    terminals: Annotated[
+        bool, typer.Option("--terminals", help="A new generation of emergency terminal keys, and nothing else.")
+    ] = False,
+    passphrase_file: PassphraseFile = None,
+    as_json: AsJson = False,
+) -> None:
     """Add master keys of the next version, for new cards. Those of issued cards stay; so does the card CA."""
     from cards.issuing.key_file import KeyFileError, read_key_file, write_key_file
 
     passphrase = _passphrase(passphrase_file)
     try:
-        rotated = read_key_file(file, passphrase).rotated()
+        found = read_key_file(file, passphrase)
+        rotated = found.with_new_terminal_key() if terminals else found.rotated()
         write_key_file(file, rotated, passphrase, replacing=True)
     except KeyFileError as error:
         fail(str(error))
@@ -82,6 +90,23 @@ def show(
     except (KeyFileError, OSError) as error:
         fail(str(error))
     _show(file, found.ca_certificate.not_valid_after_utc, found.tag_masters.current, as_json=as_json)
+
+
+@app.command("export-terminal")
+def export_terminal(
+    file: KeyFile,
+    out: Annotated[Path, typer.Option(help="Write the terminal's private keys here (PEM), for its owner's eyes only.")],
+    generations: Annotated[int, typer.Option(min=1, max=4, help="The newest so many.")] = 2,
+    passphrase_file: PassphraseFile = None,
+) -> None:
+    """Write the keys for a terminal that may read emergency records. Move them there, and leave no copy behind."""
+    from cards.issuing.key_file import KeyFileError, read_key_file, write_terminal_keys
+
+    try:
+        write_terminal_keys(out, read_key_file(file, _passphrase(passphrase_file)), generations)
+    except KeyFileError as error:
+        fail(str(error))
+    say(f"{out}: keys of an emergency terminal; whoever has this file can read the emergency record of a card")
 
 
 @app.command("create-in-module")

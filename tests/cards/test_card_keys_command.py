@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
+from cards.emergency.sealing import TerminalKeys
 from cards.issuing.key_file import read_key_file
 from cards.trust import TrustAnchors
 from medtap.cli.app import app
@@ -32,6 +33,10 @@ def test_keys_are_made_shown_and_rotated(tmp_path: Path, secret: Path) -> None:
     assert run("rotate", file, "--passphrase-file", secret).exit_code == 0
     shown = run("show", file, "--anchor", anchor, "--passphrase-file", secret)
     assert "keys of version 2" in shown.stdout
+    assert run("rotate", file, "--terminals", "--passphrase-file", secret).exit_code == 0
+    exported = tmp_path / "terminal.pem"
+    assert run("export-terminal", file, "--out", exported, "--passphrase-file", secret).exit_code == 0
+    assert len(TerminalKeys.from_pem(exported.read_bytes()).by_id) == 2
     keys = read_key_file(file, PASSPHRASE)
     assert set(keys.tag_masters.by_version) == {1, 2}
     assert TrustAnchors.from_pem(anchor.read_bytes()).certificates == (keys.ca_certificate,)

@@ -11,9 +11,19 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from cards.emergency.record import EmergencyRecord
+from cards.emergency.sealing import RecordNotForUsError, TerminalKeys, open_record, seal_record
 from cards.issuing import key_file
 from cards.issuing.card_ca import issue_certificate
-from cards.issuing.key_file import IssuingKeys, KeyFileError, read_key_file, seal, unseal, write_key_file
+from cards.issuing.key_file import (
+    IssuingKeys,
+    KeyFileError,
+    read_key_file,
+    seal,
+    unseal,
+    write_key_file,
+    write_terminal_keys,
+)
 from cards.issuing.signer import SignerError
 from cards.trust import TrustAnchors
 from cards.verification import judge
@@ -73,6 +83,7 @@ def test_the_file_opens_for_its_passphrase_alone(tmp_path: Path) -> None:
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     opened = read_key_file(file, PASSPHRASE)
     assert opened.ca_key.private_numbers() == KEYS.ca_key.private_numbers()
+    assert len(opened.terminal_keys) == len(KEYS.terminal_keys) == 1
     assert (opened.ca_certificate, opened.tag_masters, opened.piv_masters) == (
         KEYS.ca_certificate,
         KEYS.tag_masters,
@@ -136,6 +147,38 @@ def test_a_file_that_was_changed_anywhere_does_not_open(monkeypatch: pytest.Monk
 def test_what_is_no_such_file_is_said_to_be_none(content: bytes) -> None:
     with pytest.raises(KeyFileError, match="not a file of issuing keys"):
         unseal(content, PASSPHRASE)
+
+
+def test_a_terminal_reads_what_was_sealed_for_its_generation_and_the_one_after(tmp_path: Path) -> None:
+    def readable(sealed_by: IssuingKeys, terminal: TerminalKeys, generations: int = 2) -> bool:
+        record = EmergencyRecord(GUID.hex(), NOW, "Lê An", NOW.date())
+        sealed = seal_record(record, sealed_by, sealed_by.terminal_public_keys(generations))
+        try:
+            return open_record(sealed, GUID.hex(), terminal, TrustAnchors((KEYS.certificate,))) == record
+        except RecordNotForUsError:
+            return False
+
+    write_terminal_keys(tmp_path / "terminal.pem", KEYS)
+    assert stat.S_IMODE((tmp_path / "terminal.pem").stat().st_mode) == 0o600
+    old = TerminalKeys.from_pem((tmp_path / "terminal.pem").read_bytes())
+    following = KEYS.with_new_terminal_key()
+    write_terminal_keys(tmp_path / "newer.pem", following)
+    newer = TerminalKeys.from_pem((tmp_path / "newer.pem").read_bytes())
+    assert len(newer.by_id) == 2
+    assert readable(KEYS, old)
+    assert readable(KEYS, newer)
+    assert readable(following, old)
+    assert readable(following, newer)
+    assert not readable(following, old, generations=1)  # a stolen terminal is left behind
+    assert not readable(following.with_new_terminal_key(), old)
+    with pytest.raises(KeyFileError, match="never overwritten"):
+        write_terminal_keys(tmp_path / "newer.pem", following)
+
+
+@pytest.mark.parametrize("pem", [b"", b"nothing", b"-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n"])
+def test_a_file_without_terminal_keys_is_said_to_be_none(pem: bytes) -> None:
+    with pytest.raises(ValueError, match="expected PEM keys on curve P-256"):
+        TerminalKeys.from_pem(pem)
 
 
 def test_rotation_keeps_the_old_master_keys_for_the_cards_that_have_them() -> None:
