@@ -1,12 +1,13 @@
 """Discrepancy cases and drugs under special control in the JSON API."""
 
+import re
 import uuid
 from datetime import date
 from http import HTTPStatus
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Query, Request, Response
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, BeforeValidator, Field
 
 from gateway.api.v1 import PREFIX
 from gateway.api.web import web_of
@@ -18,7 +19,16 @@ from gateway.stock.discrepancies import Case, CaseAct, Resolution, ResolvedAs
 
 router: Final = APIRouter(prefix=f"{PREFIX}/stock", tags=["stock"], responses=WORK_PROBLEMS)
 Reason = Annotated[str, Field(min_length=1, max_length=1000)]
-Day = Annotated[date, Query(description="The hospital's day")]
+
+
+def _day_first(value: object) -> object:
+    """A day as people in Vietnam write it, dd/mm/yyyy; anything else is left to be judged."""
+    found = _DAY.fullmatch(str(value))
+    return f"{found[3]}-{found[2]:0>2}-{found[1]:0>2}" if found else value
+
+
+_DAY: Final = re.compile(r"\s*([0-9]{1,2})/([0-9]{1,2})/([0-9]{4})\s*")
+Day = Annotated[date, BeforeValidator(_day_first), Query(description="The hospital's day, YYYY-MM-DD or dd/mm/yyyy")]
 Place = Annotated[str, Query(min_length=1, max_length=64)]
 
 

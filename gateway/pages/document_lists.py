@@ -2,12 +2,12 @@
 
 import uuid
 from collections.abc import Iterator, Sequence
-from datetime import date
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 
 from gateway.api.access import RolesRequired
+from gateway.api.stock_cases import Day
 from gateway.api.web import web_of
 from gateway.api.work_kit import Worker, refusals, zone_of
 from gateway.pages.document_words import ACCOUNTS
@@ -23,7 +23,6 @@ from gateway.stock.controlled_drugs import Period
 router: Final = APIRouter(prefix="/work", include_in_schema=False)
 _WORKERS: Final = [Depends(RolesRequired(WORK_ROLES))]
 _Id = Annotated[str, Query(min_length=1, max_length=64)]
-_Day = Annotated[date, Query()]
 
 
 @router.get("/recall/{recall_id}/list.csv", dependencies=_WORKERS)
@@ -57,7 +56,7 @@ def _account(account_id: str, speech: Speech) -> str:
 
 @router.get("/controlled/book.csv")
 def book_csv(
-    *, request: Request, person: Worker, product_id: _Id, place_id: _Id, first_day: _Day, last_day: _Day
+    *, request: Request, person: Worker, product_id: _Id, place_id: _Id, first_day: Day, last_day: Day
 ) -> Response:
     """Sổ theo dõi xuất, nhập, tồn kho of one drug, with its running balance."""
     del person
@@ -79,7 +78,7 @@ def book_csv(
 
 
 @router.get("/controlled/register.csv")
-def register_csv(*, request: Request, person: Worker, place_id: _Id, first_day: _Day, last_day: _Day) -> Response:
+def register_csv(*, request: Request, person: Worker, place_id: _Id, first_day: Day, last_day: Day) -> Response:
     """Every act with both people, and the blind count after it."""
     del person
     with refusals(), web_of(request).services.pool.connection() as connection:

@@ -17,6 +17,7 @@ from gateway.pages.work_out_patient import Whom, whom_of
 from gateway.pages.work_plain import PlainForm, Posted
 from gateway.services.sessions import SignedIn
 from gateway.stock import dispensing, handing_over, issuing, outgoing, outgoing_reads, picking
+from gateway.stock.catalogue import place_tree
 from gateway.stock.errors import WorkRefusedError
 from gateway.stock.names import names_of
 from gateway.stock.outgoing import NewOutgoing, OutgoingKind
@@ -160,6 +161,7 @@ def _ask_page(
     with web_of(request).services.pool.connection() as connection:
         waiting = outgoing_reads.waiting(connection, kind)
         names = names_of(connection, (), (), {each.created_by for each in waiting})
+        stores = [place.place_id for place in place_tree(connection) if place.kind == "store"]
     values: dict[str, Any] = {
         **out_values(request),
         "waiting": waiting,
@@ -167,6 +169,7 @@ def _ask_page(
         "fields": form.fields if form else {},
         "codes": "\n".join(form.codes) if form else "",
         "whom": whom,
+        "only_store": stores[0] if len(stores) == 1 else "",
     }
     status = HTTPStatus.UNPROCESSABLE_ENTITY if problem else HTTPStatus.OK
     return show_work(request, page, values, problem=problem, status=status)

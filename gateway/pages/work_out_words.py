@@ -139,8 +139,8 @@ SCOPES: Final[Mapping[str, str]] = MappingProxyType(
 DIRECTIONS: Final[Mapping[str, str]] = MappingProxyType({"more": N_("upwards"), "less": N_("downwards")})
 __all__ = ["OTHER_CASE"]
 NAVIGATION: Final[tuple[tuple[str, str], ...]] = (
-    ("/work/issue", N_("Issue")),
-    ("/work/dispense", N_("Dispensing")),
+    ("/work/issue", N_("Issue to wards")),
+    ("/work/dispense", N_("Dispense")),
     ("/work/destroy", N_("Destruction")),
     ("/work/holds", N_("Holds and quarantine")),
     ("/work/recall", N_("Recall")),

@@ -86,6 +86,7 @@ function payload() {
 
 function confirm() {
   if (draft.sending) return;
+  if (table.contains(document.activeElement)) document.activeElement.blur(); // what is being typed counts
   if (!form.reportValidity()) return say("attention", words.missing, words.missingSentence);
   if (!draft.lines.length && !draft.waiting.length && form.dataset.empty === undefined) return say("attention", words.scanFirst);
   if (!lotAsked && focusMissingLot()) {

@@ -36,7 +36,7 @@ async function choose(query, quiet = false) {
   other = "";
   keep();
   if (quiet) return;
-  say(fresh.dataset.warning ? "attention" : "ok", `${words.chosen}: ${fresh.dataset.number}`, fresh.dataset.warning ?? "");
+  say(fresh.dataset.warning ? "attention" : "ok", `${words.chosen} ${fresh.dataset.number.replaceAll(" ", "\u00a0")}`, fresh.dataset.warning ?? "");
   scanField.focus();
 }
 

@@ -150,7 +150,7 @@ def test_a_card_on_the_pharmacys_reader_fills_the_patient_in(page: Page, world: 
     expect(page.locator("#reader-state")).to_have_attribute("data-open", "yes")
     tap(world, 90, 1)
     expect(page.locator("#patient")).to_have_attribute("data-patient", str(uuid.UUID(int=1)))
-    mood(page, "attention", "Đã chọn người bệnh")  # has an allergy
+    mood(page, "attention", "Người bệnh")  # has an allergy
     page.select_option("#field-from_place_id", "main-store")
     page.focus("#scan")
     scan(page, PARA)
@@ -198,7 +198,7 @@ def test_a_destruction_and_a_hold_are_whole_forms_whose_drafts_stay(page: Page, 
     again.fill("tr[data-place='0'] .line-quantity", "30")
     again.keyboard.press("F9")
     mood(again, "ok", "Đã lưu: PH26-000001")
-    expect(again.locator("#waiting")).to_contain_text("GONE")
+    expect(again.locator("#waiting")).to_contain_text("GONE · 30 viên")  # typed, and F9 without leaving the field
     opened(again, f"{world.address}/work/holds")
     again.select_option("#field-scope", "pack")
     again.fill("#field-reason", "Vỡ hộp")
