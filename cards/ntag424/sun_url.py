@@ -30,6 +30,13 @@ _NAMES: Final = {
     "counter": frozenset(("ctr", "counter", "read_ctr", "n")),
 }
 _PARAMETER: Final = re.compile(r"(?<=[?&;#])([A-Za-z0-9_.-]{1,32})=([^&;#]*)")
+_BYTES: Final = {
+    "picc": (PICC_DATA_BYTES, PICC_DATA_BYTES_LRP),
+    "file": range(_BLOCK_BYTES, URL_CHARACTERS_MAX, _BLOCK_BYTES),
+    "mac": (MAC_BYTES,),
+    "uid": (UID_BYTES,),
+    "counter": (COUNTER_BYTES,),
+}
 _HEXADECIMAL: Final = re.compile(r"(?:[0-9A-F]{2})+", re.ASCII)
 """Capital letters only, as the chip writes them (NT4H2421Gx, 9.3.1): any other spelling was not written by it."""
 
@@ -118,10 +125,12 @@ def parse_sun_url(url: str) -> SunMessage:
 
 
 def _one(values: list[_Value], kind: str) -> _Value | None:
-    found = [each for each in values if each.name in _NAMES[kind]]
-    if len(found) > 1:
-        raise SunFormatError(f"{kind} stands {len(found)} times in the address: expected once")
-    return found[0] if found else None
+    """The value of that name and length; or one of another length, for the reason to say so."""
+    named = [each for each in values if each.name in _NAMES[kind]]
+    fitting = [each for each in named if len(each.data) in _BYTES[kind]]
+    if len(fitting) > 1:
+        raise SunFormatError(f"{kind} stands {len(fitting)} times in the address: expected once")
+    return next(iter(fitting or named), None)
 
 
 def _tell_by_length(values: list[_Value], kinds: dict[str, _Value | None]) -> None:

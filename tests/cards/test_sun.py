@@ -110,6 +110,12 @@ def test_values_are_found_by_length_where_the_sites_template_names_them_otherwis
     assert parse_sun_url(named).mac_input == "CEE9A53E3E463EF1F459635736738962&third="
 
 
+def test_parameters_of_the_sites_own_are_left_alone() -> None:
+    assert verify_sun(EXAMPLE.replace("?", "?m=AB&n=00112233&x=y&"), KEYS).valid
+    assert verify_sun(EXAMPLE + "&utm=abc", KEYS).valid
+    assert "mac stands 2 times" in verify_sun(EXAMPLE + "&m=0011223344556677", KEYS).reason
+
+
 @given(st.text(max_size=200) | st.from_regex(r"https://x/\?([a-z]{1,4}=[0-9A-F]{0,50}&){0,5}", fullmatch=True))
 def test_no_address_whatever_gets_further_than_a_verdict(url: str) -> None:
     found = verify_sun(url, KEYS)
