@@ -13,6 +13,7 @@ from gateway.api.access import RolesRequired
 from gateway.api.stock_counts import COUNT_PROBLEMS, COUNTING_ROLES, Taken
 from gateway.api.web import web_of
 from gateway.api.work_kit import refusals
+from gateway.pages.count_kit import announce
 from gateway.services.roles import STOCK_ROLES
 from gateway.services.sessions import SignedIn
 from gateway.stock import tag_count_decisions, tag_count_passes, tag_counts
@@ -143,6 +144,7 @@ def send_pass(request: Request, response: Response, tag_count_id: uuid.UUID, per
     given = UploadedPass(body.request_id, tag_count_id, body.place_id, frozenset(body.epcs), person.username)
     with refusals(), services.pool.connection() as connection:
         outcome = tag_count_passes.add_uploaded(connection, given, services.clock())
+        announce(connection, tag_count_id)
     response.status_code = HTTPStatus.CREATED if outcome == "created" else HTTPStatus.OK
     return Taken(outcome=outcome)
 
@@ -155,6 +157,7 @@ def look(request: Request, tag_count_id: uuid.UUID, person: Counter, body: Reade
         taken = tag_count_passes.take_from_readers(
             connection, tag_count_id, body.request_id, person.username, services.clock()
         )
+        announce(connection, tag_count_id)
     return [TakenPass.model_validate(vars(one)) for one in taken]
 
 
@@ -165,6 +168,7 @@ def reconcile(request: Request, tag_count_id: uuid.UUID, person: Counter) -> Tag
     services = web_of(request).services
     with refusals(), services.pool.connection() as connection:
         tag_counts.reconcile_count(connection, tag_count_id, services.clock())
+        announce(connection, tag_count_id)
         return TagCount.model_validate(vars(head(connection, tag_count_id)))
 
 
@@ -191,6 +195,7 @@ def decide(request: Request, tag_count_id: uuid.UUID, epc: str, person: Counter,
     made = DecisionMade(tag_count_id, epc.upper(), body.decision, person.username)
     with refusals(), services.pool.connection() as connection:
         tag_count_decisions.decide(connection, made, services.clock(), ZoneInfo(services.config.time_zone))
+        announce(connection, tag_count_id)
         return Finding.model_validate(one_finding(connection, tag_count_id, made.epc))
 
 
@@ -204,6 +209,7 @@ def confirm(request: Request, tag_count_id: uuid.UUID, epc: str, person: Counter
     given = Confirmation(tag_count_id, epc.upper(), person.username)
     with refusals(), services.pool.connection() as connection:
         tag_count_decisions.confirm_missing(connection, given, services.clock(), ZoneInfo(services.config.time_zone))
+        announce(connection, tag_count_id)
         return Finding.model_validate(one_finding(connection, tag_count_id, given.epc))
 
 
@@ -213,4 +219,5 @@ def close(request: Request, tag_count_id: uuid.UUID, person: Counter) -> Closed:
     services = web_of(request).services
     with refusals(), services.pool.connection() as connection:
         cases = tag_count_decisions.close(connection, tag_count_id, person.username, services.clock())
+        announce(connection, tag_count_id)
     return Closed(cases=cases)

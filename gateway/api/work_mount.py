@@ -4,7 +4,7 @@ from typing import Final
 
 from fastapi import APIRouter
 
-from gateway.api import stock_documents, stock_orders, stock_work_in, stock_work_out, stock_work_scan
+from gateway.api import stock_count_scans, stock_documents, stock_orders, stock_work_in, stock_work_out, stock_work_scan
 from gateway.pages import (
     count_review_pages,
     count_routes,
@@ -39,6 +39,7 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     work_out_case_routes.router,
     work_out_destroy_routes.router,
     work_out_patient.router,
+    stock_count_scans.router,
     count_routes.router,
     count_review_pages.router,
     count_stocktake_routes.router,

@@ -143,6 +143,11 @@ def test_a_third_person_verifies_and_it_is_booked_once_on_one_document(
     overview = text_of(hoa.get("/count"))
     assert "KK26-000001" in overview
     assert "2 / 2" in overview
+    document = f"/work/documents/{page.rpartition('/')[2]}"
+    undone = hoa.send(f"{document}/undo", document_id=str(uuid.uuid4()), reason_code="reverse_entered_wrong")
+    assert undone.status_code == 200, undone.text
+    assert on_hand(world, "A24X") == 1188
+    assert "BD26-000001" in text_of(hoa.get(page)), "the stocktake names the reversal"
 
 
 def test_a_draft_survives_a_closed_tab_and_another_server(
@@ -238,3 +243,25 @@ def test_a_viewer_sees_how_far_it_is_and_can_change_nothing(
     assert "/scan" not in html.replace("count_scan.js", "")
     sent = viewer.post(f"{page}/scan", data={"csrf_token": csrf_token(viewer), "code": "x"})
     assert sent.status_code == 403
+
+
+def test_a_hand_held_program_counts_through_the_api_as_the_pages_do(people: tuple[Counter, Counter]) -> None:
+    lan, _ = people
+    page = lan.begin()
+    api, headers = f"/api/v1{page.removeprefix('/count')}", {"x-csrf-token": lan.token}
+
+    def post(path: str, **body: object) -> httpx.Response:
+        return lan.browser.post(f"{api}{path}", json=body, headers=headers)
+
+    scan = {"scan_id": str(uuid.uuid4()), "place_id": "main-store", "text": BOX[1:], "waited_s": 30}
+    assert [post("/scans", **scan).status_code for _ in range(2)] == [201, 200]
+    asked = post("/scans", **scan).json()
+    assert (asked["verdict"], asked["lots"], asked["line"]) == ("lot_missing", ["A19B", "A24X"], None)
+    told = post("/scans", **scan | {"scan_id": str(uuid.uuid4()), "text": "#1"}).json()
+    assert (told["line"]["lot"], told["line"]["quantity"]) == ("A19B", 12)
+    assert "36" not in str(told), "what the books have is not told"
+    handed_in = {"request_id": str(uuid.uuid4())}
+    assert [post("/draft/hand-in", **handed_in).status_code for _ in range(2)] == [201, 200]
+    assert lan.browser.get(f"{api}/draft").json() == {"lines": [], "without_lot": 0, "kept": 0}
+    due = lan.browser.get("/api/v1/cycle-counts?place_id=fridge-1").json()
+    assert [(one["product_id"], one["count_class"]) for one in due] == [("08935006500007", "C")]

@@ -111,6 +111,24 @@ def test_a_missing_pack_takes_a_reason_and_two_people_and_cases_name_the_drug(
     assert "Mất, thất lạc" in csv
 
 
+def test_many_tags_are_decided_through_the_api_each_by_itself(store: tuple[Counter, Counter]) -> None:
+    lan, dung = store
+    page = counted(lan)
+    api = f"/api/v1/tag-{page.removeprefix('/count/').replace('tags', 'counts')}"
+
+    def post(person: Counter, path: str, **body: object) -> Any:  # noqa: ANN401 - JSON
+        answer = person.browser.post(f"{api}{path}", json=body, headers={"x-csrf-token": person.token})
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    body = {"epcs": [SILENT, FOREIGN], "decision": "missing", "reason_code": "count_lost"}
+    for _ in range(2):
+        done = post(lan, "/decisions", **body)
+        assert (done["done"], [one["epc"] for one in done["refused"]]) == (1, [FOREIGN])
+    assert post(lan, "/confirmations", epcs=[SILENT])["refused"][0]["code"] == "second_person"
+    assert post(dung, "/confirmations", epcs=[SILENT]) == {"done": 1, "refused": []}
+
+
 def test_what_no_reader_can_see_is_counted_by_hand(world: WORLD, store: tuple[Counter, Counter], text_of: Text) -> None:
     lan, dung = store
     page = counted(lan)
