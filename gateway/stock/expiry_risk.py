@@ -161,7 +161,7 @@ def expiry_risk(
 ) -> ExpiryRisk:
     """Lots that expire within the horizon, or have, and of which something will be left or is held."""
     last_day = today + timedelta(days=horizon_days)
-    rows = connection.execute(_LOTS, {"inside": list(scope.inside), "last_day": last_day}).fetchall()
+    rows = connection.execute(_LOTS, {"inside": list(scope.inside), "last_day": last_day}, prepare=False).fetchall()
     products = {one.product_id: one for one in supply(connection, scope, today, rate_weeks=rate_weeks)}
     lines = [
         line

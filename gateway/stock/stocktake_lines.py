@@ -131,11 +131,11 @@ def judged_lines(
     rules = read_rules(connection, stocktake_id)
     counted: dict[LineKey, list[_Counted]] = defaultdict(list)
     values = _values(stocktake_id, keys)
-    for row in connection.execute(_COUNTS, values):
+    for row in connection.execute(_COUNTS, values, prepare=False):
         packs = None if row[7] is None else tuple((str(gtin), str(serial)) for gtin, serial in row[7])
         counted[LineKey(*row[:3])].append(_Counted(Count(int(row[3]), row[4], row[5], int(row[6])), packs, row[8]))
     lines = []
-    for row in connection.execute(_LINES, values):
+    for row in connection.execute(_LINES, values, prepare=False):
         key = LineKey(*row[:3])
         made = counted.get(key, [])
         counts = tuple(one.count for one in made)
