@@ -1,7 +1,7 @@
 """Commits batches of messages: all or nothing, and a message that spoils its batch is set aside alone."""
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -10,6 +10,7 @@ from gateway.ingest.decoder import Decoded, FrameReceived, HelloReceived, Reject
 from gateway.ingest.marks import StreamId
 from gateway.ingest.store import IngestStore
 from gateway.ingest.transaction import Counts, IngestTransaction, StreamAnswer
+from gateway.ingest.turns import Alone, Turn
 
 _LOG = logging.getLogger(__name__)
 
@@ -40,11 +41,8 @@ class Committer:
     def __init__(self, store: IngestStore) -> None:
         self._store = store
 
-    def commit(self, batch: Sequence[Decoded], written: Callable[[], None] = lambda: None) -> Committed:
-        """Store the batch in one transaction. Returns only when it is committed.
-
-        `written` is called when the transaction has all its locks but the one on the order of live events, and all
-        rows of the series are written: from then on it waits for nobody who waits for it.
+    def commit(self, batch: Sequence[Decoded], turn: Turn | None = None) -> Committed:
+        """Store the batch in one transaction, in its turn. Returns only when it is committed.
 
         A connection lost during COMMIT leaves the outcome unknown: committing the same batch again is then safe, for
         what was stored is below the mark.
@@ -52,15 +50,21 @@ class Committer:
         Raises:
             Exception: the database's condition (see `is_environment_fault`): commit the same batch again later.
         """
+        turn = turn or Alone()
+        try:
+            return self._commit(batch, turn)
+        finally:
+            turn.written()
+
+    def _commit(self, batch: Sequence[Decoded], turn: Turn) -> Committed:
         try:
             with self._transaction() as (transaction, committed):
-                _take(transaction, batch)
-                transaction.write()
-                written()
-                transaction.finish()
+                _store(transaction, batch, turn)
         except Exception as error:
             if is_environment_fault(error):
                 raise
+            # For all that follows.
+            turn.write()
             if len(batch) > 1:
                 return self._one_by_one(batch)
             _LOG.exception("a message could not be stored; it is kept as dead letter")
@@ -98,8 +102,13 @@ class Committer:
         committed.alarm_raised = transaction.alarm_raised
 
 
-def _take(transaction: IngestTransaction, batch: Sequence[Decoded]) -> None:
+def _store(transaction: IngestTransaction, batch: Sequence[Decoded], turn: Turn) -> None:
     transaction.frames(each for each in batch if isinstance(each, FrameReceived))
+    turn.write()
+    transaction.project()
     transaction.hellos(each for each in batch if isinstance(each, HelloReceived))
     transaction.states(each for each in batch if isinstance(each, StateReceived))
     transaction.rejected(each for each in batch if isinstance(each, Rejected))
+    transaction.write()
+    turn.written()
+    transaction.finish()

@@ -2,6 +2,7 @@
 
 - What is not yet done of one sender is all in one lane, in the order of its arrival: a frame never overtakes the one
   before it, and two lanes never want the same marks.
+- While another lane writes rows, a lane gathers its next batch: taking it earlier would only make it smaller.
 - The first lane takes everything until it has much to do: a quiet hospital has one lane, and only frames in bulk (a
   backlog, a load) are spread.
 """
@@ -9,16 +10,20 @@
 import threading
 from collections import deque
 from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import Final
 
 from gateway.ingest.committer import Committer
 from gateway.ingest.subscriber import Delivery
+from gateway.ingest.turns import WritingTurn
 
 BATCH_MESSAGES_MAX: Final = 1000
 BATCH_BYTES_MAX: Final = 4 * 1024 * 1024
 """A transaction takes what is there, up to this: one frame alone is not kept waiting for others."""
 MUCH_BYTES: Final = 256 * 1024
 """Four full frames: some ten milliseconds of work."""
+_GATHER_S: Final = 0.1
+"""No longer than that is waited for more messages; a lane writes for some 30 ms at a time."""
 
 
 class Lane:
@@ -31,9 +36,13 @@ class Lane:
         """The batch that is being committed."""
         self.last_size = 0
         """Messages in the batch before; 0 after a pause."""
+        self.expected = 0
+        """Messages let go last (for each another may come), and those that waited already; 0 after a pause."""
         self.bytes = 0
         """Of what is not yet done, the batch in hand included."""
-        self.arrival = threading.Condition(lock)
+        self.writes = False
+        """The batch in hand is not yet written."""
+        self.news = threading.Condition(lock)
 
 
 class Lanes:
@@ -42,6 +51,7 @@ class Lanes:
     def __init__(self, committers: Sequence[Committer], *, much_bytes: int = MUCH_BYTES) -> None:
         """`much_bytes`: of work for the first lane, before others get any."""
         self._lock = threading.Lock()
+        self._writing = threading.Lock()
         self._lanes = tuple(Lane(committer, self._lock) for committer in committers)
         self._much_bytes = much_bytes
         self._senders: dict[str, tuple[Lane, int]] = {}
@@ -70,12 +80,24 @@ class Lanes:
             self._senders[sender] = lane, messages + 1
             lane.bytes += len(delivery.message.payload)
             lane.queued.append(delivery)
-            lane.arrival.notify()
+            lane.news.notify()
 
     def wait(self, lane: Lane, timeout_s: float) -> bool:
         """True as soon as the lane has something to do; False after `timeout_s` seconds."""
         with self._lock:
-            return lane.arrival.wait_for(lambda: bool(lane.queued), timeout_s)
+            return lane.news.wait_for(lambda: bool(lane.queued), timeout_s)
+
+    def gather(self, lane: Lane) -> None:
+        """Wait while another lane has rows to write and more messages may come: a larger batch is cheaper."""
+        with self._lock:
+            lane.news.wait_for(
+                lambda: len(lane.queued) >= lane.expected or not any(each.writes for each in self._lanes),
+                _GATHER_S,
+            )
+
+    def turn(self, lane: Lane) -> WritingTurn:
+        """The turn of the batch in hand."""
+        return WritingTurn(self._writing, partial(self._written, lane))
 
     def take(self, lane: Lane) -> Sequence[Delivery]:
         """The batch in hand; if there is none, what is queued, within bounds."""
@@ -86,6 +108,7 @@ class Lanes:
                 batch.append(lane.queued.popleft())
                 size += len(batch[-1].message.payload)
             lane.hand = tuple(batch)
+            lane.writes = True
         return lane.hand
 
     def done(self, lane: Lane) -> None:
@@ -98,7 +121,15 @@ class Lanes:
                 if messages > 1:
                     self._senders[sender] = lane, messages - 1
             lane.last_size = len(lane.hand)
+            lane.expected = lane.last_size + len(lane.queued)
             lane.hand = ()
+            lane.writes = False
+
+    def _written(self, lane: Lane) -> None:
+        with self._lock:
+            lane.writes = False
+            for each in self._lanes:
+                each.news.notify()
 
     def _choose(self) -> Lane:
         first = self._lanes[0]

@@ -25,7 +25,7 @@ _HEAD: Final = struct.pack("!hi", 9, 8)
 _DEVICE: Final = struct.Struct("!iii")
 _MIDDLE: Final = struct.Struct("!iqiiii")
 _TAIL: Final = struct.Struct("!iii")
-_PIECE_BYTES: Final = 64 * 1024
+_PIECE_BYTES: Final = 256 * 1024
 _EPOCH: Final = datetime(2000, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
 

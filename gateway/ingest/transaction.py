@@ -55,9 +55,18 @@ class StreamAnswer:
     answers_sent_at: datetime | None
 
 
+@dataclass(frozen=True)
+class _Meaning:
+    """An event that is stored, and whose meaning is not yet true."""
+
+    received: FrameReceived
+    at: Occurrence
+    event: Event
+
+
 @dataclass
 class IngestTransaction:
-    """One transaction's work. Call the methods in the order: frames, hellos, states, rejected, write, finish."""
+    """One transaction's work: call frames, project, hellos, states, rejected, write, finish, in this order."""
 
     store: StoreTransaction
     answers: dict[StreamId, StreamAnswer] = field(default_factory=dict)
@@ -71,11 +80,15 @@ class IngestTransaction:
     _newest: dict[Sender, tuple[FrameReceived, SenderClock]] = field(default_factory=dict)
     _readings: Readings = field(default_factory=Readings)
     _events: list[EventRow] = field(default_factory=list)
+    _meanings: list[_Meaning] = field(default_factory=list)
     _live: list[NewLiveEvent] = field(default_factory=list)
     _last_dead_letter: int | None = None
 
     def frames(self, received: Iterable[FrameReceived]) -> None:
-        """Take frames. Locks are taken in one order everywhere: nodes, then streams, each sorted by name."""
+        """Take frames. Locks are taken in one order everywhere: nodes, then streams, each sorted by name.
+
+        Nothing is locked or written that anyone but these senders' messages may want.
+        """
         by_stream: dict[StreamId, list[FrameReceived]] = {}
         for each in received:
             by_stream.setdefault(stream_id(each.frame), []).append(each)
@@ -88,6 +101,21 @@ class IngestTransaction:
         for stream in sorted(by_stream):
             for each in sorted(by_stream[stream], key=_first_seq):
                 self._frame(each)
+
+    def project(self) -> None:
+        """Make true what the frames' events mean."""
+        for each in self._meanings:
+            try:
+                shown = self.store.project(each.at, each.event)
+            except Exception as error:
+                if is_environment_fault(error):
+                    raise
+                sender, kind = each.received.sender, each.event.kind
+                _LOG.exception("%s row %d of %s: its meaning could not be stored", kind, each.at.seq, sender)
+                reason = f"{type(error).__name__}: {error!s:.300}"
+                self._dead_row(each.received, each.at.seq, "projection_failed", reason, each.event.model_dump_json())
+            else:
+                self._live += shown
 
     def hellos(self, received: Iterable[HelloReceived]) -> None:
         """Answer with the marks. What an edge node no longer keeps and we never had is lost: say so and go on."""
@@ -308,17 +336,8 @@ class IngestTransaction:
                 monotonic_ns=event.monotonic_ns,
             )
         )
+        self._meanings.append(_Meaning(received, at, event))
         self.counts.events += 1
-        try:
-            shown = self.store.project(at, event)
-        except Exception as error:
-            if is_environment_fault(error):
-                raise
-            _LOG.exception("%s row %d of %s: its meaning could not be stored", event.kind, seq, received.sender)
-            reason = f"{type(error).__name__}: {error!s:.300}"
-            self._dead_row(received, seq, "projection_failed", reason, event.model_dump_json())
-        else:
-            self._live += shown
 
     def _declared_gap(
         self, received: FrameReceived, clock: SenderClock, epoch_key: int, row: Row, gap: GapDeclared

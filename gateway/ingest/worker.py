@@ -3,8 +3,7 @@
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Final
 
@@ -13,7 +12,7 @@ from edge.contracts.ack import Ack
 from gateway.config import MqttConfig
 from gateway.ingest.backlog import BacklogWatch
 from gateway.ingest.committer import Committed, Committer
-from gateway.ingest.decoder import Decoded, decode
+from gateway.ingest.decoder import decode
 from gateway.ingest.lanes import BATCH_MESSAGES_MAX, MUCH_BYTES, Lane, Lanes
 from gateway.ingest.subscriber import Delivery, Subscriber
 from gateway.ingest.transaction import Counts
@@ -52,7 +51,6 @@ class IngestWorker:
         self._jam_at = config.receive_maximum // 2
         self._backlog = BacklogWatch()
         self._stopping = threading.Event()
-        self._turn_lock = threading.Lock()
         self._counts = Counts()
         self._counts_lock = threading.Lock()
         self._lanes = Lanes(committers, much_bytes=much_bytes)
@@ -109,7 +107,7 @@ class IngestWorker:
                     self._gather(lane)
                     self._serve(lane)
                 else:
-                    lane.last_size = 0
+                    lane.last_size = lane.expected = 0
                     if self._lanes.idle:
                         self.subscriber.refetch_if_overflowed()
             except Exception:  # noqa: BLE001 - a worker that ends is worse than any error
@@ -124,8 +122,9 @@ class IngestWorker:
 
         Only after a batch of several, so that a message that comes alone never waits; only while more come; and no
         longer than until there are as many as we let go last, for a broker at its limit of unacknowledged messages
-        has no more to send.
+        has no more to send. While another lane writes rows, waiting costs nothing.
         """
+        self._lanes.gather(lane)
         expected = min(lane.last_size, BATCH_MESSAGES_MAX)
         if expected <= 1 or len(lane.queued[0].message.payload) >= _SMALL_BYTES:
             return
@@ -154,17 +153,12 @@ class IngestWorker:
 
     def _commit(self, lane: Lane) -> Committed | None:
         """Commit, however long the database is away; None if we were stopped before."""
-        decoded: list[Decoded] = []
+        decoded = [each.decoded or decode(each.message) for each in self._lanes.take(lane)]
         failures = 0
         began = time.monotonic()
         while True:
             try:
-                with self._turn() as over:
-                    if self._stopping.is_set():
-                        return None
-                    if not decoded:
-                        decoded = [each.decoded or decode(each.message) for each in self._lanes.take(lane)]
-                    return lane.committer.commit(decoded, over)
+                return lane.committer.commit(decoded, self._lanes.turn(lane))
             except Exception as error:  # noqa: BLE001 - the committer lets out only what another try may mend
                 self._backlog.jammed()
                 pause_s = _RETRY_S[min(failures, len(_RETRY_S) - 1)]
@@ -175,25 +169,6 @@ class IngestWorker:
                 )
                 if self._stopping.wait(pause_s):
                     return None
-
-    @contextmanager
-    def _turn(self) -> Iterator[Callable[[], None]]:
-        """One lane at a time takes a batch and writes its rows; the next may as soon as `over` is called.
-
-        So a batch is as large as it can be, PostgreSQL writes rows for one lane while it commits for another, and two
-        transactions of ours never wait for each other's rows: who waits has the turn, who has it not needs no more.
-        """
-        self._turn_lock.acquire()
-        mine = [self._turn_lock]
-
-        def over() -> None:
-            if mine:
-                mine.pop().release()
-
-        try:
-            yield over
-        finally:
-            over()
 
     def _answer(self, committed: Committed) -> None:
         for stream, answer in committed.answers.items():

@@ -4,7 +4,7 @@ import logging
 import secrets
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -21,6 +21,7 @@ from gateway.db.pool import open_pool
 from gateway.errors import is_environment_fault
 from gateway.ingest.committer import Committed, Committer
 from gateway.ingest.decoder import Decoded, decode
+from gateway.ingest.turns import Turn
 from gateway.ingest.worker import IngestWorker
 from gateway.services import reads_operations
 from medtap.services.broker import EmbeddedBroker
@@ -44,13 +45,13 @@ class _Faulty:
         self.tries = 0
         self.largest = 0
 
-    def commit(self, batch: list[Decoded], written: Callable[[], None]) -> Committed:
+    def commit(self, batch: list[Decoded], turn: Turn) -> Committed:
         self.tries += 1
         self.largest = max(self.largest, len(batch))
         time.sleep(self.pause_s)
         if self.fault is not None:
             raise self.fault
-        return self.inner.commit(batch, written)
+        return self.inner.commit(batch, turn)
 
 
 @contextmanager

@@ -27,6 +27,7 @@ from gateway.ingest.message import ReceivedMessage
 from gateway.ingest.puback_order import PubackOrder
 from gateway.ingest.subscriber import Delivery
 from gateway.ingest.transaction import StreamAnswer
+from gateway.ingest.turns import Turn
 from gateway.ingest.worker import IngestWorker
 from medtap.services.broker import EmbeddedBroker
 from tests.gateway.edge_client import EdgeClient, eventually
@@ -102,6 +103,44 @@ def test_a_batch_stays_in_hand_until_it_is_done() -> None:
     assert (lanes.waiting, lane.bytes) == (0, 0)
 
 
+def test_while_another_lane_has_rows_to_write_a_lane_gathers_as_many_as_it_let_go(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(lanes_module, "_GATHER_S", WAIT_S)
+    first, second = lanes = _lanes(much_bytes=0)
+    lanes.put(_delivery("busy", 0, 1000))
+    for number in (1, 2):
+        lanes.put(_delivery("other", number))
+    lanes.take(second)
+    lanes.turn(second).written()
+    lanes.done(second)
+    lanes.put(_delivery("other", 3))
+    lanes.gather(second)  # nobody writes: it goes on with what there is
+    lanes.take(first)
+    gathered = threading.Thread(target=lanes.gather, args=(second,))
+    gathered.start()
+    gathered.join(0.05)
+    assert gathered.is_alive()
+    lanes.put(_delivery("other", 4))
+    gathered.join(WAIT_S)
+    assert not gathered.is_alive()
+    assert [each.number for each in lanes.take(second)] == [3, 4]
+
+
+def test_a_lane_gathers_no_longer_than_the_other_has_rows_to_write(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lanes_module, "_GATHER_S", WAIT_S)
+    first, second = lanes = _lanes(much_bytes=0)
+    lanes.put(_delivery("busy", 0, 1000))
+    lanes.put(_delivery("other", 1))
+    lanes.take(first)
+    second.expected = 100
+    gathered = threading.Thread(target=lanes.gather, args=(second,))
+    gathered.start()
+    lanes.turn(first).written()
+    gathered.join(WAIT_S)
+    assert not gathered.is_alive()
+
+
 @given(st.lists(st.tuples(st.integers(0, 4), st.sampled_from(["put", "take", "done"])), max_size=60), st.integers(1, 3))
 def test_two_lanes_never_have_one_node_and_nothing_is_overtaken_or_forgotten(
     steps: Sequence[tuple[int, str]], count: int
@@ -160,13 +199,17 @@ class _Heard:
 
 
 class _Script:
-    """A committer that does what a test says, and then says the marks."""
+    """A committer that does what a test says in its turn, and then says the marks."""
 
-    def __init__(self, doing: Callable[[Callable[[], None]], None]) -> None:
+    def __init__(self, doing: Callable[[Turn], None]) -> None:
         self._doing = doing
 
-    def commit(self, batch: Sequence[Decoded], written: Callable[[], None]) -> Committed:
-        self._doing(written)
+    def commit(self, batch: Sequence[Decoded], turn: Turn) -> Committed:
+        try:
+            turn.write()
+            self._doing(turn)
+        finally:
+            turn.written()
         frames = [each for each in batch if isinstance(each, FrameReceived)]
         answers = {
             stream_id(each.frame): StreamAnswer(each.frame.last_seq, each.frame.header.sent_at) for each in frames
@@ -177,7 +220,7 @@ class _Script:
 @contextmanager
 def _scripted(
     monkeypatch: pytest.MonkeyPatch,
-    *doings: Callable[[Callable[[], None]], None],
+    *doings: Callable[[Turn], None],
     on_alarm: Callable[[], None] = lambda: None,
 ) -> Iterator[tuple[IngestWorker, _Heard]]:
     monkeypatch.setattr(worker_module, "Subscriber", _Heard)
@@ -200,12 +243,12 @@ def _send(worker: IngestWorker, number: int, node: Node) -> None:
 def test_while_one_lane_commits_the_other_writes(monkeypatch: pytest.MonkeyPatch) -> None:
     first_is_written, second_writes = threading.Event(), threading.Event()
 
-    def first(written: Callable[[], None]) -> None:
-        written()
+    def first(turn: Turn) -> None:
+        turn.written()
         first_is_written.set()
         assert second_writes.wait(WAIT_S)
 
-    def second(_written: Callable[[], None]) -> None:
+    def second(_: Turn) -> None:
         second_writes.set()
 
     with _scripted(monkeypatch, first, second) as (worker, heard):
@@ -222,13 +265,13 @@ def test_never_do_two_lanes_write_at_once(monkeypatch: pytest.MonkeyPatch) -> No
     quarrels: list[str] = []
     random = Random(5)  # noqa: S311 - a test's
 
-    def write(written: Callable[[], None]) -> None:
+    def write(turn: Turn) -> None:
         if not writing.acquire(blocking=False):
             quarrels.append("two lanes write")
             return
         time.sleep(random.random() / 1000)
         writing.release()
-        written()
+        turn.written()
         time.sleep(random.random() / 1000)
 
     nodes = [Node(f"node-{index}") for index in range(4)]
@@ -243,7 +286,7 @@ def test_a_lane_whose_database_fails_holds_up_no_other(monkeypatch: pytest.Monke
     away, failing = threading.Event(), threading.Event()
     away.set()
 
-    def fails(_written: Callable[[], None]) -> None:
+    def fails(_: Turn) -> None:
         if away.is_set():
             failing.set()
             raise psycopg.OperationalError("server closed the connection unexpectedly")
@@ -305,15 +348,12 @@ class _Slow:
         self._random = Random(seed)  # noqa: S311 - a test's
         self.batches = 0
 
-    def commit(self, batch: Sequence[Decoded], written: Callable[[], None]) -> Committed:
-        def then() -> None:
-            written()
-            # While the other lane writes.
-            time.sleep(self._random.random() / 100)
-
+    def commit(self, batch: Sequence[Decoded], turn: Turn) -> Committed:
         assert self._begin.wait(WAIT_S)
         self.batches += 1
-        return self._inner.commit(batch, then)
+        committed = self._inner.commit(batch, turn)
+        time.sleep(self._random.random() / 100)
+        return committed
 
 
 @pytest.mark.integration

@@ -21,6 +21,7 @@ from gateway.ingest.decoder import Decoded, FrameReceived
 from gateway.ingest.marks import Mark, StreamId, stream_id
 from gateway.ingest.puback_order import PubackOrder
 from gateway.ingest.transaction import IngestTransaction
+from gateway.ingest.turns import Turn
 from gateway.ingest.worker import IngestWorker
 from tests.simulation.database import MemoryTransaction
 from tests.simulation.edge_node import EdgeNode
@@ -114,8 +115,8 @@ def _mark_moves_outside_the_transaction(patch: pytest.MonkeyPatch) -> None:
         finish(self)
         _LATE_MARKS[:] = marks
 
-    def commit_twice(self: Committer, batch: Sequence[Decoded], written: Callable[[], None]) -> Committed:
-        committed = commit(self, batch, written)
+    def commit_twice(self: Committer, batch: Sequence[Decoded], turn: Turn) -> Committed:
+        committed = commit(self, batch, turn)
         with self._store.transaction() as second:
             second.move_marks(_LATE_MARKS)
         _LATE_MARKS.clear()
