@@ -142,7 +142,7 @@ class EmergencyRecord:
         body = [
             _VERSION,
             self.full_name,
-            self.birth_date.toordinal(),
+            int(f"{self.birth_date:%Y%m%d}"),
             BLOOD_GROUPS.index(self.blood_group) if self.blood_group else None,
             [each.to_list() for each in self.allergies],
             [each.to_list() for each in self.conditions],
@@ -175,7 +175,7 @@ def decode_record(data: bytes) -> EmergencyRecord:
             card_id=claims[_SUBJECT],
             issued_at=_time(claims[_ISSUED]),
             full_name=name,
-            birth_date=date.fromordinal(_number(birth)),
+            birth_date=_day(birth),
             blood_group="" if blood is None else BLOOD_GROUPS[_number(blood)],
             allergies=tuple(_entry(each) for each in allergies),
             conditions=tuple(_entry(each) for each in conditions),
@@ -206,6 +206,12 @@ def _number(value: object) -> int:
 
 def _time(value: object) -> datetime:
     return datetime.fromtimestamp(_number(value), UTC)
+
+
+def _day(value: object) -> date:
+    """YYYYMMDD as a number, as people read it in a dump."""
+    number = _number(value)
+    return date(number // 10000, number // 100 % 100, number % 100)
 
 
 def _entry(value: list[Any]) -> CodedEntry:

@@ -215,6 +215,17 @@ def test_the_emergency_record_is_replaced_on_an_issued_card_only() -> None:
         write_emergency_record(SimulatedReader(blank()), ISSUER, lambda _guid: b"x")
 
 
+def test_a_card_whose_puk_is_blocked_says_so_and_proves_nothing() -> None:
+    card = blank()
+    for _ in range(card.puk.tries_max):
+        with pytest.raises(WrongPinError):
+            piv_pin.unblock(selected(card), b"00000000", "123456")
+    with pytest.raises(AuthenticationBlockedError):
+        personalise_piv(SimulatedReader(card), ISSUER, REQUEST, NOW)
+    assert read(card).verdict == "unverified"
+    assert piv_state(SimulatedReader(card), ISSUER, NOW) is CardState.UNFINISHED
+
+
 def test_another_kind_of_card_or_another_hospitals_is_not_written() -> None:
     with pytest.raises(ForeignCardError, match="not a PIV card"):
         personalise_piv(SimulatedReader(UidOnlyCard(b"\x04\x01")), ISSUER, REQUEST, NOW)
