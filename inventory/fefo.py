@@ -255,16 +255,18 @@ def _of_state(candidate: Candidate, state: LotState) -> NotOffered:
 
 def _held(candidate: Candidate, quantity: int, state: LotState) -> NotOffered:
     """So many units that a hold or the expiry date keeps."""
-    first = state.reasons[0]
-    facts: list[tuple[str, object]] = []
-    if first.hold is None:
-        facts.append(("expiry_date", first.expiry_date))
-    else:
-        hold = first.hold
-        facts += [("since", hold.placed_at.isoformat()), ("by", hold.placed_by), ("reason", hold.reason)]
     # LotState names what speaks against stock, and `available` does not come here.
     why: Why = "on_hold" if state.name == "available" else state.name
-    return _refusal(candidate, quantity, why, state.text, *facts, state=state)
+    return _refusal(candidate, quantity, why, state.text, *_facts_of(state), state=state)
+
+
+def _facts_of(state: LotState) -> list[tuple[str, object]]:
+    """Of its weightiest reason."""
+    first = state.reasons[0]
+    if first.hold is None:
+        return [("expiry_date", first.expiry_date)]
+    hold = first.hold
+    return [("since", hold.placed_at.isoformat()), ("by", hold.placed_by), ("reason", hold.reason)]
 
 
 def _kept_back(need: Need, candidate: Candidate, holds: Sequence[Hold]) -> Iterator[NotOffered]:
@@ -282,7 +284,8 @@ def _kept_back(need: Need, candidate: Candidate, holds: Sequence[Hold]) -> Itera
             continue
         left -= quantity
         text = f"pack {pack.serial_number}: {state.text}"
-        yield _refusal(candidate, quantity, "pack_held", text, ("serial_number", pack.serial_number), state=state)
+        facts = [("serial_number", pack.serial_number), *_facts_of(state)]
+        yield _refusal(candidate, quantity, "pack_held", text, *facts, state=state)
     for hold in part_holds_on(holds, need.product_id, candidate.lot, candidate.account_id):
         quantity = min(left, hold.quantity or 0)
         if quantity < 1:

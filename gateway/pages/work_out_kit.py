@@ -100,13 +100,13 @@ def facts_said(
     people: Mapping[str, str] = MappingProxyType({}),
 ) -> dict[str, str]:
     """The facts of why a lot is not offered, as the reader's language writes times, days and places."""
-    found = dict(facts)
+    found = {"since": "", "by": "", "reason": "", **facts}
     for name in ("until", "expiry_date"):
         if name in found:
             found[name] = speech.day(date.fromisoformat(found[name]))
-    if "since" in found:
+    if found["since"]:
         found["since"] = speech.since(datetime.fromisoformat(found["since"]), now)
-    if "by" in found:
+    if found["by"]:
         name, comma, rest = found["by"].partition(", ")
         found["by"] = f"{people.get(name, name)}{comma}{rest}"
     place = places.get(found.get("account_id", ""))

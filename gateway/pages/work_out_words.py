@@ -18,7 +18,7 @@ WHY: Final[Mapping[str, str]] = MappingProxyType(
         "other_place": N_("in another place: %(account_id)s"),
         "expiry_unknown": N_("no expiry date is known, it must be usable until %(until)s"),
         "expires_before": N_("expires on %(expiry_date)s, before %(until)s"),
-        "pack_held": N_("pack %(serial_number)s is held"),
+        "pack_held": N_("pack %(serial_number)s is held since %(since)s, by %(by)s: %(reason)s"),
         "reserved": N_("promised to %(by)s"),
         "opened_pack": N_("an opened pack, and packs are not opened"),
         "pack_too_large": N_("a pack of %(pack_units)s is more than the %(needed)s still needed"),

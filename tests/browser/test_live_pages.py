@@ -5,8 +5,9 @@ from typing import Any
 
 import psycopg
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, ViewportSize, expect
 
+from gateway.pages.speech import grouped
 from medtap.demo.hospital import SimulatedHospital
 from tests.browser.take_screenshots import SHOTS, Shot, signed_in_page
 
@@ -67,6 +68,27 @@ def test_a_refused_scan_says_why(browser: Browser, hospital: SimulatedHospital) 
     page = _page(browser, hospital, SHOT_OF["pharmacy"], [])
     hospital.control.do(do="scan", scanner="receiving", text="]d20108938501230011")
     expect(page.locator("#newest_scan")).to_have_attribute("data-outcome", "refused")
+
+
+def test_a_card_on_a_reader_assigned_to_the_pharmacy_chooses_the_patient_to_dispense_to(
+    browser: Browser, hospital: SimulatedHospital
+) -> None:
+    with psycopg.connect(hospital.dsn) as connection:
+        connection.execute("UPDATE device SET place_id = 'main-store' WHERE device_id = 'card-reader'")
+    try:
+        complaints: list[str] = []
+        shot = Shot("dispense", "pharmacist", "/work/dispense", ViewportSize(width=1366, height=768))
+        page = _page(browser, hospital, shot, complaints)
+        expect(page.locator("#reader-state")).to_have_attribute("data-open", "yes")
+        hospital.control.do(do="tap", patient=12)
+        expect(page.locator("#patient")).to_contain_text(grouped(hospital.world["patients"][12]["patient_number"]))
+        expect(page.locator("#patient")).not_to_contain_text(hospital.world["patients"][12]["full_name"])
+        hospital.control.do(do="tap_clone", patient=11)
+        expect(page.locator("#feedback .word")).to_have_text("Thẻ bị từ chối")
+        assert complaints == []
+    finally:
+        with psycopg.connect(hospital.dsn) as connection:
+            connection.execute("UPDATE device SET place_id = 'desk-a' WHERE device_id = 'card-reader'")
 
 
 def test_the_person_on_call_acknowledges_with_a_word_of_why(browser: Browser, hospital: SimulatedHospital) -> None:
