@@ -2,36 +2,31 @@
 
 import re
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.take_screenshots import CHROMIUM, CHROMIUM_ARGUMENTS
+from tests.gateway.web import browser_kit
+from tests.gateway.web.browser_kit import opened
 from tests.gateway.web.work_store import GTIN, PRODUCT, Store, receipt
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
 WORLD = Any
 Token = Callable[[httpx.Client], str]
-PATIENCE_MS = 60_000
 BOX = f"01{GTIN}17280131" + "10B77"
 
 
 @pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
+def browser() -> Iterator[Browser]:
     """Debian's."""
-    if not Path(CHROMIUM).exists():
-        pytest.skip("Debian's chromium is not installed: apt install chromium")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_ARGUMENTS)
-        yield browser
-        browser.close()
+    with browser_kit.chromium() as found:
+        yield found
 
 
 @pytest.fixture
-def page(chromium: Browser, world: WORLD, csrf_token: Token) -> Iterator[Page]:
+def page(browser: Browser, world: WORLD, csrf_token: Token) -> Iterator[Page]:
     """A pharmacist's browser; paracetamol in two strengths, one of them short, 12 of it in the store."""
     store = Store.stocked(world, csrf_token)
     world.execute(
@@ -41,22 +36,13 @@ def page(chromium: Browser, world: WORLD, csrf_token: Token) -> Iterator[Page]:
     world.execute("UPDATE product SET search_text = '|' || lower(name_en) WHERE product_id LIKE 'PARA%%'")
     world.execute("INSERT INTO stock_level_rule VALUES ('main-store', %s, 50, 40, 200)", PRODUCT)
     assert store.post("/api/v1/stock/receipts", receipt()).status_code == 201
-    context = chromium.new_context(locale="vi-VN")
-    cookies = store.browser.cookies.jar
-    context.add_cookies([{"name": one.name, "value": one.value or "", "url": world.address} for one in cookies])
+    context = browser_kit.context_of(browser, world, store.browser)
     page = context.new_page()
-    page.set_default_timeout(PATIENCE_MS)
-    expect.set_options(timeout=PATIENCE_MS)
     errors: list[str] = []
     page.on("pageerror", lambda error: errors.append(str(error)))
     yield page
     context.close()
     assert errors == []
-
-
-def opened(page: Page, address: str) -> None:
-    page.goto(address)
-    page.wait_for_selector("body[data-ready]")
 
 
 def typed(page: Page, text: str) -> None:
@@ -93,7 +79,8 @@ def test_an_order_is_written_by_names_and_suggestions_and_received_with_one_clic
     expect(page.locator("h1")).to_contain_text("DH26-000001")
     ordered = world.rows("SELECT product_id, quantity, pack_units FROM purchase_order_line ORDER BY 1")
     assert ordered == [(PRODUCT, 120, 12), ("PARA500", 1, 1)]
-    page.keyboard.press("Enter")  # the focus is on "receive"
+    expect(page.locator("a.button.main")).to_be_focused()
+    page.keyboard.press("Enter")
     page.wait_for_selector("body[data-ready]")
     # What is scanned takes its share of what is expected; for the rest the lot is asked for.
     page.keyboard.press("F4")
