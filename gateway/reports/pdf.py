@@ -25,6 +25,7 @@ from reportlab.platypus import Paragraph as Flow
 
 from gateway.reports import wording
 from gateway.reports.document import Align, Column, Document, Facts, Letterhead, Paragraph, Signatures, Table
+from gateway.reports.long_rows import CUT, CellFonts, Layout, lay_out
 
 _REGULAR, _BOLD, _ITALIC = "Roboto", "Roboto-Bold", "Roboto-Italic"
 _FILES: Final = {_REGULAR: "Roboto-Regular.ttf", _BOLD: "Roboto-Bold.ttf", _ITALIC: "Roboto-Italic.ttf"}
@@ -42,13 +43,8 @@ _CONTROL: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\ufffe\uffff\ud800-\udfff]
 _MOTTO: Final = ("CỘNG HÒA XÃ HỘI CHỦ NGHĨA VIỆT NAM", "Độc lập - Tự do - Hạnh phúc")
 _DOTS: Final = "." * 40
 _ROOM_TO_SIGN: Final = 18 * mm
-_CELL_LINES_MAX: Final = 20
-"""A row must fit a page: a longer text in a cell is cut where everyone sees it. Running text is never cut."""
-_WRAPPED_SHARE: Final = 0.7
-"""How much of a line is used, where it is broken between words."""
 _LINE_CHARACTERS_MAX: Final = 1000
-"""Of letterhead, titles, facts, signatures."""
-_CUT: Final = " [...]"
+"""Of letterhead, titles, facts, signatures. A cell is cut by its lines, running text never."""
 
 
 def render(document: Document) -> bytes:
@@ -180,47 +176,29 @@ def _facts(facts: Facts, width: float) -> Flowable:
 
 
 def _table(table: Table, width: float) -> Flowable:
-    heading, style = _heading(table.columns)
     total = sum(column.width_mm for column in table.columns)
-    widths = [width * column.width_mm / total for column in table.columns]
-    rows = [
-        [
-            _cell(text, column.align, each, strong=row.strong)
-            for text, column, each in zip(row.cells, table.columns, widths, strict=True)
-        ]
-        for row in table.rows
-    ]
-    grid = LongTable([*heading, *rows], colWidths=widths, repeatRows=len(heading))
+    widths = tuple(width * column.width_mm / total for column in table.columns)
+    fonts = CellFonts(_REGULAR, _BOLD, _CELL_POINTS, _CELL_POINTS * _LEADING, _PADDING)
+    layout = Layout(
+        lambda: _heading_grid(table.columns, widths), widths, tuple(column.align for column in table.columns), fonts
+    )
+    return lay_out([([" ".join(_clean(text).split()) for text in row.cells], row.strong) for row in table.rows], layout)
+
+
+def _heading_grid(columns: Sequence[Column], widths: Sequence[float]) -> Flowable:
+    heading, style = _heading(columns)
+    grid = LongTable(heading, colWidths=list(widths))
     style += [
         ("GRID", (0, 0), (-1, -1), 0.4, colors.black),
         ("VALIGN", (0, 0), (-1, -1), "MIDDLE"),
-        ("BACKGROUND", (0, 0), (-1, len(heading) - 1), colors.whitesmoke),
+        ("BACKGROUND", (0, 0), (-1, -1), colors.whitesmoke),
         ("LEFTPADDING", (0, 0), (-1, -1), _PADDING),
         ("RIGHTPADDING", (0, 0), (-1, -1), _PADDING),
         ("TOPPADDING", (0, 0), (-1, -1), 1.5),
         ("BOTTOMPADDING", (0, 0), (-1, -1), 2.5),
-        ("FONT", (0, 0), (-1, -1), _REGULAR, _CELL_POINTS, _CELL_POINTS * _LEADING),
     ]
-    for place, column in enumerate(table.columns):
-        style.append(("ALIGN", (place, 0), (place, -1), column.align.upper()))
-    for place, row in enumerate(table.rows, len(heading)):
-        if row.strong:
-            style.append(("FONT", (0, place), (-1, place), _BOLD, _CELL_POINTS, _CELL_POINTS * _LEADING))
     grid.setStyle(style)
     return grid
-
-
-def _cell(text: str, align: Align, width: float, *, strong: bool) -> Flowable | str:
-    """A text that fits in a line stays a text: quicker than a paragraph, and books have thousands of lines."""
-    font = _BOLD if strong else _REGULAR
-    line = " ".join(_clean(text).split())
-    if pdfmetrics.stringWidth(line, font, _CELL_POINTS) <= width - 2 * _PADDING:
-        return line
-    room = (width - 2 * _PADDING) * _CELL_LINES_MAX * _WRAPPED_SHARE
-    share = room / pdfmetrics.stringWidth(line, font, _CELL_POINTS)
-    if share < 1:
-        line = line[: int(len(line) * share)].rstrip() + _CUT
-    return _text(line, points=_CELL_POINTS, strong=strong, align=align)
 
 
 def _heading(columns: Sequence[Column]) -> tuple[list[list[Flowable]], list[tuple[Any, ...]]]:
@@ -282,7 +260,7 @@ def _text(
         splitLongWords=1,
     )
     cut = not whole and len(text) > _LINE_CHARACTERS_MAX
-    return Flow(escape(_clean(text[:_LINE_CHARACTERS_MAX] + _CUT if cut else text)), style)
+    return Flow(escape(_clean(text[:_LINE_CHARACTERS_MAX] + CUT if cut else text)), style)
 
 
 def _clean(text: str) -> str:
