@@ -64,8 +64,8 @@ def measure_stock(options: StockOptions, say: Callable[[str], None]) -> Mapping[
     """Fill (or take up) the books, prove them, then time every read and what a pharmacist waits for.
 
     Returns:
-        `rows` (movements and postings), `movements`, `database_mb`, `fill_s`, `verify_s`, `day_sums_s`; `reads` and
-        `acts` as `ask_everything` gives them, and `over_limit`: names of reads whose p95 is over `limit_ms`.
+        `rows` (movements and postings), `movements`, `database_mb`, `fill_s`, `verify_s`, `day_sums_s`; `reads`,
+        `acts` and `refused` as `Asked` has them, and `over_limit`: names of reads whose p95 is over `limit_ms`.
 
     Raises:
         ServiceError: the server did not come up, the database holds something else, or a page could not be shown.
@@ -92,12 +92,12 @@ def measure_stock(options: StockOptions, say: Callable[[str], None]) -> Mapping[
         with psycopg.connect(dsn, autocommit=True) as connection:
             world = World(connection, until, options.seed)
             asking = ask_everything(dsn, world, options.runs, database=database, say=say, only=options.only)
-            reads, acts = asyncio.run(asking)
+            asked = asyncio.run(asking)
     finally:
         if server is not None:
             server.stop()
-    over = [read["name"] for read in reads if read["p95_ms"] > LIMIT_MS]
-    return {**figures, "limit_ms": LIMIT_MS, "over_limit": over, "reads": reads, "acts": acts}
+    over = [read["name"] for read in asked.reads if read["p95_ms"] > LIMIT_MS]
+    return {**figures, "limit_ms": LIMIT_MS, "over_limit": over, **vars(asked)}
 
 
 def _prove(dsn: str) -> dict[str, Any]:

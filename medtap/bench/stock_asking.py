@@ -74,6 +74,10 @@ def _ticks(pid: int, *, ended: bool = False) -> float:
     return _TICK_MS * sum(map(int, fields[11:15] if ended else fields[11:13]))
 
 
+class RefusedError(ServiceError):
+    """A page or API read answered that this can't be asked: its cases in `stock_routes` say too little."""
+
+
 @dataclass
 class _Timer:
     database: DatabaseCpu
@@ -99,6 +103,20 @@ class _Timer:
 
 
 @dataclass
+class Asked:
+    """Figures of reads and of acts.
+
+    Each has `name`, `p50_ms`, `p95_ms`, `cpu_ms` (processor time of this process, middle) and, where the server is on
+    this machine, `database_cpu_ms` (of the server's processes, mean).
+    """
+
+    reads: list[dict[str, Any]] = field(default_factory=list)
+    acts: list[dict[str, Any]] = field(default_factory=list)
+    refused: dict[str, str] = field(default_factory=dict)
+    """Reads that could not be asked so, and what was answered."""
+
+
+@dataclass
 class _Person:
     """At a browser, signed in."""
 
@@ -111,16 +129,14 @@ class _Person:
         timer.wall_s.append(time.perf_counter() - began)
         timer.cpu_s.append(time.process_time() - used)
         if answer.is_error:
-            raise ServiceError(
-                f"{method} {path} answered {answer.status_code}: {answer.text[:200]}; if the page is right, say in"
-                " medtap/bench/stock_routes.py (CASES) what it is to be asked for"
-            )
+            message = f"{method} {path} answered {answer.status_code}: {answer.text[:200]}"
+            raise (RefusedError if answer.is_client_error and method == "GET" else ServiceError)(message)
         return answer.json() if answer.headers.get("content-type", "").startswith("application/json") else None
 
 
 async def ask_everything(
     dsn: str, world: World, runs: int, *, database: DatabaseCpu, say: Callable[[str], None], only: str = ""
-) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+) -> Asked:
     """Every read, then every act, so often; each time for other goods and days.
 
     Args:
@@ -131,12 +147,8 @@ async def ask_everything(
         say: takes one line for each read.
         only: reads whose name holds this text, and no act; empty: all.
 
-    Returns:
-        Figures of reads and of acts: `name`, `p50_ms`, `p95_ms`, `cpu_ms` (processor time of this process, middle),
-        and `database_cpu_ms` (of the server's processes, mean) where the server is on this machine.
-
     Raises:
-        ServiceError: something was refused, or could not be shown.
+        ServiceError: an act was refused, or something could not be shown.
     """
     pool = open_pool(dsn)
     try:
@@ -150,16 +162,23 @@ async def ask_everything(
             if entered.is_error:
                 raise ServiceError(f"nobody could sign in: {entered.status_code}")
             person = _Person(browser, (await browser.get("/api/v1/session")).json()["csrf_token"])
-            reads = []
+            found = Asked()
             for route in read_routes(app):
                 for case, told in route.cases.items():
                     if only in route.name(case):
                         timer = _Timer(database)
-                        for _ in range(runs):
-                            await person.ask(timer, "GET", route.address(world, told))
-                        reads.append(timer.figures(route.name(case)))
-                        say(f"{reads[-1]['p95_ms']:9.1f} ms  {reads[-1]['name']}")
-            return reads, [] if only else await _act(person, world, runs)
+                        try:
+                            for _ in range(runs):
+                                await person.ask(timer, "GET", route.address(world, told))
+                        except RefusedError as error:
+                            found.refused[route.name(case)] = str(error)
+                            say(f"  refused  {route.name(case)}: {error}")
+                            continue
+                        found.reads.append(timer.figures(route.name(case)))
+                        say(f"{found.reads[-1]['p95_ms']:9.1f} ms  {route.name(case)}")
+            if not only:
+                found.acts += await _act(person, world, runs)
+            return found
     finally:
         pool.close()
 

@@ -30,7 +30,6 @@ CASES: Final[Mapping[str, Mapping[str, Case]]] = {
     "/api/v1/stock/at": {"one product": {"product_id": "product_id"}, "a place": {"place_id": "place_id"}},
     "/api/v1/stock/cases": {"": {}, "settled too": {"resolved_too": "=true"}},
     "/api/v1/stock/card": {"": {}, "one place": {"place_id": "place_id"}},
-    "/api/v1/stock/controlled/book.pdf": {"": {"product_id": "controlled_id"}},
     "/api/v1/stock/destructions/{document_id}/minutes.pdf": {"": {"document_id": "destruction_id"}},
     "/api/v1/stock/dispensing-patient": {
         "number": {"patient_number": "patient_number"},
@@ -123,6 +122,10 @@ class ReadRoute:
         """Of a case, in the figures."""
         return f"{self.kind}: {self.path}{f' ({case})' if case else ''}"
 
+    def _meant(self, name: str) -> str:
+        """By a parameter that the case says nothing of."""
+        return "controlled_id" if name == "product_id" and "/controlled/" in self.path else name
+
     def address(self, world: World, case: Case) -> str:
         """To ask for: path and query, its parameters drawn.
 
@@ -132,7 +135,7 @@ class ReadRoute:
         values = dict(world.bundle(case["*"])) if "*" in case else {}
         for name in dict.fromkeys([*case, *self.needed]):
             if name not in {"*", *values}:
-                told = case.get(name, name)
+                told = case.get(name, self._meant(name))
                 values[name] = told[1:] if told.startswith("=") else world.draw(told)
         path = self.path
         for name in list(values):

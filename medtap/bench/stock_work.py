@@ -48,6 +48,7 @@ TAGS: Final = 10_000
 """Of the RFID count that is going on, where so many stand."""
 _COUNTED_AT_ONCE: Final = 500
 _PASSES: Final = 3
+_HELD_MAX: Final = 60
 _EACH: Final = 15
 """Of each kind of document that waits."""
 
@@ -169,7 +170,7 @@ def _destroy(work: _Work) -> None:
 
 
 def _hold(work: _Work) -> None:
-    for number, one in enumerate(work.plain[-60:]):
+    for number, one in enumerate(work.plain[: min(_HELD_MAX, len(work.plain) // 4)]):
         hold_id = bench_id("hold", number)
         reason = "Vượt giới hạn nhiệt độ"
         hold = NewHold(hold_id, "on_hold", one.product_id, reason, FIRST, work.until, one.lot, f"place:{_MAIN}")
