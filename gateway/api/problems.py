@@ -182,7 +182,8 @@ def respond(request: Request, problem: Problem, errors: list[str] | None = None)
         errors=errors or [],
         values={name: _machine(value) for name, value in (problem.facts or {}).items()},
     ).model_dump()
-    return JSONResponse(body, problem.status, headers=problem.headers, media_type=PROBLEM_MEDIA_TYPE)
+    headers = {**problem.headers, "Content-Language": speech.language}
+    return JSONResponse(body, problem.status, headers=headers, media_type=PROBLEM_MEDIA_TYPE)
 
 
 def detail_of(request: Request, problem: Problem) -> str:

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -17,7 +18,7 @@ from gateway.api.sign_in_delay import SignInDelay
 from gateway.pages.navigation import NAVIGATION
 from gateway.pages.reasons import PERSONAL_KINDS, readable
 from gateway.pages.speech import Speech, family_name_first, grouped
-from gateway.pages.translations import DEFAULT_LANGUAGE, Catalogue, read_catalogues
+from gateway.pages.translations import DEFAULT_LANGUAGE, LANGUAGES, Catalogue, read_catalogues
 from gateway.services.app_services import AppServices
 from gateway.services.passwords import Passwords
 from gateway.services.sessions import SessionPolicy, SignedIn
@@ -76,7 +77,13 @@ class Web:
         return "__Host-medtap_session" if self.https else "medtap_session"
 
     def speech(self, request: Request) -> Speech:
-        """The language of the signed-in person, else of the cookie, else Vietnamese."""
+        """The language of the signed-in person, else of the cookie, else Vietnamese.
+
+        A program asks for its own with Accept-Language (RFC 9110 section 12.5.4); pages send the language they are in.
+        """
+        wanted = _accepted(request.headers.get("accept-language", "")) if _is_api(request) else None
+        if wanted is not None:
+            return self.speech_in(wanted)
         person = person_of(request)
         language = person.language if person else request.cookies.get(LANGUAGE_COOKIE, DEFAULT_LANGUAGE)
         return self.speech_in(language)
@@ -111,6 +118,26 @@ class Web:
             {"person": person_of(request), "path": request.url.path, "now": self.services.clock(), **values},
         )
         return HTMLResponse(html, status, {"Cache-Control": "no-store", **(headers or {})})
+
+
+def _is_api(request: Request) -> bool:
+    return request.url.path.startswith("/api/")
+
+
+def _accepted(header: str) -> str | None:
+    """The language of ours that the header likes best; None: it names none of them, or refuses it (q=0)."""
+    found: list[tuple[float, str]] = []
+    for part in header.split(","):
+        tag, _, weight = part.partition(";")
+        language = tag.strip().partition("-")[0].lower()
+        quality = _QUALITY.fullmatch(weight.strip())
+        if language in LANGUAGES and (not weight.strip() or quality):
+            found.append((float(quality[1]) if quality else 1.0, language))
+    best = max(found, key=lambda one: one[0], default=(0.0, ""))
+    return best[1] if best[0] > 0 else None
+
+
+_QUALITY: Final = re.compile(r"q=([01](?:\.[0-9]{0,3})?)")
 
 
 def make_web(services: AppServices, policy: SessionPolicy, *, heartbeat_s: float) -> Web:

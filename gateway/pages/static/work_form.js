@@ -32,7 +32,7 @@ export async function ask(address, body, method = "POST") {
   try {
     const answer = await fetch(address, {
       method, body: JSON.stringify(body),
-      headers: { "content-type": "application/json", accept: "application/json", "x-csrf-token": form.elements.csrf_token.value },
+      headers: { "content-type": "application/json", accept: "application/json", "accept-language": document.documentElement.lang, "x-csrf-token": form.elements.csrf_token.value },
     });
     if (answer.status === 502 || answer.status === 503 || answer.status === 504) return null;
     return { ok: answer.ok, status: answer.status, body: await answer.json() };

@@ -61,6 +61,7 @@ def test_a_problem_is_rfc_9457_in_the_readers_language(world: WORLD) -> None:
         "instance": "/api/v1/alarms",
         "code": "not_signed_in",
         "errors": [],
+        "values": {},
     }
     browser.cookies.clear()
     assert browser.get("/api/v1/alarms").json()["title"] == read_catalogues()["vi"].text("Please sign in")

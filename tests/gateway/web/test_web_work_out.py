@@ -107,6 +107,23 @@ def test_an_issue_from_the_request_to_the_books(people: tuple[Person, Person]) -
     assert lan.post("/outgoing/" + str(uuid.uuid4()) + "/cancel").status_code == 404
 
 
+def test_a_refusal_is_told_in_the_language_that_a_program_asks_for(people: tuple[Person, Person]) -> None:
+    lan, _ = people
+    body = asked(PARA, 1, from_place_id="moon")
+    told = {}
+    for wanted, language in (("vi", "vi"), ("en-GB,vi;q=0.5", "en"), ("fr, en;q=0.1, vi;q=0.9", "vi"), ("fr", "vi")):
+        headers = {"x-csrf-token": lan.token, "accept-language": wanted}
+        refused = lan.browser.post("/api/v1/stock/issues", json=body, headers=headers)
+        assert (refused.status_code, refused.json()["code"]) == (422, "place_unknown")
+        assert refused.json()["values"] == {"place": "moon"}
+        assert refused.headers["content-language"] == language
+        told[language] = refused.json()["detail"]
+    assert told == {
+        "vi": "Không có vị trí “moon”. Hãy chọn trong danh sách.",
+        "en": "There is no place “moon”. Choose one from the list.",
+    }
+
+
 def test_a_controlled_drug_needs_somebody_else_at_every_door(people: tuple[Person, Person]) -> None:
     lan, dung = people
     body = asked(MORPHINE, 5)
