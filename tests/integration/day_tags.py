@@ -1,10 +1,12 @@
 """A pack gets a label and two tags at the label desk, whose readers are its own; then it is carried into the store."""
 
 import json
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import zxingcpp
@@ -75,6 +77,17 @@ def read_by_the_store(day: Day, labelled: Labelled) -> None:
     day.play.do("nfc_tag", data_area=labelled.data_area, hold_s=_HOLD_S)
     day.play.eventually(received, 1, _READER)
     _reader_does(day, "lookup")
+
+
+def seen_on_the_shelf(day: Day, epc: str, timeout_s: float = 60.0) -> dict[str, Any]:
+    """What the pages are told of a tag, as soon as the shelf's reader sees it."""
+    deadline = time.monotonic() + timeout_s
+    while time.monotonic() < deadline:
+        found = [one for one in day.read("lan", "/tags") if one["epc"] == epc]
+        if found:
+            return dict(found[0])
+        time.sleep(0.1)
+    raise AssertionError(f"tag {epc} was not seen for {timeout_s} s")
 
 
 def _reader_does(day: Day, scan_action: str) -> None:

@@ -449,9 +449,7 @@ def test_a_pack_whose_tag_is_not_seen_any_more_is_missing_only_when_two_people_s
 
 def test_the_tag_that_was_written_in_the_morning_is_seen_on_the_shelf_as_the_very_pack_of_the_books(day: Day) -> None:
     day.play.do("uhf_put", epc=day.tagged_epc)
-    seen = "SELECT count(*) FROM tag_presence WHERE epc = %s AND disappeared_at IS NULL"
-    day.play.eventually(seen, 1, day.tagged_epc)
-    [tag] = [one for one in day.read("lan", "/tags") if one["epc"] == day.tagged_epc]
+    tag = tags.seen_on_the_shelf(day, day.tagged_epc)
     assert (tag["serial_number"], tag["lot"]) == (tags.SERIAL, day.lot(tags.PRODUCT, 0)), tag
     day.play.do("uhf_take", epc=day.tagged_epc)
 
