@@ -137,6 +137,7 @@ def _write_page(
             "proposals": chosen,
             "by_supplier": Counter(each.last_supplier or _NEVER_ORDERED for each in proposals).most_common(),
             "never_ordered": _NEVER_ORDERED,
+            "codes": _as_codes(chosen),
             "short": _short_places(connection, request),
             **again_in(form),
         }
@@ -151,6 +152,11 @@ def _short_places(connection: Connection, request: Request) -> list[tuple[str, s
     names = {level.place_id: speech.named(level.place_name_vi, level.place_name_en) for level in found}
     counts = Counter(level.place_id for level in found)
     return [(place_id, names[place_id], number) for place_id, number in counts.most_common()]
+
+
+def _as_codes(wanted: Sequence[Proposal | OrderLine]) -> str:
+    """For a browser without scripts, as it would be typed."""
+    return "\n".join(f"{each.product_id} ; ={each.quantity}" for each in wanted)
 
 
 def _lines_to_write(
@@ -205,7 +211,7 @@ def _change_page(request: Request, order_id: uuid.UUID, problem: str = "", form:
             "counts_packs": True,
             "suppliers": order_reads.suppliers_like(connection, limit=500),
             "fill": True,
-            "codes": "\n".join(f"{line.product_id} ; ={line.quantity}" for line in lines),
+            "codes": _as_codes(lines),
             **again_in(form),
         }
     page = replace(

@@ -151,6 +151,7 @@ def test_what_runs_short_is_suggested_with_the_reason_and_printed(store: Store, 
     for text in (f"17 {TIMES} 12 gói", "Còn 0, mức đặt lại 50.", "đến 200", "Thiếu 200", "In bảng dự trù"):
         assert text in shown
     assert "data-expected=" in page
+    assert f"{PRODUCT} ; =204</textarea>" in page, "also without scripts"
     placed(store, lines=[{"product_id": PRODUCT, "quantity": 204}])
     assert "đều đã được đặt" in text_of(store.browser.get("/work/orders/new?place_id=main-store").text)
     assert [each["state"] for each in store.browser.get(f"{STOCK}/orders").json()] == ["open"]
