@@ -303,6 +303,32 @@ def test_a_lane_whose_database_fails_holds_up_no_other(monkeypatch: pytest.Monke
     assert heard.left == []
 
 
+def test_a_stop_finishes_what_is_being_committed_and_lets_go_of_nothing_that_fails(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    failing, committing, go_on = threading.Event(), threading.Event(), threading.Event()
+
+    def fails(_: Turn) -> None:
+        failing.set()
+        raise psycopg.OperationalError("server closed the connection unexpectedly")
+
+    def commits(_: Turn) -> None:
+        committing.set()
+        assert go_on.wait(WAIT_S)
+
+    with _scripted(monkeypatch, fails, commits) as (worker, heard):
+        _send(worker, 0, Node("node-a"))
+        assert failing.wait(WAIT_S)
+        _send(worker, 1, Node("node-b"))
+        assert committing.wait(WAIT_S)
+        stopping = threading.Thread(target=worker.stop)
+        stopping.start()
+        go_on.set()
+        stopping.join(WAIT_S)
+        assert not stopping.is_alive()
+    assert (heard.let_go, heard.left, [ack.mark for ack in heard.acks]) == ([1], [], [1])
+
+
 def test_a_batch_that_breaks_the_worker_is_left_with_the_broker_and_the_next_one_goes_on(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
