@@ -58,10 +58,10 @@ class HidScannerDriver:
             last_ns = session.stamp().monotonic_ns
             while not session.stopping:
                 session.alive()
-                now_ns = session.stamp().monotonic_ns
+                waiting_since_ns = session.stamp().monotonic_ns
                 if self._take(session, device, keyboard):
-                    last_ns = now_ns
-                elif now_ns - last_ns >= IDLE_TIMEOUT_NS and (half := keyboard.give_up()) is not None:
+                    last_ns = session.stamp().monotonic_ns
+                elif waiting_since_ns - last_ns >= IDLE_TIMEOUT_NS and (half := keyboard.give_up()) is not None:
                     report_refused(session, half)
 
     def abort(self) -> None:

@@ -51,7 +51,12 @@ class SerialScannerDriver:
             try:
                 while not session.stopping:
                     session.alive()
-                    self._take(session, lines, self._read(port))
+                    # Silence counts to here: an empty read after it shows that nothing waited, however late we are.
+                    waiting_since_ns = session.stamp().monotonic_ns
+                    if data := self._read(port):
+                        self._take(session, lines, data)
+                    elif (half := lines.idle(waiting_since_ns)) is not None:
+                        report_refused(session, half)
             except (serial.SerialException, OSError) as error:
                 if (half := lines.give_up()) is not None:
                     report_refused(session, half)
@@ -82,11 +87,6 @@ class SerialScannerDriver:
 
     def _take(self, session: DeviceSession, lines: LineAssembler, data: bytes) -> None:
         now = session.stamp()
-        if not data:
-            half = lines.idle(now.monotonic_ns)
-            if half is not None:
-                report_refused(session, half)
-            return
         for done in lines.feed(data, now.monotonic_ns):
             if isinstance(done, Line):
                 session.emit(code_scanned(self.device_id, done.data, now))

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import signal
 import sys
 import time
 from collections.abc import Mapping
@@ -19,6 +20,8 @@ from medtap.services.processes import ChildProcess
 
 SITE: Final = "chaos"
 OUTBOX: Final = "outbox.sqlite3"
+CATCH_UP_S: Final = 5.0
+"""After it stood still, to read what waits on its lines."""
 
 
 @dataclass(frozen=True)
@@ -76,6 +79,8 @@ class AgentProcess:
         self._directory = directory
         self._swaps = 0
         self._calm_after_s: float | None = None
+        self._is_stall = False
+        """Nothing else has troubled it since it was well."""
         self._config = directory / "edge.toml"
         self.child = ChildProcess(
             [
@@ -108,18 +113,32 @@ class AgentProcess:
     def start(self) -> None:
         """Start (or start again) the process."""
         self.silicon.disturb()
+        self._is_stall = False
         self.child.start()
         self._calm_after_s = time.time()
 
     def kill(self) -> None:
         """SIGKILL."""
         self.silicon.disturb()
+        self._is_stall = False
         self._calm_after_s = None
         self.child.kill()
+
+    def stall(self) -> None:
+        """SIGSTOP: it stands still, and what comes waits on its lines."""
+        self._is_stall = self.silicon.disturb()
+        self._calm_after_s = None
+        self.child.tell(signal.SIGSTOP)
+
+    def go_on(self) -> None:
+        """SIGCONT. What waited must be kept, if it is not killed before it has had the time for that."""
+        self.child.tell(signal.SIGCONT)
+        self._calm_after_s = time.time() + CATCH_UP_S
 
     def trouble(self) -> None:
         """Its disk does not take everything from now on."""
         self._calm_after_s = None
+        self._is_stall = False
         self.silicon.disturb()
 
     def relief(self) -> None:
@@ -138,7 +157,8 @@ class AgentProcess:
             and standing.written_at_s > self._calm_after_s
         ):
             self._calm_after_s = None
-            self.silicon.calm()
+            self.silicon.calm(has_kept_all=self._is_stall)
+            self._is_stall = False
 
     def standing(self) -> Standing | None:
         """From its status.json; None if it has not written one."""

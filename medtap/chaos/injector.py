@@ -1,6 +1,5 @@
 """Does what the schedule says to the fleet, and undoes it."""
 
-import signal
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -86,7 +85,7 @@ class Injector:
             agent.trouble()
             agent.disk.fill()
         elif one.fault is Fault.STALL_AGENT:
-            agent.child.tell(signal.SIGSTOP)
+            agent.stall()
         else:
             agent.wanted = False
             agent.kill()
@@ -102,7 +101,7 @@ class Injector:
             agent.disk.free()
             agent.relief()
         elif fault is Fault.STALL_AGENT:
-            agent.child.tell(signal.SIGCONT)
+            agent.go_on()
         else:
             agent.wanted = True
 

@@ -113,10 +113,11 @@ class _Run:
         self._say = say
         self.injector = injector
         self.recovery = RecoveryWatch()
+        self._began_s = time.monotonic()
 
     def inject(self, schedule: Sequence[ScheduledFault], seconds: float, stop: threading.Event) -> None:
         """Begin and end faults at their times, all of them; look after the fleet in between."""
-        began_s = time.monotonic()
+        self._began_s = began_s = time.monotonic()
         playing = Playing(schedule)
         while True:
             now_s = time.monotonic() - began_s
@@ -163,7 +164,7 @@ class _Run:
         stored = self._read_database()
         silicons = [agent.silicon for agent in self._fleet.agents.values()]
         delivered = {code for silicon in silicons for code in silicon.delivered}
-        certain = {code for silicon in silicons for code in silicon.certain()}
+        certain = {code: scan for silicon in silicons for code, scan in silicon.certain().items()}
         account = settle(list(self._outboxes()), stored, certain, self.injector.unrestored)
         self._say(f"scanners delivered {len(delivered)} codes, {len(certain)} of them to agents that were well")
         self._say(f"dead letters: {stored.dead_messages} messages, {stored.dead_rows} rows")
@@ -171,6 +172,11 @@ class _Run:
         if not account.balanced:
             for line in self._fleet.last_words():
                 self._say(line)
+            for code, scan in certain.items():
+                if any(repr(code) in remark for remark in account.remarks):
+                    self._say(
+                        f"{scan.sent_at_s - self._began_s:7.2f} s  {code!r} was on the line for {scan.took_s:.3f} s"
+                    )
         return account, stored
 
     def _read_database(self) -> StoredRows:

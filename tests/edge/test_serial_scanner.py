@@ -1,11 +1,13 @@
 """Barcode scanners on a serial line: whole codes, half codes, endless codes, and pulled plugs."""
 
+import threading
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from edge.clock import Stamp
 from edge.contracts.observations import CodeScanned
 from edge.drivers.line_assembler import LINE_BYTES_MAX, Line, LineAssembler, Refused
 from edge.drivers.serial_scanner import SerialScannerDriver
@@ -71,6 +73,38 @@ def test_half_a_scan_is_reported_with_its_bytes_and_does_not_soil_the_next(tmp_p
         f"{len(half)} bytes without a line ending, then silence: scan again; if it stays so, check terminator and "
         "baud_rate against the scanner's settings"
     )
+
+
+def test_a_driver_that_was_held_up_in_the_middle_of_a_code_takes_the_rest_that_waits(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    half_is_in, feed = threading.Event(), LineAssembler.feed
+
+    def fed(self: LineAssembler, data: bytes, now_ns: int) -> list[Line | Refused]:
+        done = feed(self, data, now_ns)
+        half_is_in.set()
+        return done
+
+    class HeldUpSession(FakeSession):
+        held_up_ns = 0
+
+        def stamp(self) -> Stamp:
+            if half_is_in.is_set() and not self.held_up_ns:
+                # The machine had no time for us, and meanwhile the rest came.
+                self.held_up_ns = 60 * SECOND_NS
+                scanner.scan(PACK[len(PACK) // 2 :])
+            now = super().stamp()
+            return Stamp(now.occurred_at, now.monotonic_ns + self.held_up_ns)
+
+    monkeypatch.setattr(LineAssembler, "feed", fed)
+    with (
+        SerialScanner(tmp_path / "scanner", sleep=lambda _: None) as scanner,
+        RunningDriver(driver(scanner.path), HeldUpSession()) as seen,
+    ):
+        seen.wait_for(lambda: scanner.listening and len(seen.ups) == 1)
+        scanner.half_scan(PACK)
+        seen.wait_for(lambda: texts(seen) != [] or seen.faults != [])
+    assert (texts(seen), seen.faults) == ([PACK], [])
 
 
 def test_an_endless_code_is_reported_once_and_the_next_one_read(tmp_path: Path) -> None:

@@ -146,7 +146,7 @@ def test_a_code_that_the_scanner_sent_too_slowly_to_be_whole_is_not_held_against
         silicon.calm()
         now_s = time.monotonic() + 10
         silicon._heard += [Scan("whole", now_s, 0.002), Scan("halved", now_s, 0.6)]  # noqa: SLF001 - heard by nobody
-        assert silicon.certain() == {"whole"}
+        assert set(silicon.certain()) == {"whole"}
     finally:
         silicon.close()
 
