@@ -51,9 +51,9 @@ def sweep(where: Path | None = None) -> tuple[Path, ...]:
 
 def _swept(owner: Path) -> bool:
     directory = owner.parent
-    if directory.is_symlink() or directory.stat().st_uid != os.geteuid():
-        return False
     try:
+        if directory.lstat().st_uid != os.geteuid() or directory.is_symlink():
+            return False
         lock = os.open(owner, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
     except OSError:  # another sweep was quicker, or it is no file of ours
         return False
