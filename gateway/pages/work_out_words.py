@@ -109,6 +109,13 @@ CASE_MENDS: Final[Mapping[str, Mend]] = MappingProxyType(
             N_("A count would have brought the books below zero."),
             N_("Look for a movement that was not booked yet, then count again."),
         ),
+        "counted_elsewhere": Mend(
+            N_("A pack was counted here, and the books have it in another place."),
+            N_("Move it in the books, or bring it back."),
+        ),
+        "not_counted": Mend(
+            N_("Nobody counted it, and the books have some of it."), N_("Look for it, then adjust with a reason.")
+        ),
         "tag_not_seen": Mend(N_("A tag that should be there was not read."), N_("Look for the pack by eye.")),
         "tag_seen_elsewhere": Mend(
             N_("A tag was read in another place than the books say."),

@@ -58,7 +58,8 @@ function listenToReader() {
   source = null;
   if (!reader?.value) return;
   source = new EventSource(`/live/dispensing?${new URLSearchParams({ place: reader.value })}`);
-  source.addEventListener("open", () => { state.textContent = state.dataset.waits; state.dataset.open = "yes"; });
+  // The first heartbeat, not the open line: from then on no tap is missed.
+  source.addEventListener("heartbeat", () => { state.textContent = state.dataset.waits; state.dataset.open = "yes"; });
   source.addEventListener("error", () => { state.textContent = state.dataset.lost; delete state.dataset.open; });
   source.addEventListener("signed_out", () => location.reload());
   source.addEventListener("fragments", (message) => {

@@ -229,6 +229,27 @@ def test_a_hold_is_placed_by_a_scan_and_released_by_two(people: tuple[Person, Pe
     assert lan.get("/holds") == []
 
 
+def test_several_things_are_held_for_one_reason_all_or_none(people: tuple[Person, Person]) -> None:
+    lan, _ = people
+    lines = [{"product_id": PARA, "lot": "OLD", "quantity": 15}, {"product_id": PARA, "lot": "L1", "quantity": 5}]
+    body = {"kind": "on_hold", "scope": "units", "reason": "chờ kiểm nghiệm", "lines": lines}
+    nowhere = lan.post("/holds/batches", document_id=str(uuid.uuid4()), **body)
+    assert (nowhere.status_code, nowhere.json()["code"]) == (422, "place_missing")
+    no_pack = lan.post("/holds/batches", document_id=str(uuid.uuid4()), **(body | {"scope": "pack"}))
+    assert (no_pack.status_code, no_pack.json()["code"]) == (422, "no_pack")
+    wrong = [lines[0], {"product_id": "NONE", "lot": "X"}]
+    assert lan.post(
+        "/holds/batches", document_id=str(uuid.uuid4()), **(body | {"scope": "lot", "lines": wrong})
+    ).is_error
+    assert lan.get("/holds") == []
+    held = body | {"document_id": str(uuid.uuid4()), "place_id": "main-store"}
+    first, again = lan.post("/holds/batches", **held), lan.post("/holds/batches", **held)
+    assert (first.status_code, again.status_code, first.json()["number"]) == (201, 200, "2 lệnh giữ"), first.text
+    assert sorted((one["lot"], one["on_hand"]) for one in lan.get("/holds")) == [("L1", 5), ("OLD", 15)]
+    proposed = lan.post("/issues", **asked(PARA, 140)).json()
+    assert sorted((one["lot"], one["quantity"]) for one in proposed["proposed"]) == [("L1", 95), ("OLD", 25)]
+
+
 def test_a_destruction_is_written_down_by_one_and_confirmed_by_another(people: tuple[Person, Person]) -> None:
     lan, dung = people
     document_id = str(uuid.uuid4())
