@@ -1,10 +1,7 @@
-"""What happens to a node's devices when one of them fails, hangs, lies, or when the disk is full."""
+"""What happens to a node's devices when one of them fails, lies, or when the disk is full."""
 
 import threading
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
-from types import SimpleNamespace
+from contextlib import suppress
 
 import pytest
 
@@ -13,116 +10,21 @@ from edge.contracts.observations import (
     CodeScanned,
     DeviceFaulted,
     DeviceStateChanged,
-    Event,
-    Telemetry,
-    TemperatureMeasured,
 )
-from edge.drivers.driver import DeviceLostError, DeviceMisconfiguredError, DeviceSession, Driver, SessionEndedError
+from edge.drivers.driver import DeviceLostError, DeviceMisconfiguredError, DeviceSession, SessionEndedError
 from edge.fault_thinning import FaultThinning
 from edge.supervisor import DeviceStatus, Supervisor, SupervisorPolicy
-
-QUICK = SupervisorPolicy(restart_delay_min_s=0.01, restart_delay_max_s=0.05, stable_s=60, abandoned_runs_max=2)
-Body = Callable[["ScriptedDriver", DeviceSession], None]
-PATIENT_S = 60.0
-"""A watchdog for a device that is well: a busy machine may leave its thread waiting for long."""
-
-
-class MemoryRecorder:
-    """Keeps rows in memory; `full` makes it refuse, `gate` makes it wait."""
-
-    def __init__(self) -> None:
-        self.rows: list[Event | Telemetry] = []
-        self.full = threading.Event()
-        self.gate = threading.Event()
-        self.gate.set()
-        self._lock = threading.Lock()
-
-    def record_event(self, event: Event) -> None:
-        self._keep(event)
-
-    def record_telemetry(self, telemetry: Telemetry) -> None:
-        self._keep(telemetry)
-
-    def _keep(self, row: Event | Telemetry) -> None:
-        self.gate.wait()
-        if self.full.is_set():
-            raise OSError(28, "No space left on device")
-        with self._lock:
-            self.rows.append(row)
-
-    def of(self, device_id: str) -> list[Event | Telemetry]:
-        with self._lock:
-            return [row for row in self.rows if row.device_id == device_id]
-
-    def states(self, device_id: str) -> list[str]:
-        return [row.state for row in self.of(device_id) if isinstance(row, DeviceStateChanged)]
-
-
-class ScriptedDriver:
-    """A driver whose `run` is given by the test."""
-
-    kind = "scripted"
-
-    def __init__(self, device_id: str, body: Body, watchdog_s: float = 30.0) -> None:
-        self.device_id = device_id
-        self.watchdog_s = watchdog_s
-        self.body = body
-        self.runs = 0
-        self.aborted = threading.Event()
-        self.mended = threading.Event()
-
-    def run(self, session: DeviceSession) -> None:
-        self.runs += 1
-        self.body(self, session)
-
-    def abort(self) -> None:
-        self.aborted.set()
-
-
-def idle(_driver: ScriptedDriver, session: DeviceSession) -> None:
-    session.up()
-    while not session.wait(0.02):
-        pass
-
-
-def failing_until_mended(driver: ScriptedDriver, session: DeviceSession) -> None:
-    if not driver.mended.is_set():
-        raise DeviceLostError(f"cannot open: try {driver.runs}")
-    idle(driver, session)
-
-
-def temperature(driver: ScriptedDriver, session: DeviceSession, celsius: float) -> TemperatureMeasured:
-    now = session.stamp()
-    return TemperatureMeasured(
-        device_id=driver.device_id,
-        occurred_at=now.occurred_at,
-        monotonic_ns=now.monotonic_ns,
-        temperature_celsius=celsius,
-    )
-
-
-def scan(driver: ScriptedDriver, session: DeviceSession, text: str) -> CodeScanned:
-    now = session.stamp()
-    return CodeScanned(
-        device_id=driver.device_id, occurred_at=now.occurred_at, monotonic_ns=now.monotonic_ns, text=text
-    )
-
-
-def until(holds: Callable[[], bool], timeout_s: float = 60.0) -> None:
-    deadline_s = time.monotonic() + timeout_s
-    while not holds():
-        assert time.monotonic() < deadline_s, "did not happen in time"
-        time.sleep(0.005)
-
-
-@contextmanager
-def supervised(recorder: MemoryRecorder, *drivers: Driver, policy: SupervisorPolicy = QUICK) -> Iterator[Supervisor]:
-    supervisor = Supervisor(drivers, recorder, SystemClock(), policy=policy, seed=1)
-    supervisor.start()
-    try:
-        yield supervisor
-    finally:
-        supervisor.stop(30)
+from tests.edge.supervisor_kit import (
+    PATIENT_S,
+    QUICK,
+    MemoryRecorder,
+    ScriptedDriver,
+    failing_until_mended,
+    idle,
+    scan,
+    supervised,
+    until,
+)
 
 
 def test_a_device_that_answers_is_reported_up_once() -> None:
@@ -214,160 +116,6 @@ def test_a_driver_that_ends_by_itself_is_started_again() -> None:
         until(lambda: driver.runs >= 3)
         until(lambda: supervisor.states()["uhf"].reason == "the driver ended by itself; a defect of it")
     assert recorder.states("uhf") == ["down"]
-
-
-def hung_once(driver: ScriptedDriver, session: DeviceSession) -> None:
-    """The first run blocks in its device until it is closed under it, and then still wants to report a scan."""
-    if driver.runs == 1:
-        session.up()
-        driver.aborted.wait(30)
-        session.emit(scan(driver, session, "read by a thread that was given up"))
-    driver.watchdog_s = PATIENT_S
-    idle(driver, session)
-
-
-def test_a_hung_device_is_noticed_closed_and_started_anew_and_its_old_thread_is_never_heard_again() -> None:
-    recorder = MemoryRecorder()
-    driver = ScriptedDriver("w1", hung_once, watchdog_s=0.15)
-    with supervised(recorder, driver) as supervisor:
-        until(lambda: recorder.states("w1") == ["up", "down", "up"])
-        assert driver.aborted.is_set()
-        until(lambda: all(thread.name != "device w1" for thread in _threads_but_one("device w1")))
-        assert supervisor.failure == ""
-    down = recorder.of("w1")[1]
-    assert isinstance(down, DeviceStateChanged)
-    assert down.reason == (
-        "no sign of life for 0.15 s: the device or its line hangs; it is opened anew, unplug it if this goes on"
-    )
-    assert [row for row in recorder.rows if isinstance(row, CodeScanned)] == []
-
-
-def _threads_but_one(name: str) -> list[threading.Thread]:
-    found = [thread for thread in threading.enumerate() if thread.name == name]
-    return found[1:]
-
-
-def test_a_process_that_was_held_up_blames_no_device_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Such as a paused virtual machine: closing the scanner then would cost the codes that wait in its line."""
-    held_up, slept, seen = 0.0, threading.Event(), threading.Event()
-    sleep, monotonic = Supervisor._sleep, time.monotonic  # noqa: SLF001 - where the machine takes our time
-
-    def sleep_for_long(supervisor: Supervisor, until_s: float) -> None:
-        nonlocal held_up
-        if slept.is_set():
-            seen.set()
-        elif driver.silent.is_set():
-            held_up = 10 * PATIENT_S
-            slept.set()
-            return
-        sleep(supervisor, min(until_s, monotonic() + 0.01))
-
-    class Silent(ScriptedDriver):
-        silent = threading.Event()
-
-    def listen(driver: ScriptedDriver, session: DeviceSession) -> None:
-        session.up()
-        Silent.silent.set()
-        driver.mended.wait()
-
-    driver = Silent("scanner", listen, PATIENT_S)
-    monkeypatch.setattr(Supervisor, "_sleep", sleep_for_long)
-    monkeypatch.setattr("edge.supervisor.time", SimpleNamespace(monotonic=lambda: monotonic() + held_up))
-    recorder = MemoryRecorder()
-    supervisor = Supervisor([driver], recorder, SystemClock())
-    supervisor.start()
-    try:
-        assert seen.wait(PATIENT_S)
-        assert (driver.runs, driver.aborted.is_set(), recorder.states("scanner")) == (1, False, ["up"])
-    finally:
-        driver.mended.set()
-        supervisor.stop()
-
-
-def test_a_driver_that_waits_longer_than_its_watchdog_is_not_hung() -> None:
-    recorder = MemoryRecorder()
-
-    def slow_schedule(driver: ScriptedDriver, session: DeviceSession) -> None:
-        session.up()
-        while not session.wait(3.0):
-            session.emit(temperature(driver, session, 4.0))
-
-    driver = ScriptedDriver("fridge-1", slow_schedule, watchdog_s=2.0)
-    with supervised(recorder, driver):
-        until(lambda: len(recorder.of("fridge-1")) >= 2)
-    assert driver.runs == 1
-
-
-def test_one_hung_and_one_failing_device_do_not_touch_a_third() -> None:
-    recorder = MemoryRecorder()
-    release = threading.Event()
-
-    def hung_for_ever(_driver: ScriptedDriver, session: DeviceSession) -> None:
-        session.up()
-        release.wait(30)
-
-    def reading(driver: ScriptedDriver, session: DeviceSession) -> None:
-        session.up()
-        while not session.wait(0.01):
-            session.emit(temperature(driver, session, 4.0))
-
-    hung = ScriptedDriver("hung", hung_for_ever, watchdog_s=0.1)
-    failing = ScriptedDriver("failing", failing_until_mended)
-    well = ScriptedDriver("well", reading)
-    try:
-        with supervised(recorder, hung, failing, well) as supervisor:
-            until(lambda: hung.runs >= 3 and failing.runs >= 3)
-            before = len(recorder.of("well"))
-            until(lambda: len(recorder.of("well")) > before + 10)
-            assert well.runs == 1
-            assert recorder.states("well") == ["up"]
-            # Three runs hang by now, and a thread can't be killed: past the limit the agent has to end itself.
-            until(lambda: "hung device threads, more than can be left about: hung (" in supervisor.failure)
-    finally:
-        release.set()
-
-
-def test_a_device_that_always_hangs_does_not_fill_the_agent_with_threads_and_comes_back_when_it_lets_go() -> None:
-    recorder = MemoryRecorder()
-
-    def hung_until_mended(driver: ScriptedDriver, session: DeviceSession) -> None:
-        driver.mended.wait(PATIENT_S)
-        driver.watchdog_s = PATIENT_S
-        idle(driver, session)
-
-    driver, other = ScriptedDriver("w1", hung_until_mended, watchdog_s=0.05), ScriptedDriver("x", failing_until_mended)
-    policy = SupervisorPolicy(
-        restart_delay_min_s=0.01, restart_delay_max_s=0.02, abandoned_runs_max=3, abandoned_runs_of_a_device_max=3
-    )
-    try:
-        with supervised(recorder, driver, other, policy=policy) as supervisor:
-            until(lambda: driver.runs == 3)
-            tries = other.runs
-            until(lambda: other.runs >= tries + 20)
-            assert driver.runs == 3
-            assert supervisor.failure == ""
-            assert recorder.states("w1") == ["down"]
-            driver.mended.set()
-            until(lambda: recorder.states("w1") == ["down", "up"])
-    finally:
-        driver.mended.set()
-
-
-def test_an_abort_that_blocks_or_fails_hurts_nobody() -> None:
-    recorder = MemoryRecorder()
-    release = threading.Event()
-
-    class BadAbort(ScriptedDriver):
-        def abort(self) -> None:
-            super().abort()
-            release.wait(30)
-
-    try:
-        with supervised(recorder, BadAbort("w1", hung_once, watchdog_s=0.1), ScriptedDriver("other", idle)):
-            until(lambda: recorder.states("w1")[:3] == ["up", "down", "up"])
-            assert recorder.states("other") == ["up"]
-    finally:
-        release.set()
 
 
 def test_a_scan_that_the_full_disk_refused_is_kept_when_there_is_room_and_before_the_device_starts_again() -> None:
