@@ -107,14 +107,8 @@ def _to_count(
     if head.state == "recounting":
         again = lines_to_count_again(connection, head.stocktake_id, person.username)
         return [one for one in again if account_id in {"", one.account_id}][offset : offset + _LINES_A_PAGE + 1]
-    return lines_to_count(
-        connection,
-        head.stocktake_id,
-        person.username,
-        account_id=account_id,
-        limit=_LINES_A_PAGE + 1,
-        offset=offset,
-    )
+    limit = _LINES_A_PAGE + 1
+    return lines_to_count(connection, head.stocktake_id, account_id=account_id, limit=limit, offset=offset)
 
 
 class ScanSent(BaseModel):

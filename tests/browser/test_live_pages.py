@@ -115,3 +115,23 @@ def test_english_is_one_click_away_and_not_mixed(browser: Browser, hospital: Sim
     page.get_by_text("English").first.click()
     expect(page.locator("html")).to_have_attribute("lang", "en")
     expect(page.locator("body")).not_to_contain_text("Đã tiếp nhận")
+
+
+def test_an_rfid_count_follows_the_reader_itself(browser: Browser, hospital: SimulatedHospital) -> None:
+    complaints: list[str] = []
+    page = _page(browser, hospital, SHOT_OF["pharmacy"], complaints)
+    for pack in (2, 3):
+        hospital.control.do(do="uhf_take", pack=pack)
+    expect(page.locator("#shelf")).not_to_contain_text(hospital.world["packs"][3]["serial_number"])
+    place = _value(hospital, "SELECT place_id FROM device WHERE driver = 'llrp'")
+    page.goto(f"{hospital.http_url}/count/tags/new?place_id={place}")
+    page.keyboard.press("F9")
+    expect(page.locator("#tag_progress")).to_have_attribute("data-passes", "0")
+    before = int(page.locator("#other-tags").inner_text())
+    hospital.control.do(do="uhf_put", pack=2)
+    expect(page.locator("#other-tags")).to_have_text(str(before + 1))
+    page.wait_for_selector("body[data-keys]")
+    page.keyboard.press("F9")
+    expect(page.locator("#state")).to_have_attribute("data-state", "reconciled")
+    expect(page.locator("#passes")).to_have_text("1")
+    assert complaints == []

@@ -10,3 +10,4 @@ document.addEventListener("keydown", (event) => {
   found.focus();
   found.click();
 });
+document.body.dataset.keys = "yes";
