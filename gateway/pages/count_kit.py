@@ -29,7 +29,14 @@ def show(
     request: Request, person: SignedIn, template: str, values: Mapping[str, Any], *, problem: str = ""
 ) -> HTMLResponse:
     """The page; with a problem, and what mends it, on top."""
-    common = {"words": count_words, "count_navigation": count_words.NAVIGATION, "may_count": person.may(*WORK_ROLES)}
+    with web_of(request).services.pool.connection() as connection:
+        people = people_said(connection)
+    common = {
+        "people": people,
+        "words": count_words,
+        "count_navigation": count_words.NAVIGATION,
+        "may_count": person.may(*WORK_ROLES),
+    }
     return work_out_kit.show(request, template, {**common, **values}, problem=problem, reasons="count")
 
 
@@ -41,6 +48,12 @@ def attempt(request: Request, act: Callable[[Connection], str], again: Callable[
 def said_of(request: Request, error: WarehouseError | InventoryError) -> str:
     """A refusal in the reader's language."""
     return work_out_kit.said(request, problem_of(error))
+
+
+def people_said(connection: Connection) -> dict[str, str]:
+    """Names of people by their user names."""
+    rows = connection.execute("SELECT username, display_name FROM login_account")
+    return {str(row[0]): str(row[1]) for row in rows}
 
 
 def places_said(request: Request, connection: Connection, accounts: Sequence[str]) -> dict[str, str]:

@@ -11,7 +11,7 @@ from gateway.api.web import web_of
 from gateway.api.work_kit import Worker, now_of, problem_of
 from gateway.db.pool import Connection
 from gateway.pages import count_words
-from gateway.pages.count_kit import Looker, attempt, places_said, show
+from gateway.pages.count_kit import Looker, attempt, people_said, places_said, show
 from gateway.pages.speech import Speech
 from gateway.pages.stock_overview_files import csv_download
 from gateway.pages.translations import N_
@@ -104,6 +104,7 @@ def lines_csv(
         except WorkRefusedError as error:
             raise problem_of(error) from None
         names = places_said(request, connection, head.accounts)
+        known = people_said(connection)
     texts = (
         *(N_("Place"), N_("Code"), N_("Product"), N_("Lot"), N_("Base unit"), N_("State")),
         *(N_("Counted by"), N_("Reason"), N_("Note")),
@@ -112,13 +113,13 @@ def lines_csv(
         *(N_("Expiry"), N_("Frozen"), N_("Moved since"), N_("Expected"), N_("Counted"), N_("Difference")),
         *(N_("Unit cost"), N_("Value (VND)")),
     )
-    rows = (_row(one, speech, names) for one in (found.lines if whole else found.differing))
+    rows = (_row(one, speech, names, known) for one in (found.lines if whole else found.differing))
     return csv_download(f"kiem-ke-{head.number}.csv", speech, texts, values, rows)
 
 
-def _row(one: ReviewLine, speech: Speech, names: dict[str, str]) -> tuple[Cell, ...]:
+def _row(one: ReviewLine, speech: Speech, names: dict[str, str], known: dict[str, str]) -> tuple[Cell, ...]:
     key = one.line.key
-    people = ", ".join(dict.fromkeys(count.counted_by for count in one.line.counts))
+    people = ", ".join(dict.fromkeys(known.get(count.counted_by, count.counted_by) for count in one.line.counts))
     return (
         *(names.get(key.account_id, key.account_id), key.product_id, speech.named(one.name_vi, one.name_en), key.lot),
         speech.named(one.base_unit_vi, one.base_unit_en),

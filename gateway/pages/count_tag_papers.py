@@ -10,7 +10,7 @@ from gateway.api.web import web_of
 from gateway.api.work_kit import letterhead, pdf
 from gateway.db.pool import Connection
 from gateway.pages import count_words
-from gateway.pages.count_kit import Looker
+from gateway.pages.count_kit import Looker, people_said
 from gateway.pages.speech import Speech
 from gateway.pages.stock_overview_files import csv_download
 from gateway.pages.translations import N_
@@ -43,20 +43,20 @@ def report_pdf(request: Request, person: Looker, tag_count_id: uuid.UUID) -> Res
     with web.services.pool.connection() as connection:
         head = _head(connection, tag_count_id)
         found = _findings(connection, tag_count_id, _PRINTED_MAX)
-        places = _Places(connection, speech)
+        names = _Names(connection, speech)
         numbers = (head.summary or {}).get("numbers", {})
         invisible = invisible_to_readers(connection, head.accounts)
         minutes = TagCountMinutes(
-            place=", ".join(places.said(one) for one in head.accounts),
+            place=", ".join(names.said(one) for one in head.accounts),
             started_at=speech.local(head.frozen_at),
             ended_at=speech.local(head.closed_at) if head.closed_at else None,
-            started_by=head.started_by,
-            closed_by=head.closed_by or "",
+            started_by=names.person(head.started_by),
+            closed_by=names.person(head.closed_by),
             expected=head.expected,
             numbers=tuple((speech.text(word), numbers.get(code, 0)) for code, word, _means in count_words.OUTCOMES),
             passes=head.passes,
             invisible=_said_invisible(speech, len(invisible), sum(one.packs for one in invisible)),
-            lines=tuple(_line(code, one, speech, places) for code, one in found),
+            lines=tuple(_line(code, one, speech, names) for code, one in found),
             left_out=max(0, sum(count for code, count in numbers.items() if code != "seen") - len(found)),
         )
         data = tag_count_minutes_pdf(minutes, letterhead(connection, request, person))
@@ -71,8 +71,8 @@ def tags_csv(request: Request, _person: Looker, tag_count_id: uuid.UUID) -> Resp
     with web.services.pool.connection() as connection:
         head = _head(connection, tag_count_id)
         found = _findings(connection, tag_count_id, _EXPORTED_MAX)
-        places = _Places(connection, speech)
-        rows = [_row(code, one, speech, places) for code, one in found]
+        names = _Names(connection, speech)
+        rows = [_row(code, one, speech, names) for code, one in found]
     texts = (
         *(N_("What"), N_("Tag"), N_("Serial number"), N_("Code"), N_("Product"), N_("Lot"), N_("Base unit")),
         *(N_("By the books"), N_("Read at"), N_("How sure"), N_("Decision"), N_("By"), N_("Confirmed by")),
@@ -83,14 +83,18 @@ def tags_csv(request: Request, _person: Looker, tag_count_id: uuid.UUID) -> Resp
     return csv_download(f"kiem-dem-rfid-{day:%Y%m%d-%H%M}.csv", speech, texts, values, rows)
 
 
-class _Places:
-    """Names of places, looked up once."""
+class _Names:
+    """Names of places and people, looked up once."""
 
     def __init__(self, connection: Connection, speech: Speech) -> None:
         rows = connection.execute("SELECT account_id FROM stock_account WHERE place_id IS NOT NULL")
         names = account_names(connection, [str(row[0]) for row in rows])
         self._names = {account: speech.named(*both) for account, both in names.items()}
-        self._speech = speech
+        self._speech, self._people = speech, people_said(connection)
+
+    def person(self, username: str | None) -> str:
+        """By name; empty for nobody."""
+        return self._people.get(username or "", username or "")
 
     def said(self, account_id: str | None) -> str:
         """In the reader's language; empty for none."""
@@ -130,7 +134,7 @@ def _decided(one: FindingShown, speech: Speech) -> str:
     return speech.text(count_words.DECISIONS[one.decision]) if one.decision else ""
 
 
-def _line(code: str, one: FindingShown, speech: Speech, places: _Places) -> TagLine:
+def _line(code: str, one: FindingShown, speech: Speech, names: _Names) -> TagLine:
     unit = speech.named(one.base_unit_vi or "", one.base_unit_en or "")
     return TagLine(
         outcome=_outcome(code, speech),
@@ -138,23 +142,23 @@ def _line(code: str, one: FindingShown, speech: Speech, places: _Places) -> TagL
         lot=one.lot or "",
         pack=one.serial_number or one.epc,
         quantity="" if one.units is None else f"{speech.whole(one.units)} {unit}",
-        by_the_books=places.said(one.account_id),
-        read_at=", ".join(places.said(place) for place in one.seen_at),
+        by_the_books=names.said(one.account_id),
+        read_at=", ".join(names.said(place) for place in one.seen_at),
         passes=f"{one.passes_seen}/{one.passes_made}",
         decision=": ".join(text for text in (_decided(one, speech), one.reason_vi) if text),
-        people=", ".join(name for name in (one.decided_by, one.confirmed_by) if name),
+        people=", ".join(names.person(name) for name in (one.decided_by, one.confirmed_by) if name),
         strong=one.control_class != "none" or one.decision == "missing",
     )
 
 
-def _row(code: str, one: FindingShown, speech: Speech, places: _Places) -> tuple[Cell, ...]:
+def _row(code: str, one: FindingShown, speech: Speech, names: _Names) -> tuple[Cell, ...]:
     return (
         *(_outcome(code, speech), one.epc, one.serial_number, one.product_id),
         *(speech.named(one.name_vi or "", one.name_en or ""), one.lot),
-        *(speech.named(one.base_unit_vi or "", one.base_unit_en or ""), places.said(one.account_id)),
-        ", ".join(places.said(place) for place in one.seen_at),
+        *(speech.named(one.base_unit_vi or "", one.base_unit_en or ""), names.said(one.account_id)),
+        ", ".join(names.said(place) for place in one.seen_at),
         speech.text(count_words.CONFIDENCE[one.confidence][1]),
-        *(_decided(one, speech), one.decided_by, one.confirmed_by),
+        *(_decided(one, speech), names.person(one.decided_by), names.person(one.confirmed_by)),
         *(speech.named(one.reason_vi or "", one.reason_en or ""), one.reason_note),
         *(one.units, one.passes_seen, one.passes_made),
     )
