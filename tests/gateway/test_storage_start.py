@@ -104,6 +104,12 @@ def test_a_gateway_that_waits_ends_when_it_is_told_to(tmp_path: Path) -> None:
     ("error", "passes"),
     [
         (psycopg.OperationalError('connection failed: FATAL: the database system is starting up"'), True),
+        (psycopg.OperationalError("connection failed: FATAL: the database system is in recovery mode"), True),
+        (
+            psycopg.OperationalError("failed: FATAL: terminating connection due to unexpected postmaster exit"),
+            True,
+        ),
+        (psycopg.OperationalError("could not receive data from server: Connection reset by peer"), True),
         (psycopg.OperationalError("connection failed: FATAL:  sorry, too many clients already"), True),
         (
             psycopg.OperationalError("connection failed: FATAL: could not write init file: No space left on device"),
