@@ -99,7 +99,7 @@ def test_one_pack_is_in_one_basket_only(counter: Counter) -> None:
                 picking.pick(connection, new, NOW)
             outcomes[person] = "has it"
         except WorkRefusedError as refused:
-            outcomes[person] = refused.values["person"]
+            outcomes[person] = str(refused.values["person"])
 
     at_once(counter, take)
     (winner,) = [person for person, outcome in outcomes.items() if outcome == "has it"]

@@ -5,11 +5,11 @@ import { add, count, draft, expected, fillAtStart, focusMissingLot, keep, nextSi
 import { refresh } from "./work_refresh.js";
 import { listen } from "./work_scanner.js";
 import { closeFound, offerFound } from "./work_search.js";
+import { separator } from "./work_separator.js";
 
 const RETRY_MS = 2500;
 const scanField = document.getElementById("scan");
 const confirmButton = document.getElementById("confirm");
-const separatorField = document.getElementById("separator");
 let leaving = false; // Esc was pressed once
 let running = false; // one thing after the other: scans in their order, then the document
 let confirmNext = false; // as soon as all scans are read
@@ -47,7 +47,7 @@ async function run() {
 async function readNext() {
   const text = draft.waiting[0];
   const answer = await ask(form.dataset.parse, {
-    texts: [text], act: form.dataset.act, separator: separatorField?.value || null,
+    texts: [text], act: form.dataset.act, separator: separator(),
     from_place_id: fieldValues()[form.dataset.takeFrom] || null,
   });
   if (!answer) { // no link: the scan waits
@@ -187,10 +187,6 @@ form.querySelector(".work-head").addEventListener("change", keep);
 document.getElementById("undo").addEventListener("click", undo);
 document.getElementById("cancel").addEventListener("click", cancel);
 document.getElementById("fill")?.addEventListener("click", expected);
-if (separatorField) {
-  separatorField.value = localStorage.getItem("medtap-separator") ?? "";
-  separatorField.addEventListener("change", () => localStorage.setItem("medtap-separator", separatorField.value));
-}
 document.body.classList.add("scripted");
 offerSound(scanField);
 putFields(draft.fields);
