@@ -77,24 +77,38 @@ _LINES: Final = (
     " (SELECT * FROM unnest(%(accounts)s::text[], %(products)s::text[], %(lots)s::text[])))"
     ' ORDER BY account_id COLLATE "C", product_id COLLATE "C", lot COLLATE "C"'
 )
-_COUNTS: Final = (
-    # What the books have at the instant of a count: today's balance without what occurred after it, which is
-    # `inventory.stocktake.expected_at`. So a movement that is delivered late still counts where it belongs. What the
-    # stocktake itself has booked is never expected. Once the stocktake is over this is settled, and not asked again.
-    "SELECT c.account_id, c.product_id, c.lot, c.quantity, c.counted_by, c.counted_at,"
-    " coalesce(c.settled_expected, coalesce(b.quantity, 0) - later.moved) AS expected, c.packs,"
-    " coalesce(c.settled_corrected, later.corrected) AS corrected, c.attempt"
-    " FROM stocktake_count c LEFT JOIN stock_balance b USING (account_id, product_id, lot)"
-    " CROSS JOIN LATERAL (SELECT coalesce(sum(CASE WHEN m.to_account_id = c.account_id THEN m.quantity"
-    " ELSE -m.quantity END), 0)::bigint AS moved, coalesce(bool_or(m.kind = ANY(%(correcting)s)"
-    " AND m.document_id IS DISTINCT FROM c.stocktake_id), false) AS corrected"
-    " FROM movement m WHERE m.product_id = c.product_id AND m.lot = c.lot AND m.occurred_at >= c.counted_at"
+# What the books have at the instant of a count: today's balance without what occurred after it, which is
+# `inventory.stocktake.expected_at`. So a movement that is delivered late still counts where it belongs. What the
+# stocktake itself has booked is never expected. Once the stocktake is over this is settled, and not asked again.
+_SUMS: Final = (
+    " coalesce(sum(CASE WHEN m.to_account_id = c.account_id THEN m.quantity ELSE -m.quantity END), 0)::bigint AS moved,"
+    " coalesce(bool_or(m.kind = ANY(%(correcting)s) AND m.document_id IS DISTINCT FROM c.stocktake_id), false)"
+    " AS corrected"
+)
+_AFTER: Final = (
+    " m.product_id = c.product_id AND m.lot = c.lot AND m.occurred_at >= c.counted_at"
     " AND (m.occurred_at > c.counted_at OR m.document_id = c.stocktake_id)"
-    " AND c.account_id IN (m.from_account_id, m.to_account_id) AND c.settled_expected IS NULL) AS later"
-    " WHERE c.stocktake_id = %(id)s"
-    " AND (%(accounts)s::text[] IS NULL OR (c.account_id, c.product_id, c.lot) IN"
-    " (SELECT * FROM unnest(%(accounts)s::text[], %(products)s::text[], %(lots)s::text[])))"
-    " ORDER BY c.attempt"
+    " AND c.account_id IN (m.from_account_id, m.to_account_id) AND c.settled_expected IS NULL"
+)
+_COLUMNS: Final = (
+    "SELECT c.account_id, c.product_id, c.lot, c.quantity, c.counted_by, c.counted_at,"
+    " coalesce(c.settled_expected, coalesce(b.quantity, 0) - coalesce(later.moved, 0)) AS expected, c.packs,"
+    " coalesce(c.settled_corrected, later.corrected, false) AS corrected, c.attempt"
+    " FROM stocktake_count c LEFT JOIN stock_balance b USING (account_id, product_id, lot)"
+)
+# Of some lines each is looked up; of all, what moved since the first of them is read once.
+_COUNTS_OF: Final = (
+    f"{_COLUMNS} CROSS JOIN LATERAL (SELECT{_SUMS} FROM movement m WHERE{_AFTER}) AS later"  # noqa: S608 - our own words
+    " WHERE c.stocktake_id = %(id)s AND (c.account_id, c.product_id, c.lot) IN"
+    " (SELECT * FROM unnest(%(accounts)s::text[], %(products)s::text[], %(lots)s::text[])) ORDER BY c.attempt"
+)
+_COUNTS: Final = (
+    "WITH recent AS MATERIALIZED (SELECT * FROM movement WHERE occurred_at >= (SELECT min(counted_at)"  # noqa: S608 - our own words
+    " FROM stocktake_count WHERE stocktake_id = %(id)s AND settled_expected IS NULL)),"
+    f" sums AS (SELECT c.account_id, c.product_id, c.lot, c.attempt,{_SUMS} FROM stocktake_count c JOIN recent m"
+    f" ON{_AFTER} WHERE c.stocktake_id = %(id)s GROUP BY c.account_id, c.product_id, c.lot, c.attempt)"
+    f" {_COLUMNS} LEFT JOIN sums later USING (account_id, product_id, lot, attempt)"
+    " WHERE c.stocktake_id = %(id)s ORDER BY c.attempt"
 )
 
 
@@ -131,7 +145,7 @@ def judged_lines(
     rules = read_rules(connection, stocktake_id)
     counted: dict[LineKey, list[_Counted]] = defaultdict(list)
     values = _values(stocktake_id, keys)
-    for row in connection.execute(_COUNTS, values, prepare=False):
+    for row in connection.execute(_COUNTS if keys is None else _COUNTS_OF, values, prepare=False):
         packs = None if row[7] is None else tuple((str(gtin), str(serial)) for gtin, serial in row[7])
         counted[LineKey(*row[:3])].append(_Counted(Count(int(row[3]), row[4], row[5], int(row[6])), packs, row[8]))
     lines = []

@@ -14,6 +14,7 @@ from typing import Any, Final
 
 import psycopg
 
+from gateway.collector import calm_collector
 from gateway.db.migrator import migrate
 from gateway.stock.series import verify_day_sums
 from gateway.stock.verify import verify_books
@@ -92,7 +93,8 @@ def measure_stock(options: StockOptions, say: Callable[[str], None]) -> Mapping[
         with psycopg.connect(dsn, autocommit=True) as connection:
             world = World(connection, until, options.seed)
             asking = ask_everything(dsn, world, options.runs, database=database, say=say, only=options.only)
-            asked = asyncio.run(asking)
+            with calm_collector():
+                asked = asyncio.run(asking)
     finally:
         if server is not None:
             server.stop()

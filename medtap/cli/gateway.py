@@ -1,6 +1,5 @@
 """`medtap gateway`: the server of one site."""
 
-import gc
 import logging
 import threading
 from pathlib import Path
@@ -34,6 +33,7 @@ def run(
 
     It waits for a database that is away; what only a person can mend ends it with exit code 2.
     """
+    from gateway.collector import calm_collector
     from gateway.config import load
     from gateway.errors import GatewayError
 
@@ -47,14 +47,12 @@ def run(
     if started is None:
         return
     gateway, link = started
-    # What is there by now stays as long as the process: going through all of it held everything up for 130 ms at times.
-    gc.collect()
-    gc.freeze()
     try:
         say(f"medtap gateway: {gateway.http_url}")
         if link:
             say(f"No account exists yet. Make the first administrator within 24 h: {link}")
-        stop.wait()
+        with calm_collector():
+            stop.wait()
     finally:
         gateway.stop()
 
