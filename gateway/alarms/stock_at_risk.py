@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 from gateway.alarms.messages import celsius_vi
 from gateway.db.pool import Connection
 from gateway.stock import locks
-from gateway.stock.holds import NewHold, write_hold
+from gateway.stock.holds import NewHold, write_holds
 from inventory.cold_chain.rule import Rule
 
 PLACED_BY: Final = "cold chain"
@@ -47,6 +47,7 @@ _LEFT: Final = (
 )
 Found = tuple[str, str, str, str | None, str | None, int]
 """Product, lot, account; GTIN and serial number of a pack; base units."""
+_KNOWN: Final = "SELECT product_id, lot, account_id, gtin, serial_number FROM excursion_stock WHERE excursion_id = %s"
 _GOODS: Final = uuid.UUID("6e0a5b0e-54f4-5d7b-9a52-6a4d9c6a6f0e")
 """Names of holds are made from the excursion and the goods: found twice, it is one hold."""
 
@@ -66,49 +67,39 @@ def hold_stock(connection: Connection, excursion_id: uuid.UUID, rule: Rule, zone
     scope = {"place": place_id, "since": started_at, "until": ended_at}
     standing: list[Found] = connection.execute(_STANDING.encode(), scope).fetchall()
     left: list[Found] = connection.execute(_LEFT.encode(), scope).fetchall()
+    known = set(connection.execute(_KNOWN, (excursion_id,)).fetchall())
     reason = _reason(place_name, rule, started_at.astimezone(zone))
-    held = 0
-    for found in (*standing, *left):
-        held += _hold(connection, excursion_id, found, reason, now, is_part=found in left)
-    return held
-
-
-def _hold(
-    connection: Connection,
-    excursion_id: uuid.UUID,
-    found: Found,
-    reason: str,
-    now: datetime,
-    *,
-    is_part: bool,
-) -> int:
-    product_id, lot, account_id, gtin, serial_number, quantity = found
-    known = connection.execute(
-        "SELECT FROM excursion_stock WHERE excursion_id = %s AND product_id = %s AND lot = %s AND account_id = %s"
-        " AND gtin IS NOT DISTINCT FROM %s AND serial_number IS NOT DISTINCT FROM %s",
-        (excursion_id, product_id, lot, account_id, gtin, serial_number),
-    ).fetchone()
-    if known is not None:
-        return 0
-    hold_id = None
-    if account_id.startswith("place:") or account_id == "in_transit":
-        hold_id = uuid.uuid5(_GOODS, f"{excursion_id}/{product_id}/{lot}/{account_id}/{gtin}/{serial_number}")
-        is_pack = serial_number is not None
-        hold = NewHold(
-            *(hold_id, "on_hold", product_id, reason, PLACED_BY, now, lot),
-            account_id=None if is_pack else account_id,
-            gtin=gtin,
-            serial_number=serial_number,
-            reason_code="hold_cold_chain",
-            quantity=quantity if is_part and not is_pack else None,
+    fresh = [
+        (found, _hold_of(excursion_id, found, reason, now, is_part=is_part))
+        for is_part, goods in ((False, standing), (True, left))
+        for found in goods
+        if found[:5] not in known
+    ]
+    write_holds(connection, [hold for _, hold in fresh if hold is not None])
+    with connection.cursor() as cursor:
+        cursor.executemany(
+            "INSERT INTO excursion_stock (excursion_id, product_id, lot, account_id, gtin, serial_number, quantity,"
+            " found_at, hold_id) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)",
+            [(excursion_id, *found, now, None if hold is None else hold.hold_id) for found, hold in fresh],
         )
-        write_hold(connection, hold)
-    connection.execute(
-        "INSERT INTO excursion_stock (excursion_id, product_id, lot, account_id, gtin, serial_number, quantity,"
-        " found_at, hold_id) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)",
-        (excursion_id, product_id, lot, account_id, gtin, serial_number, quantity, now, hold_id),
+    return sum(hold is not None for _, hold in fresh)
+
+
+def _hold_of(excursion_id: uuid.UUID, found: Found, reason: str, now: datetime, *, is_part: bool) -> NewHold | None:
+    """None: out of the hospital's hands."""
+    product_id, lot, account_id, gtin, serial_number, quantity = found
+    if not account_id.startswith("place:") and account_id != "in_transit":
+        return None
+    is_pack = serial_number is not None
+    hold_id = uuid.uuid5(_GOODS, f"{excursion_id}/{'/'.join(map(str, found[:5]))}")
+    return NewHold(
+        *(hold_id, "on_hold", product_id, reason, PLACED_BY, now, lot),
+        account_id=None if is_pack else account_id,
+        gtin=gtin,
+        serial_number=serial_number,
+        reason_code="hold_cold_chain",
+        quantity=quantity if is_part and not is_pack else None,
     )
-    return int(hold_id is not None)
 
 
 def _reason(place_name: str, rule: Rule, since: datetime) -> str:

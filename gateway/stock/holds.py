@@ -5,9 +5,10 @@ One person places a hold; releasing it takes two.
 """
 
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Literal
+from typing import Final, Literal
 
 from gateway.db.pool import Connection
 from gateway.db.storable import storable
@@ -67,6 +68,13 @@ class ReleaseAsked:
     reason: str
 
 
+_INSERT: Final = (
+    "INSERT INTO stock_hold (hold_id, placed_at, kind, product_id, lot, account_id, gtin, serial_number,"
+    " reason_code, reason, recall_id, placed_by, quantity, document_id)"
+    " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT (hold_id) DO NOTHING"
+)
+
+
 def place_hold(connection: Connection, hold: NewHold) -> Outcome:
     """From the moment this is committed nothing in its scope is given out: acts under way are waited for.
 
@@ -85,16 +93,8 @@ def write_hold(connection: Connection, hold: NewHold) -> Outcome:
     Raises:
         HoldConflictError: a hold of this id is of something else.
     """
-    content = (
-        *(hold.kind, hold.product_id, hold.lot, hold.account_id, hold.gtin, hold.serial_number),
-        *(hold.reason_code, storable(hold.reason), hold.recall_id, hold.placed_by, hold.quantity, hold.document_id),
-    )
-    written = connection.execute(
-        "INSERT INTO stock_hold (hold_id, placed_at, kind, product_id, lot, account_id, gtin, serial_number,"
-        " reason_code, reason, recall_id, placed_by, quantity, document_id)"
-        " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT (hold_id) DO NOTHING",
-        (hold.hold_id, hold.placed_at, *content),
-    )
+    content = _content(hold)
+    written = connection.execute(_INSERT, (hold.hold_id, hold.placed_at, *content))
     if written.rowcount:
         return "created"
     row = connection.execute(
@@ -105,6 +105,12 @@ def write_hold(connection: Connection, hold: NewHold) -> Outcome:
     if row != content:
         raise HoldConflictError("id_conflict", f"hold {hold.hold_id} is of {row!r}, and came as {content!r}")
     return "exists"
+
+
+def write_holds(connection: Connection, holds: Sequence[NewHold]) -> None:
+    """Many at once, as `write_hold`; one whose id is known already is left as it stands."""
+    with connection.cursor() as cursor:
+        cursor.executemany(_INSERT, [(hold.hold_id, hold.placed_at, *_content(hold)) for hold in holds])
 
 
 def end_holds_of(connection: Connection, document_id: uuid.UUID, *, person: str, by: str, now: datetime) -> int:
@@ -198,6 +204,13 @@ def state_of(
     """Whether it may be given out on the hospital's day `today`, and every reason why not."""
     holds = open_holds(connection, product_id, lot, account_id, pack)
     return lot_state(holds, expiry_date_of(connection, product_id, lot), today)
+
+
+def _content(hold: NewHold) -> tuple[object, ...]:
+    return (
+        *(hold.kind, hold.product_id, hold.lot, hold.account_id, hold.gtin, hold.serial_number),
+        *(hold.reason_code, storable(hold.reason), hold.recall_id, hold.placed_by, hold.quantity, hold.document_id),
+    )
 
 
 def _locked_open(connection: Connection, hold_id: uuid.UUID) -> str | None:
