@@ -22,23 +22,9 @@ from gateway.stock.document_reads import (
     movement_lines,
 )
 from gateway.stock.documents import DocumentKind, DocumentState
-from gateway.stock.two_people import waiting_lines
+from gateway.stock.two_people import WaitingLine, waiting_lines
 
 router: Final = APIRouter(prefix=f"{PREFIX}/stock/documents", tags=["stock"], responses=WORK_PROBLEMS)
-
-
-class WaitingLineRead(BaseModel):
-    """A line that is not booked yet."""
-
-    product_id: str
-    name_vi: str
-    name_en: str
-    base_unit_vi: str
-    base_unit_en: str
-    lot: str
-    expiry_date: date | None
-    serial_number: str | None
-    quantity: int | None = Field(description="null: who confirms has to count it")
 
 
 class DocumentWhole(BaseModel):
@@ -47,7 +33,7 @@ class DocumentWhole(BaseModel):
     document: DocumentHead
     lines: list[MovementLine]
     about_it: list[DocumentHead]
-    waiting: list[WaitingLineRead] = Field(description="What somebody else has to confirm; empty if nothing waits here")
+    waiting: list[WaitingLine] = Field(description="What somebody else has to confirm; empty if nothing waits here")
 
 
 @router.get("", summary="Stock documents, the newest first", dependencies=READERS)
@@ -88,6 +74,6 @@ def document(request: Request, document_id: uuid.UUID) -> DocumentWhole:
         if head is None:
             raise not_found(N_("There is no such stock document."))
         lines = list(movement_lines(connection, document_id))
-        waiting = [WaitingLineRead(**vars(line)) for line in waiting_lines(connection, document_id)]
+        waiting = waiting_lines(connection, document_id)
         about_it = documents_about(connection, document_id)
         return DocumentWhole(document=head, lines=lines, about_it=about_it, waiting=waiting)

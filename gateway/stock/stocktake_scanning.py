@@ -6,7 +6,7 @@ no line is a finding.
 
 import re
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any, Final, Literal
@@ -83,16 +83,11 @@ def take_scan(connection: Connection, given: ScanGiven, today: date, now: dateti
         WorkRefusedError: nobody counts now, the place is not part of it, or there is nothing that a word is about.
         WorkConflictError: the scan's id is known with another text.
     """
-    with connection.transaction():
-        stocktake = _open(connection, given.stocktake_id)
-        before = _scans(connection, given.stocktake_id, given.person)
-        known = connection.execute("SELECT text FROM stocktake_scan WHERE scan_id = %s", (given.scan_id,)).fetchone()
-        if known is not None:
-            return _told_again(given, known[0], before)
-        scan = _Judge(connection, stocktake, given, fold(before), today, now).scan()
-        scan, by_another = _against_counts(connection, stocktake, given.person, scan)
-        _keep(connection, given, scan, now)
-        return ScanTaken("created", scan, fold([*before, scan]), by_another)
+
+    def judged(stocktake: _Open, draft: Draft) -> Scan:
+        return _Judge(connection, stocktake, given, draft, today, now).scan()
+
+    return _take(connection, given, now, judged)
 
 
 def count_line(connection: Connection, given: ScanGiven, key: LineKey, quantity: int, now: datetime) -> ScanTaken:
@@ -103,17 +98,24 @@ def count_line(connection: Connection, given: ScanGiven, key: LineKey, quantity:
         WorkRefusedError: nobody counts now, the line is not part of it, or this person has handed it in.
         WorkConflictError: the scan's id is known with another text.
     """
+
+    def judged(stocktake: _Open, _draft: Draft) -> Scan:
+        _refuse_other_lines(connection, stocktake, key)
+        scan = _scan(stocktake, given, now, "set", account_id=key.account_id, product_id=key.product_id)
+        return replace(scan, lot=key.lot, quantity=quantity)
+
+    return _take(connection, given, now, judged)
+
+
+def _take(connection: Connection, given: ScanGiven, now: datetime, judged: Callable[[_Open, Draft], Scan]) -> ScanTaken:
+    """Keep what `judged` makes of it, once: the same id again is told what it was."""
     with connection.transaction():
         stocktake = _open(connection, given.stocktake_id)
         before = _scans(connection, given.stocktake_id, given.person)
         known = connection.execute("SELECT text FROM stocktake_scan WHERE scan_id = %s", (given.scan_id,)).fetchone()
         if known is not None:
             return _told_again(given, known[0], before)
-        _refuse_other_lines(connection, stocktake, key)
-        scan = _scan(stocktake, given, now, "set", account_id=key.account_id, product_id=key.product_id)
-        scan, by_another = _against_counts(
-            connection, stocktake, given.person, replace(scan, lot=key.lot, quantity=quantity)
-        )
+        scan, by_another = _against_counts(connection, stocktake, given.person, judged(stocktake, fold(before)))
         _keep(connection, given, scan, now)
         return ScanTaken("created", scan, fold([*before, scan]), by_another)
 

@@ -17,6 +17,7 @@ import psycopg
 import pytest
 import uvicorn
 from fastapi import FastAPI
+from playwright.sync_api import Browser
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gateway.api.app import create_app
@@ -27,6 +28,7 @@ from gateway.services.accounts import create_account, sign_in_link
 from gateway.services.app_services import AppServices
 from gateway.services.sessions import SessionPolicy
 from medtap.services.postgres import EmbeddedPostgres
+from tests.gateway.web import browser_kit
 from tests.gateway.web.hospital import seed_hospital
 
 
@@ -277,3 +279,10 @@ def csrf_token_fixture() -> Callable[[httpx.Client], str]:
 def text_of_fixture() -> Callable[[str], str]:
     """`text_of` for tests."""
     return text_of
+
+
+@pytest.fixture(scope="module", name="chromium")
+def chromium_fixture() -> Iterator[Browser]:
+    """One for the tests of a module."""
+    with browser_kit.chromium() as browser:
+        yield browser

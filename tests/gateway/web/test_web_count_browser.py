@@ -55,13 +55,6 @@ class Pharmacy:
         assert self.errors == []
 
 
-@pytest.fixture(name="chromium", scope="module")
-def chromium_fixture() -> Iterator[Browser]:
-    """Debian's."""
-    with browser_kit.chromium() as browser:
-        yield browser
-
-
 @pytest.fixture
 def pharmacy(chromium: Browser, world: WORLD) -> Iterator[Pharmacy]:
     """The store has 1188 of A24X and 36 of A19B, in boxes of 12 that are worth 18 000 dong."""

@@ -10,19 +10,12 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import Browser, Page, Route, expect
 
-from tests.gateway.web.browser_kit import chromium, context_of, opened, scan
+from tests.gateway.web.browser_kit import context_of, opened, scan
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
 WORLD = Any
 PRODUCT, GTIN, CASE = "PARA250", "08935006512344", "18935006512341"
 BOX: Final = f"01{GTIN}17280131" + "10B77\x1d21S000"
-
-
-@pytest.fixture(scope="module", name="chromium")
-def chromium_fixture() -> Iterator[Browser]:
-    """One for these tests."""
-    with chromium() as browser:
-        yield browser
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from playwright.sync_api import Browser, Page, Route, expect
 
 from gateway.stock import books
 from gateway.stock.lines import Doing, Goods, Line
-from tests.gateway.web.browser_kit import chromium, context_of, opened, scan
+from tests.gateway.web.browser_kit import context_of, opened, scan
 from tests.gateway.web.conftest import FakeLiveEvent
 from tests.gateway.web.hospital import add_tap
 
@@ -21,13 +21,6 @@ pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
 WORLD = Any
 PARA, BOX = "PARA500", "08935234500007"
 CODE: Final = f"01{BOX}17271231" + "10L1\x1d21"
-
-
-@pytest.fixture(scope="module", name="chromium")
-def chromium_fixture() -> Iterator[Browser]:
-    """One for these tests."""
-    with chromium() as browser:
-        yield browser
 
 
 @pytest.fixture
