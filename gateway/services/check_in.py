@@ -8,7 +8,6 @@ import hashlib
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -19,12 +18,10 @@ from gateway.db.pool import Connection
 from gateway.db.storable import storable
 from gateway.services.live_events import NewLiveEvent
 from gateway.services.occurrence import Occurrence
+from gateway.visits.opening import open_visit
 
 CHALLENGE_BYTES_MIN: Final = 16
 """A nonce of 128 bits does not come twice by chance (SP 800-57 part 1, section 5.6.1)."""
-_QUEUE_LOCK: Final = 7203004
-"""First half of the advisory lock of one day's queue; the second is the day."""
-_NAMESPACE: Final = uuid.UUID("5f6d6b0e-6d65-5474-8170-000000000002")
 
 _CARD_STATE_OUTCOMES: Final = {"lost": "lost_card", "revoked": "revoked_card", "expired": "expired_card"}
 _REASON_OUTCOMES: Final = {"foreign_ca": "foreign_card", "certificate_expired": "expired_card"}
@@ -39,6 +36,8 @@ class TapResult:
     outcome: str
     reason: str
     visit_id: uuid.UUID | None = None
+    events: tuple[NewLiveEvent, ...] = ()
+    """Of the visit's queue."""
 
 
 class CheckIn:
@@ -79,7 +78,7 @@ class CheckIn:
             "visit_id": str(result.visit_id) if result.visit_id else None,
             "card_id": card_id,
         }
-        return (NewLiveEvent("desk", "tap", payload),)
+        return (NewLiveEvent("desk", "tap", payload), *result.events)
 
     def _judge_tap(self, connection: Connection, at: Occurrence, card: CardPresented) -> TapResult:
         judgement = self._judge_evidence(connection, at, card)
@@ -95,8 +94,9 @@ class CheckIn:
         patient_id, state = known
         if state != "active":
             return TapResult("genuine", _CARD_STATE_OUTCOMES[state], f"the card is marked {state}")
-        visit_id, is_new = self._visit(connection, at, patient_id)
-        return TapResult("genuine", "checked_in" if is_new else "already_checked_in", "", visit_id)
+        opened = open_visit(connection, patient_id, at.occurred_at, _place_of(connection, at.device_key), self._zone)
+        outcome = "checked_in" if opened.is_new else "already_checked_in"
+        return TapResult("genuine", outcome, "", opened.visit_id, opened.events)
 
     def _judge_evidence(self, connection: Connection, at: Occurrence, card: CardPresented) -> Judgement:
         """The gateway's own verdict: without evidence nothing is genuine, whatever the edge node says."""
@@ -123,34 +123,10 @@ class CheckIn:
             return Judgement("not_genuine", "replayed: this proof was shown before, in another tap")
         return judgement
 
-    def _visit(self, connection: Connection, at: Occurrence, patient_id: uuid.UUID) -> tuple[uuid.UUID, bool]:
-        """The patient's visit of that local day, and whether this tap made it.
 
-        Queue numbers are given under a lock of the day, held to the commit: none is skipped, none comes twice.
-        """
-        day = at.occurred_at.astimezone(self._zone).date()
-        visit_id = uuid.uuid5(_NAMESPACE, f"{patient_id}/{day.isoformat()}")
-        connection.execute("SELECT pg_advisory_xact_lock(%s, %s)", (_QUEUE_LOCK, day.toordinal()))
-        made = connection.execute(
-            "INSERT INTO visit (visit_id, patient_id, visit_date, queue_number, checked_in_at, place_id)"
-            " SELECT %(visit)s, %(patient)s, %(day)s,"
-            " (SELECT coalesce(max(queue_number), 0) + 1 FROM visit WHERE visit_date = %(day)s), %(at)s,"
-            " (SELECT place_id FROM device WHERE device_key = %(device)s)"
-            " WHERE NOT EXISTS (SELECT FROM visit WHERE patient_id = %(patient)s AND visit_date = %(day)s)",
-            {"visit": visit_id, "patient": patient_id, "day": day, "at": at.occurred_at, "device": at.device_key},
-        )
-        if made.rowcount == 1:
-            return visit_id, True
-        return _existing_visit(connection, patient_id, day), False
-
-
-def _existing_visit(connection: Connection, patient_id: uuid.UUID, day: date) -> uuid.UUID:
-    row = connection.execute(
-        "SELECT visit_id FROM visit WHERE patient_id = %s AND visit_date = %s", (patient_id, day)
-    ).fetchone()
-    if row is None:
-        raise RuntimeError(f"visit of {day} vanished under the lock of its day")
-    return uuid.UUID(str(row[0]))
+def _place_of(connection: Connection, device_key: int) -> str | None:
+    row = connection.execute("SELECT place_id FROM device WHERE device_key = %s", (device_key,)).fetchone()
+    return row[0] if row is not None else None
 
 
 def _first_use(connection: Connection, at: Occurrence, challenge: bytes) -> bool:
