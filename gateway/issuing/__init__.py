@@ -1,0 +1,1 @@
+"""The issuing desk: requests, personalising through a station, printing, handing over, blanks, batches, stations."""
