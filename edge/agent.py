@@ -20,6 +20,8 @@ from edge.contracts.observations import DeviceStateChanged
 from edge.contracts.streams import Stream
 from edge.contracts.topics import Sender
 from edge.delivery import Delivery
+from edge.desk_screen.parts import DeskScreenParts
+from edge.desk_screen.server import ScreenError
 from edge.drivers.build import build_drivers
 from edge.mqtt_link import MqttLink
 from edge.outbox import Outbox, OutboxError
@@ -65,13 +67,19 @@ class Agent:
         with contextlib.ExitStack() as ending:
             outbox = self._open_outbox()
             ending.callback(_close, outbox)
-            parts = _Parts(self._config, self._clock, outbox, anchors, self._random)
+            parts = self._make_parts(outbox, anchors)
             ending.callback(parts.end)
             parts.begin()
             while not stop.wait(STATUS_INTERVAL_S):
                 parts.look_after()
                 if failure := parts.supervisor.failure:
                     raise AgentError(failure)
+
+    def _make_parts(self, outbox: Outbox, anchors: TrustAnchors) -> "_Parts":
+        try:
+            return _Parts(self._config, self._clock, outbox, anchors, self._random)
+        except ScreenError as error:
+            raise AgentError(str(error)) from error
 
     def _load_anchors(self) -> TrustAnchors:
         return TrustAnchors.joined(list(self._read_anchors()))
@@ -114,9 +122,10 @@ class _Parts:
         self._outbox = outbox
         self._random = random
         policy = config.supervisor
+        self._screen = DeskScreenParts(config.desk_screen, clock)
         self.supervisor = Supervisor(
             build_drivers(config.devices, anchors),
-            OutboxRecorder(outbox),
+            self._screen.watching(OutboxRecorder(outbox)),
             clock,
             policy=SupervisorPolicy(
                 restart_delay_min_s=policy.restart_delay_min_s,
@@ -151,6 +160,7 @@ class _Parts:
         self._flusher.start()
         self._uplink.start()
         self.supervisor.start()
+        self._screen.start()
         self._write_status(running=True)
 
     def look_after(self) -> None:
@@ -173,6 +183,7 @@ class _Parts:
         if left:
             _LOG.warning("devices that did not stop in time: %s", ", ".join(left))
         self._flusher.stop()
+        self._screen.stop()
         try:
             self._outbox.flush()
         except OutboxError:
@@ -195,7 +206,9 @@ class _Parts:
 
     def _write_status(self, *, running: bool) -> None:
         try:
-            write_status(self._config.node.state_dir / "status.json", self._status(running=running))
+            status = self._status(running=running)
+            self._screen.follow(status, gateway_answers=self._uplink.connected and self._delivery.gateway_answers)
+            write_status(self._config.node.state_dir / "status.json", status)
             self._status_failing = False
         except Exception as error:  # noqa: BLE001 - neither a full disk nor a defect may end an agent that reads and sends
             if not self._status_failing:

@@ -132,6 +132,17 @@ class CardsConfig(_Section):
     ] = ()
 
 
+class DeskScreenConfig(_Section):
+    """`[desk_screen]`: a page on this machine that shows who is at the reader, also without a network."""
+
+    host: Host = "127.0.0.1"
+    """Only this machine's own browser by default: names of patients are shown."""
+    port: Annotated[int, Field(ge=0, le=65535, description="a port number, or 0 for a free one")] = 8780
+    language: Annotated[Literal["vi", "en"], Field(description='"vi" or "en"')] = "vi"
+    card_list_age_max_h: Annotated[float, Field(gt=0, le=8760, description="hours from 0 to 8760")] = 24.0
+    """From this age on the list of withdrawn cards is called old."""
+
+
 class SupervisorConfig(_Section):
     """`[supervisor]`: how failing devices are tried again."""
 
@@ -318,6 +329,8 @@ class EdgeConfig(_Section):
     broker: BrokerConfig
     outbox: OutboxConfig = OutboxConfig()
     cards: CardsConfig = CardsConfig()
+    desk_screen: DeskScreenConfig | None = None
+    """Without this table there is no such page."""
     supervisor: SupervisorConfig = SupervisorConfig()
     devices: Annotated[
         tuple[DeviceConfig, ...], BeforeValidator(_tuple), Field(description="one [[device]] table for each device")

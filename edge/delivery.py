@@ -103,6 +103,7 @@ class Delivery:
         self._software_version = software_version
         self._devices = devices
         self._connected = False
+        self._answered = False
         self._birth_due = False
         self._number = 0
         self._sent: OrderedDict[datetime, _Sent] = OrderedDict()
@@ -141,7 +142,7 @@ class Delivery:
 
     def disconnected(self) -> None:
         """The connection is gone."""
-        self._connected = False
+        self._connected = self._answered = False
         self._sent.clear()
         for lane in self._lanes.values():
             lane.window.disconnected()
@@ -151,6 +152,11 @@ class Delivery:
     def clock_offset_s(self) -> float | None:
         """Seconds that this machine's clock is ahead of the gateway's; None before the first answer."""
         return self._clock_comparison.offset_s
+
+    @property
+    def gateway_answers(self) -> bool:
+        """True while the gateway answers on the present connection: more than that there is a broker."""
+        return self._answered and self._lanes[Stream.EVENTS].window.is_answered
 
     @property
     def drained(self) -> bool:
@@ -311,6 +317,7 @@ class Delivery:
         if ignored:
             self.counters.acks_ignored[ignored] += 1
         else:
+            self._answered = True
             self.counters.acks_used += 1
 
     def _judge(self, ack: Ack) -> str:

@@ -74,6 +74,11 @@ class SendWindow:
         return self._phase == "open"
 
     @property
+    def is_answered(self) -> bool:
+        """True while no question waits longer for its answer than an answer takes."""
+        return self.is_open or (self.asking and self._questions <= 1)
+
+    @property
     def mark(self) -> int:
         """Highest number known to be committed at the gateway."""
         return self._mark

@@ -95,7 +95,7 @@ WRONG = [
     ),
     pytest.param(
         HEAD + "[outboks]\nx = 1",
-        "outboks = {'x': 1}: unknown key; expected one of broker, cards, device, node, outbox, supervisor",
+        "outboks = {'x': 1}: unknown key; expected one of broker, cards, desk_screen, device, node, outbox, supervisor",
         id="unknown table",
     ),
     pytest.param(
