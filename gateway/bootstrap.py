@@ -12,10 +12,8 @@ import uvicorn
 from fastapi import FastAPI
 
 from cards.trust import TrustAnchorError, TrustAnchors
-from gateway.alarms.channels import Channel, LogChannel, WebhookChannel
 from gateway.alarms.judge import TemperatureJudge
 from gateway.alarms.lifecycle import Paging
-from gateway.alarms.pager import Pager
 from gateway.config import GatewayConfig
 from gateway.db.migrator import migrate
 from gateway.db.partitions import make_partitions
@@ -27,6 +25,8 @@ from gateway.ingest.committer import Committer
 from gateway.ingest.postgres_store import PostgresStore
 from gateway.ingest.projection import HospitalProjection
 from gateway.ingest.worker import IngestWorker
+from gateway.pager.channels import Channel, LogChannel, WebhookChannel
+from gateway.pager.delivery import Pager
 from gateway.services.accounts import ensure_first_admin_link
 from gateway.services.app_services import AppServices
 from gateway.services.check_in import CheckIn

@@ -11,10 +11,10 @@ from datetime import UTC, datetime, timedelta
 import httpx
 import pytest
 
-from gateway.alarms.channels import LogChannel, Page, WebhookChannel
 from gateway.alarms.lifecycle import acknowledge_alarm
-from gateway.alarms.pager import Pager, RetryPlan
 from gateway.errors import ChannelError
+from gateway.pager.channels import LogChannel, Page, WebhookChannel
+from gateway.pager.delivery import Pager, RetryPlan
 from tests.gateway.edge_client import eventually
 from tests.gateway.ingest_kit import NOW, Database, Node, readings_from
 

@@ -15,9 +15,9 @@ from uuid import UUID
 
 import psycopg
 
-from gateway.alarms.channels import Channel, Page
 from gateway.db.pool import Connection, Pool
 from gateway.errors import ChannelError
+from gateway.pager.channels import Channel, Page
 
 _LOG = logging.getLogger(__name__)
 
