@@ -1,9 +1,9 @@
 """The one place where a reading is corrected by its instrument's calibration.
 
-Readings stay in the database as the wire brought them. Whoever judges, draws, sums up or exports them asks here, so that
-all of them say the same of the same reading. A certificate counts for readings from the day on which it was performed (and
-from when the instrument was connected to that device) until the next certificate; one whose validity is over still does:
-it is the best that is known, and its age is told beside it.
+Readings stay in the database as the wire brought them. Whoever judges, draws, sums up or exports them asks here, so
+that all of them say the same of the same reading. A certificate counts for readings from the day on which it was
+performed (and from when the instrument was connected to that device) until the next certificate; one whose validity is
+over still does: it is the best that is known, and its age is told beside it.
 
 Between the points of a certificate the correction is interpolated, outside them the nearest point's is taken (the usual
 practice with certificates of few points; EURAMET cg-13 leaves the choice to the user, who has to state it).
