@@ -15,9 +15,9 @@ from inventory.cold_chain.series import Series
 
 ACTIVATION_ENERGY_KJ = 83.144
 """USP <1160>, kJ/mol; some loggers take 83.0."""
-_GAS_CONSTANT_KJ = 8.3144e-3
+GAS_CONSTANT_KJ = 8.3144e-3
 """USP <1160>, kJ/(mol K); the exact constant changes results by less than 0.0001 degrees."""
-_ZERO_CELSIUS_KELVIN = 273.15
+ZERO_CELSIUS_KELVIN = 273.15
 
 
 @dataclass(frozen=True)
@@ -75,16 +75,16 @@ def weighted_celsius(
     Raises:
         ColdChainError: a temperature not above absolute zero.
     """
-    ratio_kelvin = activation_energy_kj / _GAS_CONSTANT_KJ
-    weighed = [(value + _ZERO_CELSIUS_KELVIN, weight) for value, weight in zip(values_celsius, weights, strict=True)]
+    ratio_kelvin = activation_energy_kj / GAS_CONSTANT_KJ
+    weighed = [(value + ZERO_CELSIUS_KELVIN, weight) for value, weight in zip(values_celsius, weights, strict=True)]
     coldest = min(kelvin for kelvin, _ in weighed)
     if coldest <= 0:
-        raise ColdChainError(f"temperature {coldest - _ZERO_CELSIUS_KELVIN!r} degrees Celsius: below absolute zero")
+        raise ColdChainError(f"temperature {coldest - ZERO_CELSIUS_KELVIN!r} degrees Celsius: below absolute zero")
     # Relative to the warmest, so that no term overflows and the greatest one is exactly 1.
     warmest = max(kelvin for kelvin, weight in weighed if weight)
     sums = math.fsum(weight * math.exp(ratio_kelvin / warmest - ratio_kelvin / kelvin) for kelvin, weight in weighed)
     mean = sums / math.fsum(weight for _, weight in weighed)
-    return ratio_kelvin / (ratio_kelvin / warmest - math.log(mean)) - _ZERO_CELSIUS_KELVIN
+    return ratio_kelvin / (ratio_kelvin / warmest - math.log(mean)) - ZERO_CELSIUS_KELVIN
 
 
 def worst_celsius(
@@ -102,12 +102,12 @@ def worst_celsius(
     weights = series.weights_us()
     if not sum(weights):
         return None
-    ratio_kelvin = activation_energy_kj / _GAS_CONSTANT_KJ
-    warmest = max(series.highest) + _ZERO_CELSIUS_KELVIN
-    if min(series.highest) <= -_ZERO_CELSIUS_KELVIN:
+    ratio_kelvin = activation_energy_kj / GAS_CONSTANT_KJ
+    warmest = max(series.highest) + ZERO_CELSIUS_KELVIN
+    if min(series.highest) <= -ZERO_CELSIUS_KELVIN:
         raise ColdChainError(f"temperature {min(series.highest)!r} degrees Celsius: below absolute zero")
     terms = [
-        weight * math.exp(ratio_kelvin / warmest - ratio_kelvin / (value + _ZERO_CELSIUS_KELVIN))
+        weight * math.exp(ratio_kelvin / warmest - ratio_kelvin / (value + ZERO_CELSIUS_KELVIN))
         for value, weight in zip(series.highest, weights, strict=True)
     ]
     span_us = window.hours * 60 * MINUTE_US
@@ -125,4 +125,4 @@ def worst_celsius(
             best = (sum_terms / sum_weights, at_us)
     if best is None:
         return None
-    return ratio_kelvin / (ratio_kelvin / warmest - math.log(best[0])) - _ZERO_CELSIUS_KELVIN, best[1]
+    return ratio_kelvin / (ratio_kelvin / warmest - math.log(best[0])) - ZERO_CELSIUS_KELVIN, best[1]

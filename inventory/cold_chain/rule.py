@@ -43,6 +43,8 @@ class Rule:
     source: str = ""
     """Where the figures come from: standard and clause, data sheet, or who decided it."""
     quantity: Quantity = "temperature_celsius"
+    holds_stock: bool = True
+    """Whether goods that were there may not be given out until two people have judged them."""
 
     def __post_init__(self) -> None:
         """Refuse what is no rule.

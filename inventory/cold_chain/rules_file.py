@@ -10,7 +10,18 @@ _THRESHOLDS: dict[str, Quantity] = {
     "threshold_celsius": "temperature_celsius",
     "threshold_percent": "relative_humidity_percent",
 }
-_KEYS = {"name", "side", *_THRESHOLDS, "inclusive", "mode", "minutes", "hysteresis_celsius", "severity", "source"}
+_KEYS = {
+    "name",
+    "side",
+    *_THRESHOLDS,
+    "inclusive",
+    "mode",
+    "minutes",
+    "hysteresis_celsius",
+    "severity",
+    "source",
+    "holds_stock",
+}
 
 
 def read_rules(text: str) -> tuple[Rule, ...]:
@@ -63,6 +74,7 @@ def _rule(number: int, table: object) -> Rule:
         severity=_of(table, "severity", where, str, "critical"),
         source=_of(table, "source", where, str, ""),
         quantity=_THRESHOLDS[given[0]],
+        holds_stock=_of(table, "holds_stock", where, bool, default=True),
     )
 
 
