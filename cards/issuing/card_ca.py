@@ -46,11 +46,11 @@ def ca_certificate(
     builder = (
         x509.CertificateBuilder(subject, subject, public_key, serial, valid_from, valid_until)
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-        .add_extension(_key_usage(certificates=True), critical=True)
+        .add_extension(key_usage(certificates=True), critical=True)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(public_key), critical=False)
     )
-    certificate = x509.load_der_x509_certificate(_signed(builder, sign))
-    _check_issued(certificate, certificate)
+    certificate = x509.load_der_x509_certificate(signed_certificate(builder, sign))
+    check_issued(certificate, certificate)
     return certificate
 
 
@@ -77,17 +77,18 @@ def issue_certificate(
     builder = (
         x509.CertificateBuilder(issuer.subject, subject, public_key, serial, valid_from, valid_until)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-        .add_extension(_key_usage(certificates=False), critical=True)
+        .add_extension(key_usage(certificates=False), critical=True)
         .add_extension(x509.ExtendedKeyUsage([OID_PIV_CARD_AUTHENTICATION]), critical=True)
         .add_extension(x509.SubjectAlternativeName([x509.UniformResourceIdentifier(card.urn)]), critical=False)
-        .add_extension(_issuer_key(issuer), critical=False)
+        .add_extension(issuer_key(issuer), critical=False)
     )
-    issued = _signed(builder, signer.sign)
-    _check_issued(x509.load_der_x509_certificate(issued), issuer)
+    issued = signed_certificate(builder, signer.sign)
+    check_issued(x509.load_der_x509_certificate(issued), issuer)
     return issued
 
 
-def _signed(builder: x509.CertificateBuilder, sign: Callable[[bytes], bytes]) -> bytes:
+def signed_certificate(builder: x509.CertificateBuilder, sign: Callable[[bytes], bytes]) -> bytes:
+    """What the builder says, DER, with the signature of a key that only `sign` can use."""
     thrown_away = builder.sign(ec.generate_private_key(ec.SECP256R1()), hashes.SHA256())
     der = thrown_away.public_bytes(serialization.Encoding.DER)
     members = parse_tlvs(parse_one(der, _SEQUENCE))
@@ -98,14 +99,20 @@ def _signed(builder: x509.CertificateBuilder, sign: Callable[[bytes], bytes]) ->
     return encode_tlv(_SEQUENCE, tbs.encode() + algorithm.encode() + signature)
 
 
-def _check_issued(certificate: x509.Certificate, issuer: x509.Certificate) -> None:
+def check_issued(certificate: x509.Certificate, issuer: x509.Certificate) -> None:
+    """Refuse what the issuer's certificate would not verify.
+
+    Raises:
+        SignerError: the key that signed is not that of the issuer's certificate.
+    """
     try:
         certificate.verify_directly_issued_by(issuer)
     except (InvalidSignature, ValueError, TypeError) as error:
         raise SignerError(f"the card CA's key does not belong to its certificate: {error!s:.100}") from error
 
 
-def _issuer_key(issuer: x509.Certificate) -> x509.AuthorityKeyIdentifier:
+def issuer_key(issuer: x509.Certificate) -> x509.AuthorityKeyIdentifier:
+    """Which of an issuer's keys (RFC 5280, 4.2.1.1)."""
     try:
         identifier = issuer.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value
     except x509.ExtensionNotFound:
@@ -120,7 +127,8 @@ def _p256(certificate: x509.Certificate) -> ec.EllipticCurvePublicKey:
     return key
 
 
-def _key_usage(*, certificates: bool) -> x509.KeyUsage:
+def key_usage(*, certificates: bool) -> x509.KeyUsage:
+    """Signing, and certificates only where they are asked for (RFC 5280, 4.2.1.3)."""
     return x509.KeyUsage(
         digital_signature=True,
         content_commitment=False,

@@ -13,6 +13,7 @@ from pydantic.json_schema import models_json_schema
 from edge.contracts import topics
 from edge.contracts.ack import Ack
 from edge.contracts.base import FRAME_BYTES_MAX, SCHEMA_VERSION, WireModel
+from edge.contracts.card_status import CardStatusPart
 from edge.contracts.frame import FrameHeader
 from edge.contracts.node_state import Birth, Death, Hello
 from edge.contracts.observations import (
@@ -42,7 +43,7 @@ ROWS: Final[tuple[type[WireModel], ...]] = (
     TemperatureMeasured,
     GapDeclared,
 )
-MESSAGES: Final[tuple[type[WireModel], ...]] = (Ack, Birth, Death, Hello)
+MESSAGES: Final[tuple[type[WireModel], ...]] = (Ack, Birth, CardStatusPart, Death, Hello)
 
 _SITE_PARAMETERS: Final = {
     "site": {"description": "The hospital: 1 to 63 of a-z, 0-9 and inner hyphens."},
@@ -146,6 +147,12 @@ def _channels() -> dict[str, Any]:
         "state": _channel(topics.state(sender), ["Birth", "Death"], "Retained; a Death is the will."),
         "hello": _channel(topics.hello(sender), ["Hello"], "Asks for the marks; answered by one Ack a stream."),
         "ack": _channel(topics.ack(sender), ["Ack"], "Cumulative acknowledgements, gateway to edge."),
+        "cards": _channel(
+            topics.card_status_filter(sender).removesuffix("+") + "{part}",
+            ["CardStatusPart"],
+            "The card status list, retained, gateway to edge.",
+            part={"description": "1 to 200"},
+        ),
     }
 
 
@@ -159,13 +166,13 @@ def _channel(address: str, messages: list[str], description: str, **parameters: 
 
 
 def _operations() -> dict[str, Any]:
-    """From the edge node's side: it sends on three channels and receives on one."""
-    actions = {"up": "send", "state": "send", "hello": "send", "ack": "receive"}
+    """From the edge node's side: it sends on three channels and receives on two."""
+    actions = {"up": "send", "state": "send", "hello": "send", "ack": "receive", "cards": "receive"}
     return {
         f"{action}_{channel}": {
             "action": action,
             "channel": {"$ref": f"#/channels/{channel}"},
-            "bindings": {"mqtt": {"qos": 1, "retain": channel == "state", "bindingVersion": "0.2.0"}},
+            "bindings": {"mqtt": {"qos": 1, "retain": channel in {"state", "cards"}, "bindingVersion": "0.2.0"}},
         }
         for channel, action in actions.items()
     }

@@ -41,6 +41,28 @@ class CardEvidence(WireModel):
     """The card's ECDSA signature over the challenge, DER."""
 
 
+class AddressEvidence(WireModel):
+    """What lets the gateway judge a tap of an NTAG 424 DNA again: it counts once, and the tap has used it."""
+
+    address: Annotated[str, Field(min_length=1, max_length=1024)]
+    """The address as the chip completed it (SUN): encrypted UID and counter, and a MAC."""
+
+
+class StatusListUsed(WireModel):
+    """The card status list that a tap was judged with at the edge node."""
+
+    number: Annotated[int, Field(ge=0)]
+    issued_at: UtcDatetime
+    age_s: Annotated[float, Field(ge=0)] | None
+    """By the edge node's clock, in seconds; None where that is behind the list's own time and says nothing."""
+    stale: bool
+    """Older than the edge node's configuration allows, or of unknown age."""
+
+
+CardStateThere = Literal["unknown", "in_order", "lost", "stolen", "revoked", "expired", "replaced"]
+"""What the edge node's status list says of a card; `unknown`: it has no list, or not the card's id."""
+
+
 class CardPresented(Observed):
     """A card was put on a reader and read to the end (or as far as it let itself be read)."""
 
@@ -48,15 +70,21 @@ class CardPresented(Observed):
     transport: Literal["pcsc", "nfc"]
     uid: HexBytes = ""
     """ISO 14443 UID, empty where the reader gives none. A name, never an identity: it can be copied."""
-    profile: Literal["piv", "unknown"]
+    profile: Literal["piv", "ntag424", "unknown"]
     card_id: HexBytes = ""
-    """PIV: the CHUID's GUID, 16 bytes (SP 800-73-5 part 1, table 9). A pseudonym; empty if the profile is unknown."""
+    """PIV: the CHUID's GUID, 16 bytes (SP 800-73-5 part 1, table 9). NTAG 424 DNA: the chip's UID, 7 bytes, where this
+    edge node could open it. A pseudonym; empty if it is not known here."""
     verdict: Literal["genuine", "not_genuine", "unverified"]
-    """`genuine`: possession of the key proven now and certificate chained to the hospital's card CA.
-    `not_genuine`: a proof was asked for and is wrong. `unverified`: no proof could be had."""
+    """PIV, `genuine`: possession of the key proven now and certificate chained to the hospital's card CA.
+    NTAG 424 DNA, `genuine`: the chip made this address, and it was not shown to this edge node before.
+    `not_genuine`: a proof was asked for and is wrong. `unverified`: no proof could be had, or not judged here.
+    The state of a genuine card is another matter: `card_state`."""
     reason: Annotated[str, Field(max_length=300)] = ""
     """Why the verdict is not `genuine`; empty if it is."""
-    evidence: CardEvidence | None = None
+    evidence: CardEvidence | AddressEvidence | None = None
+    card_state: CardStateThere = "unknown"
+    status_list: StatusListUsed | None = None
+    """None: this edge node has no status list that it believes."""
 
 
 class CardRemoved(Observed):

@@ -4,6 +4,7 @@
     medtap/v1/{site}/{edge_node}/state         birth (retained) and death (the will, retained)
     medtap/v1/{site}/{edge_node}/hello         "tell me your marks", edge to gateway
     medtap/v1/{site}/{edge_node}/down/ack      cumulative acknowledgements, gateway to edge
+    medtap/v1/{site}/{edge_node}/down/cards/{part}   the card status list, retained, gateway to edge; parts from 1
 
 The sender stands in the topic so that a broker's access rule can bind it to the client's certificate; the gateway
 compares it with what the message says of itself.
@@ -55,8 +56,23 @@ def ack(sender: Sender) -> str:
     return f"{PREFIX}/{sender.site}/{sender.edge_node}/down/ack"
 
 
+def card_status(sender: Sender, part: int) -> str:
+    """Topic of one part (from 1) of the card status list for one edge node: only its own, so that access is by node."""
+    return f"{PREFIX}/{sender.site}/{sender.edge_node}/down/cards/{part}"
+
+
+def card_status_filter(sender: Sender) -> str:
+    """All parts of the card status list for one edge node."""
+    return f"{PREFIX}/{sender.site}/{sender.edge_node}/down/cards/+"
+
+
+def is_card_status(topic: str, sender: Sender) -> bool:
+    """Whether a message on this topic is a part of this edge node's card status list."""
+    return topic.startswith(card_status_filter(sender).removesuffix("+"))
+
+
 def parse(topic: str) -> tuple[Sender, str]:
-    """Split a topic into its sender and the rest (`up/events`, `state`, `hello`, `down/ack`).
+    """Split a topic into its sender and the rest (`up/events`, `state`, `hello`, `down/ack`, `down/cards/1`).
 
     Raises:
         TopicError: the topic does not begin with `medtap/v1/{site}/{edge_node}/`.

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 from cards.trust import TrustAnchors
 from cards.verification import Judgement, judge
-from edge.contracts.observations import CardPresented, CardRemoved
+from edge.contracts.observations import CardEvidence, CardPresented, CardRemoved
 from gateway.db.pool import Connection
 from gateway.db.storable import storable
 from gateway.services.live_events import NewLiveEvent
@@ -100,7 +100,7 @@ class CheckIn:
 
     def _judge_evidence(self, connection: Connection, at: Occurrence, card: CardPresented) -> Judgement:
         """The gateway's own verdict: without evidence nothing is genuine, whatever the edge node says."""
-        if card.evidence is None:
+        if not isinstance(card.evidence, CardEvidence):
             if card.verdict == "genuine":
                 return Judgement("unverified", "no_evidence: the edge node says genuine but sends no evidence")
             return Judgement(card.verdict, card.reason)

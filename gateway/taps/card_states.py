@@ -66,7 +66,7 @@ def set_card_state(
     by: str,
     reason: str,
     *,
-    at: datetime,
+    at: datetime | None = None,
     expected: CardState | None = None,
 ) -> CardState:
     """Bring a card to a state, in the caller's transaction; the state it had. Said twice, it changes nothing.
@@ -77,7 +77,7 @@ def set_card_state(
         state: the new one.
         by: who says so: a username, or the name of a part of the system.
         reason: why, for people; at most 300 characters.
-        at: now, aware.
+        at: when it came to be so, aware; None: now.
         expected: the state that the person saw; None: whatever it is.
 
     Raises:
@@ -113,13 +113,13 @@ def set_card_state(
             wanted=state,
         )
     connection.execute(
-        "UPDATE card SET state = %s, state_changed_at = %s, state_changed_by = %s, state_reason = %s"
+        "UPDATE card SET state = %s, state_changed_at = coalesce(%s, now()), state_changed_by = %s, state_reason = %s"
         " WHERE card_id = %s",
         (state, at, by, reason, card_id),
     )
     connection.execute(
         "INSERT INTO card_state_change (card_id, from_state, to_state, changed_at, changed_by, reason)"
-        " VALUES (%s, %s, %s, %s, %s, %s)",
+        " VALUES (%s, %s, %s, coalesce(%s, now()), %s, %s)",
         (card_id, before, state, at, by, reason),
     )
     wake_status_list(connection)

@@ -91,13 +91,16 @@ class PresenceTokens:
 
     def _read(self, token: str) -> Presence:
         try:
-            signed = sign1.parse(_bytes(token))
-            if signed.unprotected:
-                raise CoseError("an unprotected header: nothing may stand outside the signature")
-            members = decode(signed.verify(self._public, _CONTEXT))
-            return _presence(members)
+            return _presence(decode(_signed(token).verify(self._public, _CONTEXT)))
         except (CoseError, ValueError) as error:
             raise PresenceError("presence_forged", f"not a proof of presence of this gateway: {error!s:.120}") from None
+
+
+def _signed(token: str) -> sign1.Sign1:
+    signed = sign1.parse(_bytes(token))
+    if signed.unprotected:
+        raise CoseError("an unprotected header: nothing may stand outside the signature")
+    return signed
 
 
 def _bytes(token: str) -> bytes:

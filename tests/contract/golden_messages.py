@@ -6,8 +6,10 @@ from typing import Any
 
 from edge.contracts.ack import Ack
 from edge.contracts.base import WireModel
+from edge.contracts.card_status import CardStatusPart
 from edge.contracts.node_state import Birth, Death, DeviceDeclared, Hello, StreamState
 from edge.contracts.observations import (
+    AddressEvidence,
     CardEvidence,
     CardPresented,
     CardRemoved,
@@ -17,6 +19,7 @@ from edge.contracts.observations import (
     GapDeclared,
     NdefRecordRead,
     NfcTagRead,
+    StatusListUsed,
     TagAppeared,
     TagDisappeared,
     TemperatureMeasured,
@@ -48,6 +51,18 @@ ROWS: dict[str, WireModel] = {
         card_id="00112233445566778899aabbccddeeff",
         verdict="genuine",
         evidence=CardEvidence(certificate_der="3082", challenge="aa" * 32, signature="3045"),
+        card_state="in_order",
+        status_list=StatusListUsed(number=1_795_312_800, issued_at=AT, age_s=61.5, stale=False),
+        **_WHEN,
+    ),
+    "card_presented_ntag424": CardPresented(
+        device_id="desk-1-card",
+        transport="pcsc",
+        uid="04a1b2c3d4e5f6",
+        profile="ntag424",
+        verdict="unverified",
+        reason="no_keys: to be judged by the gateway",
+        evidence=AddressEvidence(address=f"https://the.example/t?v=01&p={'A' * 32}&c={'B' * 16}"),
         **_WHEN,
     ),
     "card_removed": CardRemoved(device_id="desk-1-card", uid="04a1b2c3", **_WHEN),
@@ -104,6 +119,9 @@ MESSAGES: dict[str, WireModel] = {
         streams=_STREAMS,
         devices=(DeviceDeclared(device_id="fridge-1-probe", driver="ds18b20", description="Tủ vắc-xin, ngăn trên"),),
         **_NODE,
+    ),
+    "card_status_part": CardStatusPart(
+        site="nhi-dong-1", number=1_795_312_800, issued_at=AT, part=1, parts=2, head="0oRD", entries="AAECAwQFBgcB"
     ),
     "death": Death(planned=True, **_NODE),
     "hello": Hello(sent_at=AT, streams=_STREAMS, **_NODE),

@@ -47,8 +47,8 @@ def test_todays_models_read_exactly_the_golden_text(name: str) -> None:
     assert read(golden(name)) == message
 
 
-@pytest.mark.parametrize("name", ["ack", "hello"])
-def test_no_changed_bit_of_an_ack_or_a_hello_is_believed(name: str) -> None:
+@pytest.mark.parametrize("name", ["ack", "card_status_part", "hello"])
+def test_no_changed_bit_of_a_sealed_message_is_believed(name: str) -> None:
     message, text = MESSAGES[name], golden(name)
     assert isinstance(message, SealedMessage)
     for bit in range(len(text) * 8):
@@ -58,13 +58,19 @@ def test_no_changed_bit_of_an_ack_or_a_hello_is_believed(name: str) -> None:
             message.from_wire(bytes(spoilt))
 
 
-@pytest.mark.parametrize("name", ["ack", "hello"])
-def test_an_ack_or_a_hello_without_its_checksum_is_not_believed(name: str) -> None:
+@pytest.mark.parametrize("name", ["ack", "card_status_part", "hello"])
+def test_a_sealed_message_without_its_checksum_is_not_believed(name: str) -> None:
     message = MESSAGES[name]
     assert isinstance(message, SealedMessage)
     with pytest.raises(WireError, match="without a checksum") as refused:
         message.from_wire(message.model_dump_json().encode())
     assert refused.value.code == "checksum"
+
+
+def test_a_tap_of_an_edge_node_that_knows_no_status_list_yet_is_read() -> None:
+    told = OBSERVATION.validate_json(golden("older/card_presented"))
+    assert isinstance(told, observations.CardPresented)
+    assert (told.card_state, told.status_list) == ("unknown", None)
 
 
 @pytest.mark.parametrize("name", ROWS)
