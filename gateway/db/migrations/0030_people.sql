@@ -41,6 +41,21 @@ CREATE INDEX patient_merged_into ON patient (merged_into) WHERE merged_into IS N
 CREATE INDEX patient_sealed_with ON patient (sealed_with);
 CREATE INDEX patient_registered_at ON patient (registered_at DESC);
 
+-- The record that survives of one, which is itself where it was merged into none; null if there is no such record.
+CREATE FUNCTION canonical_patient(one uuid) RETURNS uuid LANGUAGE sql STABLE AS $$
+    WITH RECURSIVE way AS (
+        SELECT patient_id, merged_into FROM patient WHERE patient_id = one
+        UNION ALL SELECT p.patient_id, p.merged_into FROM way JOIN patient p ON p.patient_id = way.merged_into)
+    SELECT patient_id FROM way WHERE merged_into IS NULL
+$$;
+-- A surviving record and all that were merged into it.
+CREATE FUNCTION patient_aliases(one uuid) RETURNS SETOF uuid LANGUAGE sql STABLE AS $$
+    WITH RECURSIVE way AS (
+        SELECT one AS patient_id
+        UNION ALL SELECT p.patient_id FROM way JOIN patient p ON p.merged_into = way.patient_id)
+    SELECT patient_id FROM way
+$$;
+
 -- Which keys this database was sealed with, each by a check value that only the key itself gives.
 CREATE TABLE people_key (
     key_id integer PRIMARY KEY,                    -- 0: the key of the blind indexes
@@ -114,7 +129,9 @@ CREATE TABLE people_audit (
     patient_ids uuid[] NOT NULL,
     source text NOT NULL DEFAULT '',               -- network address and page, never what was searched for
     break_glass boolean NOT NULL DEFAULT false,
-    reason_sealed bytea                            -- in the reader's own words, which may name somebody
+    reason_id uuid UNIQUE,                         -- the row that the reason is sealed for
+    reason_sealed bytea,                           -- in the reader's own words, which may name somebody
+    CHECK ((reason_id IS NULL) = (reason_sealed IS NULL) AND break_glass = (reason_id IS NOT NULL))
 );
 CREATE INDEX people_audit_time ON people_audit (at DESC);
 CREATE INDEX people_audit_person ON people_audit (username, at DESC);
