@@ -343,9 +343,9 @@ def test_an_ack_from_the_host_ends_the_wait_for_a_silent_tag(host: RawHost, fiel
     host.ask(encode(bytes.fromhex("d44a0100")), 6 + 22)
     field.take()
     assert host.ask(encode(bytes.fromhex("d44230")), 6) == ACK_BYTES
-    before = chip.commands
     assert host.ask(ACK_BYTES + VERSION_COMMAND, len(VERSION_ANSWER)) == VERSION_ANSWER
-    assert chip.commands == before + 1
+    # Each counted once; the third is counted some time after its ACK, so only the sum is certain.
+    assert chip.commands == 4
 
 
 def test_noise_reaches_the_host_as_it_is(host: RawHost, chip: Pn532) -> None:

@@ -41,7 +41,7 @@ def scratch() -> Iterator[Path]:
 
 def test_a_headless_play_stores_each_reading_once_and_says_so_in_one_json_object(scratch: Path) -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "medtap", "demo", "--headless", "--seconds", "45", "--json"],
+        [sys.executable, "-m", "medtap", "demo", "--headless", "--seconds", "30", "--json"],
         capture_output=True,
         text=True,
         check=False,
