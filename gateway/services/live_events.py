@@ -8,8 +8,9 @@ from psycopg.types.json import Jsonb
 
 from gateway.db.pool import Connection
 
-Audience = Literal["pharmacy", "desk", "on_call"]
+Audience = Literal["pharmacy", "desk", "on_call", "queue"]
 AUDIENCES: Final[tuple[Audience, ...]] = ("pharmacy", "desk", "on_call")
+"""Who hears of devices; queues of clinics and boards in waiting rooms hear of queues alone."""
 CHANNEL: Final = "medtap_live"
 _ORDER_LOCK: Final = 7203001
 """Ids are given under this advisory lock, held to the commit: whoever has seen id n has seen all below it."""

@@ -9,9 +9,8 @@ from zoneinfo import ZoneInfo
 
 from gateway.db.pool import Connection
 from gateway.services.live_events import NewLiveEvent
+from gateway.visits.day_lock import lock_day
 
-DAY_LOCK: Final = 7203004
-"""First half of the advisory lock of one day's queues; the second is the day."""
 _NAMESPACE: Final = uuid.UUID("5f6d6b0e-6d65-5474-8170-000000000002")
 
 Source = Literal["tap", "walk_in", "guardian", "api"]
@@ -34,11 +33,6 @@ class OpenedVisit:
     hints: tuple[Hint, ...] = ()
     events: tuple[NewLiveEvent, ...] = ()
     """What pages are to be told: publish them late in the same transaction."""
-
-
-def lock_day(connection: Connection, day: date) -> None:
-    """Nobody else opens a visit or moves a queue of that day until this transaction ends."""
-    connection.execute("SELECT pg_advisory_xact_lock(%s, %s)", (DAY_LOCK, day.toordinal()))
 
 
 def open_visit(
