@@ -25,7 +25,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from cards.cose import sign1
-from cards.cose.cbor import CoseError, decode, encode
+from cards.cose.cbor import decode, encode
 from cards.errors import CardDataError
 from cards.issuing.signer import Signer
 from cards.trust import TrustAnchors
@@ -117,11 +117,10 @@ def read_head(data: bytes, anchors: TrustAnchors, now: datetime) -> StatusHead:
         # The payload is read before it is verified, for it brings the certificate; nothing of it is used before.
         site, number, issued_at, digests, certificate_der = _members(decode(signed.payload))
         certificate = parse_certificate(certificate_der)
-        _check_signer(certificate, anchors, now)
         signed.verify(certificate.public_key(), _CONTEXT)
-    except CoseError as error:
-        raise StatusListError(f"status list: {error}") from None
-    except CardDataError as error:
+        _check_signer(certificate, anchors, now)
+    except (CardDataError, ValueError) as error:
+        # ValueError: a name in the certificate that its library can't decode
         raise StatusListError(f"status list: {error}") from None
     return StatusHead(site, number, issued_at, digests)
 

@@ -28,6 +28,8 @@ from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 
 from cards.issuing.card_ca import ca_certificate
 from cards.issuing.signer import SignerError
+from cards.issuing.status_key import StatusKey
+from cards.ntag424.desk_keys import DeskKeys
 from cards.ntag424.keys import KeyMasters
 
 MASTER_BYTES: Final = 16
@@ -203,6 +205,24 @@ def write_terminal_keys(path: Path, keys: IssuingKeys, generations: int = 2) -> 
         for key in keys.terminal_keys[:generations]
     )
     _write_secret(path, pem, replacing=False)
+
+
+def write_desk_keys(path: Path, keys: IssuingKeys) -> None:
+    """The keys with which a desk's reader judges the addresses of NTAG 424 cards: JSON, for its owner's eyes only.
+
+    Raises:
+        KeyFileError: the file exists, or it can't be written.
+    """
+    _write_secret(path, DeskKeys.of(keys.tag_masters).to_json(), replacing=False)
+
+
+def write_status_key(path: Path, key: StatusKey) -> None:
+    """The key that card status lists are signed with, and its certificate: PEM, for the gateway's eyes only.
+
+    Raises:
+        KeyFileError: the file exists, or it can't be written.
+    """
+    _write_secret(path, key.to_pem(), replacing=False)
 
 
 def _write_secret(path: Path, content: bytes, *, replacing: bool) -> None:

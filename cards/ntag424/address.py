@@ -7,13 +7,14 @@ nothing by itself. There is nothing else in it, and nothing personal.
 """
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Protocol
 
 from cards.ntag424.counters import TapCounters
 from cards.ntag424.file_settings import NEVER, FileSettings, Sdm
-from cards.ntag424.keys import FILE_READ_KEY, MASTER_KEY, META_READ_KEY, KeyMasters
-from cards.ntag424.sun import SunVerdict, verify_sun
+from cards.ntag424.keys import FILE_READ_KEY, MASTER_KEY, META_READ_KEY
+from cards.ntag424.sun import SunKeys, SunVerdict, verify_sun
 
 FILE_BYTES_MAX: Final = 200
 """Longest file that we write: one WriteData command holds it."""
@@ -28,7 +29,8 @@ _HTTPS: Final = b"\x04"
 _URI_RECORD: Final = b"\xd1\x01"
 """Only record, short, well-known; type of one byte (NFC Forum NDEF, 3.2)."""
 _NLEN_BYTES: Final = 2
-_COUNTER_BITS: Final = 24
+COUNTER_BITS: Final = 24
+"""Of the chip's counter (NT4H2421Gx, 9.3.3): the key version stands above it where both are one number."""
 
 
 @dataclass(frozen=True)
@@ -93,9 +95,21 @@ class AddressVerdict:
     key_version: int | None
 
     @property
+    def value(self) -> int:
+        """Key version and counter as one number; 0 where the address is not valid."""
+        if not self.sun.valid or self.sun.counter is None or self.key_version is None:
+            return 0
+        return tap_value(self.key_version, self.sun.counter)
+
+    @property
     def card_uid(self) -> str:
         """14 hexadecimal digits, empty where the address is not valid."""
         return self.sun.uid.hex() if self.sun.valid and self.sun.uid is not None else ""
+
+
+def tap_value(key_version: int, counter: int) -> int:
+    """Key version and counter as one number, which only rises as long as a card lives."""
+    return (key_version << COUNTER_BITS) + counter
 
 
 class _RisingWithVersion:
@@ -103,14 +117,36 @@ class _RisingWithVersion:
 
     def __init__(self, counters: TapCounters, key_version: int) -> None:
         self._counters = counters
-        self._first = key_version << _COUNTER_BITS
+        self._key_version = key_version
 
     def rises(self, uid: bytes, counter: int) -> bool:
-        return self._counters.rises(uid, self._first + counter)
+        return self._counters.rises(uid, tap_value(self._key_version, counter))
+
+
+class AddressKeys(Protocol):
+    """Keys by version: an issuing desk's `KeyMasters`, or a desk's `DeskKeys`."""
+
+    @property
+    def versions(self) -> Collection[int]:
+        """Which versions there are keys of."""
+        ...
+
+    def sun_keys(self, version: int) -> SunKeys:
+        """Those of a version.
+
+        Raises:
+            ValueError: none of this version.
+        """
+        ...
+
+
+def is_card_address(text: str) -> bool:
+    """Whether a text has the form of the address on a card of ours, wherever it leads; it proves nothing."""
+    return _ADDRESS.fullmatch(text) is not None
 
 
 def judge_address(
-    url: str, masters: KeyMasters, counters: TapCounters | None = None, *, base: str | None = None
+    url: str, masters: AddressKeys, counters: TapCounters | None = None, *, base: str | None = None
 ) -> AddressVerdict:
     """Judge the address of one of our cards; whatever it says ends in a verdict.
 
@@ -123,7 +159,7 @@ def judge_address(
     if found is None or base not in (None, found[1]):
         return AddressVerdict(SunVerdict(valid=False, reason="malformed: not the address of a card of ours"), None)
     version = int(found[2], 16)
-    if version not in masters.by_version:
+    if version not in masters.versions:
         return AddressVerdict(SunVerdict(valid=False, reason="not_ours: no key version of ours in it"), None)
     rising = None if counters is None else _RisingWithVersion(counters, version)
     return AddressVerdict(verify_sun(url, masters.sun_keys(version), rising), version)

@@ -20,6 +20,8 @@ FILE_READ_KEY: Final = 1
 META_READ_KEY: Final = 2
 """Encrypts UID and counter: the same one in all cards of a key version, as it opens the UID."""
 
+_DESKS: Final = b"desks"
+"""In the diversification input of what desks are given."""
 _AES128: Final = b"\x01"
 """Diversification constant (AN10922, 2.2.1)."""
 _INPUT_BYTES_MAX: Final = 31
@@ -81,8 +83,29 @@ class KeyMasters:
             return FACTORY_KEY
         if version not in self.by_version:
             raise ValueError(f"key version {version!r}: no master key of this version")
-        whose = b"" if number == META_READ_KEY else uid
-        return diversified(self.by_version[version], bytes((number,)) + whose + _SYSTEM)
+        if number in {FILE_READ_KEY, META_READ_KEY}:
+            keys = self.desk_key(version)
+            return keys.meta if number == META_READ_KEY else keys.file_of(uid)
+        return diversified(self.by_version[version], bytes((number,)) + uid + _SYSTEM)
+
+    def desk_key(self, version: int) -> "DeskKey":
+        """What desks may know of this version: it judges addresses, and can neither change nor wipe a card.
+
+        Raises:
+            ValueError: no master key of this version.
+        """
+        if version not in self.by_version:
+            raise ValueError(f"key version {version!r}: no master key of this version")
+        master = self.by_version[version]
+        return DeskKey(
+            meta=diversified(master, bytes((META_READ_KEY,)) + _SYSTEM),
+            file_master=diversified(master, bytes((FILE_READ_KEY,)) + _DESKS + _SYSTEM),
+        )
+
+    @property
+    def versions(self) -> frozenset[int]:
+        """Which versions there are keys of."""
+        return frozenset(self.by_version)
 
     def sun_keys(self, version: int) -> SunKeys:
         """What messages of cards with keys of this version are judged with.
@@ -90,5 +113,35 @@ class KeyMasters:
         Raises:
             ValueError: no master key of this version.
         """
-        meta = self.card_key(bytes(UID_BYTES), META_READ_KEY, version)
-        return SunKeys(meta, lambda uid: self.card_key(uid, FILE_READ_KEY, version))
+        return self.desk_key(version).sun_keys
+
+
+@dataclass(frozen=True, repr=False)
+class DeskKey:
+    """What judges the addresses of one key version. Secret: it has no printable form.
+
+    Who has it could write addresses that pass for a card's; the cards' own master keys can't be had from it.
+    """
+
+    meta: bytes
+    """SDMMetaReadKey of all cards of the version."""
+    file_master: bytes
+    """From which each card's SDMFileReadKey is diversified."""
+
+    def __post_init__(self) -> None:
+        """Refuse keys that are not 16 bytes.
+
+        Raises:
+            ValueError: one is not.
+        """
+        check_key(self.meta, "meta key of a desk")
+        check_key(self.file_master, "file master key of a desk")
+
+    def file_of(self, uid: bytes) -> bytes:
+        """SDMFileReadKey of the card with this UID."""
+        return diversified(self.file_master, bytes((FILE_READ_KEY,)) + uid + _SYSTEM)
+
+    @property
+    def sun_keys(self) -> SunKeys:
+        """What messages are judged with."""
+        return SunKeys(self.meta, self.file_of)

@@ -95,18 +95,56 @@ def show(
 @app.command("export-terminal")
 def export_terminal(
     file: KeyFile,
-    out: Annotated[Path, typer.Option(help="Write the terminal's private keys here (PEM), for its owner's eyes only.")],
-    generations: Annotated[int, typer.Option(min=1, max=4, help="The newest so many.")] = 2,
+    out: Annotated[Path, typer.Option(help="Write the terminal's keys here, for its owner's eyes only.")],
+    desk: Annotated[
+        bool,
+        typer.Option(
+            "--desk",
+            help="Keys for a registration desk: its reader judges NTAG 424 cards with them (JSON). Without it, the "
+            "private keys of a terminal that may read emergency records (PEM).",
+        ),
+    ] = False,
+    generations: Annotated[int, typer.Option(min=1, max=4, help="The newest so many; of emergency keys.")] = 2,
     passphrase_file: PassphraseFile = None,
 ) -> None:
-    """Write the keys for a terminal that may read emergency records. Move them there, and leave no copy behind."""
-    from cards.issuing.key_file import KeyFileError, read_key_file, write_terminal_keys
+    """Write the keys of a terminal: of a desk, or for emergency records. Move them there, and leave no copy behind."""
+    from cards.issuing.key_file import KeyFileError, read_key_file, write_desk_keys, write_terminal_keys
 
     try:
-        write_terminal_keys(out, read_key_file(file, _passphrase(passphrase_file)), generations)
+        keys = read_key_file(file, _passphrase(passphrase_file))
+        if desk:
+            write_desk_keys(out, keys)
+        else:
+            write_terminal_keys(out, keys, generations)
     except KeyFileError as error:
         fail(str(error))
-    say(f"{out}: keys of an emergency terminal; whoever has this file can read the emergency record of a card")
+    if desk:
+        say(f"{out}: keys of a desk, for [cards] desk_keys_file; whoever has this file can forge NTAG 424 addresses")
+    else:
+        say(f"{out}: keys of an emergency terminal; whoever has this file can read the emergency record of a card")
+
+
+@app.command("issue-status-key")
+def issue_status_key(
+    file: KeyFile,
+    out: Annotated[Path, typer.Option(help="Write the key and its certificate here (PEM), for the gateway alone.")],
+    name: Annotated[str, typer.Option(help="Name in its certificate, as logs show it.")] = "medtap card status",
+    years: Annotated[int, typer.Option(min=1, max=30, help="How long the key may sign.")] = 5,
+    passphrase_file: PassphraseFile = None,
+) -> None:
+    """Make the key that the gateway signs lists of lost and revoked cards with, certified by the card CA."""
+    from cards.issuing.key_file import KeyFileError, read_key_file, write_status_key
+    from cards.issuing.signer import SignerError
+    from cards.issuing.status_key import make_status_key
+
+    begin = datetime.now(UTC).replace(microsecond=0)
+    try:
+        issuer = read_key_file(file, _passphrase(passphrase_file))
+        until = begin + timedelta(days=years * _DAYS_A_YEAR)
+        write_status_key(out, make_status_key(name, valid_from=begin, valid_until=until, issuer=issuer))
+    except (KeyFileError, SignerError, ValueError) as error:
+        fail(str(error))
+    say(f"{out}: for [taps] status_key_file of the gateway; edge nodes that trust this card CA believe its lists")
 
 
 @app.command("create-in-module")

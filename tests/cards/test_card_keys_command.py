@@ -8,9 +8,13 @@ from typer.testing import CliRunner, Result
 
 from cards.emergency.sealing import TerminalKeys
 from cards.issuing.key_file import read_key_file
+from cards.issuing.status_key import StatusKey
+from cards.ntag424.desk_keys import DeskKeys
+from cards.ntag424.keys import FILE_READ_KEY
 from cards.trust import TrustAnchors
 from medtap.cli.app import app
 
+UID = bytes.fromhex("04782E21801D80")
 PASSPHRASE = "bốn con mèo trên mái"  # noqa: S105 - of this test
 
 
@@ -38,6 +42,15 @@ def test_keys_are_made_shown_and_rotated(tmp_path: Path, secret: Path) -> None:
     assert run("export-terminal", file, "--out", exported, "--passphrase-file", secret).exit_code == 0
     assert len(TerminalKeys.from_pem(exported.read_bytes()).by_id) == 2
     keys = read_key_file(file, PASSPHRASE)
+    for_desk, status_key = tmp_path / "desk-keys.json", tmp_path / "status-key.pem"
+    said = run("export-terminal", file, "--desk", "--out", for_desk, "--passphrase-file", secret)
+    assert "can forge NTAG 424 addresses" in said.stdout
+    desk = DeskKeys.from_json(for_desk.read_bytes())
+    assert desk.sun_keys(2).file_of(UID) == keys.tag_masters.card_key(UID, FILE_READ_KEY, 2)
+    assert keys.tag_masters.by_version[2].hex() not in for_desk.read_text()
+    assert run("issue-status-key", file, "--out", status_key, "--passphrase-file", secret).exit_code == 0
+    StatusKey.from_pem(status_key.read_bytes()).certificate.verify_directly_issued_by(keys.ca_certificate)
+    assert {path.stat().st_mode & 0o077 for path in (for_desk, status_key)} == {0}
     assert set(keys.tag_masters.by_version) == {1, 2}
     assert TrustAnchors.from_pem(anchor.read_bytes()).certificates == (keys.ca_certificate,)
 
