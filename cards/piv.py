@@ -18,6 +18,8 @@ CARD_AUTHENTICATION_CERTIFICATE_OBJECT: Final = bytes.fromhex("5FC101")
 """X.509 certificate for card authentication, key 9E (SP 800-73-5 part 1, table 3)."""
 EMERGENCY_RECORD_OBJECT: Final = bytes.fromhex("5FFF21")
 """Ours: in the range of tags that SP 800-73 leaves to issuers and that PIV cards on the market take (5FFF00 and up)."""
+ACCESS_LOG_OBJECT: Final = bytes.fromhex("5FFF22")
+"""Ours, beside the emergency record."""
 CARD_AUTHENTICATION_KEY: Final = 0x9E
 """Usable without PIN, over contacts and contactless (SP 800-73-5 part 1, table 4b)."""
 ALGORITHM_P256: Final = 0x11
@@ -103,11 +105,18 @@ class PivCardApplication:
 
     def emergency_record(self) -> bytes | None:
         """The sealed emergency record, as it lies there; None if the card has none."""
+        return self._object(EMERGENCY_RECORD_OBJECT, "GET DATA emergency record")
+
+    def access_log(self) -> bytes | None:
+        """The sealed access log, as it lies there; None if the card has none."""
+        return self._object(ACCESS_LOG_OBJECT, "GET DATA access log")
+
+    def _object(self, object_tag: bytes, what: str) -> bytes | None:
         try:
-            record = self._get_data(EMERGENCY_RECORD_OBJECT, "GET DATA emergency record")
+            found = self._get_data(object_tag, what)
         except NotFoundError:
             return None
-        return record or None
+        return found or None
 
     def sign(self, digest: bytes) -> bytes:
         """GENERAL AUTHENTICATE: the card signs a SHA-256 digest with key 9E (SP 800-73-5 part 2, 3.2.4 and A.4.3).

@@ -96,7 +96,7 @@ def seal_record(record: EmergencyRecord, signer: Signer, terminals: Sequence[ec.
         ValueError: no terminal, or too many.
     """
     external = _external(record.card_id)
-    signed = sign1.sign(record.encode(), _issuer_id(signer.certificate), signer.sign, external)
+    signed = sign1.sign(record.encode(), issuer_id(signer.certificate), signer.sign, external)
     recipients = [encrypt.Recipient(terminal_key_id(key), key) for key in terminals]
     sealed = encrypt.encrypt(signed.encode(), recipients, external)
     if len(sealed) > SEALED_BYTES_MAX:
@@ -123,7 +123,7 @@ def open_record(sealed: bytes, card_id: str, keys: TerminalKeys, issuers: TrustA
         signed = sign1.parse(encrypt.decrypt(sealed, keys.by_id, external))
         if signed.unprotected:
             raise EmergencyRecordError("something stands outside of what is signed")
-        payload = signed.verify(_issuer_key(signed.key_id, issuers), external)
+        payload = signed.verify(issuer_key(signed.key_id, issuers), external)
         record = decode_record(payload)
     except encrypt.NotForUsError as error:
         raise RecordNotForUsError(str(error)) from None
@@ -138,17 +138,22 @@ def _external(card_id: str) -> bytes:
     return _DOMAIN + card_id.encode()
 
 
-def _issuer_id(certificate: x509.Certificate) -> bytes:
+def issuer_id(certificate: x509.Certificate) -> bytes:
     """As in EU digital certificates: first eight bytes of the SHA-256 of the certificate."""
     der = certificate.public_bytes(serialization.Encoding.DER)
     return hashlib.sha256(der).digest()[: encrypt.KEY_ID_BYTES]
 
 
-def _issuer_key(key_id: bytes, issuers: TrustAnchors) -> ec.EllipticCurvePublicKey:
+def issuer_key(key_id: bytes, issuers: TrustAnchors) -> ec.EllipticCurvePublicKey:
+    """The key of the issuer that a signature names.
+
+    Raises:
+        EmergencyRecordError: none of these.
+    """
     for certificate in issuers.certificates:
         key = certificate.public_key()
         if not isinstance(key, ec.EllipticCurvePublicKey) or not isinstance(key.curve, ec.SECP256R1):
             continue  # ES256 is of P-256
-        if _issuer_id(certificate) == key_id:
+        if issuer_id(certificate) == key_id:
             return key
     raise EmergencyRecordError(f"signed by issuer {key_id.hex()}, whose certificate is not among the trust anchors")

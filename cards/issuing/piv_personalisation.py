@@ -30,6 +30,7 @@ from cards.issuing.card_ca import issue_certificate
 from cards.issuing.piv_keys import MAKERS_PIN, MAKERS_PUK, management_key, puk
 from cards.issuing.signer import Signer
 from cards.piv import (
+    ACCESS_LOG_OBJECT,
     CARD_AUTHENTICATION_CERTIFICATE_OBJECT,
     CHUID_OBJECT,
     EMERGENCY_RECORD_OBJECT,
@@ -156,10 +157,21 @@ def write_emergency_record(
     Raises:
         As `personalise_piv`.
     """
+    put_object(connection, issuer, EMERGENCY_RECORD_OBJECT, emergency_record, "emergency record")
+
+
+def put_object(
+    connection: CardConnection, issuer: PivIssuer, tag: bytes, value: Callable[[bytes], bytes], what: str
+) -> None:
+    """Replace an object of an issued card by what `value` makes of its GUID; empty takes it away.
+
+    Raises:
+        As `personalise_piv`.
+    """
     work = _Work(connection, issuer)
     if work.open() == _MAKERS:
         raise ForeignCardError("the card is not issued: personalise it first")
-    put_data(work.processor, EMERGENCY_RECORD_OBJECT, emergency_record(work.guid), "emergency record")
+    put_data(work.processor, tag, value(work.guid), what)
 
 
 class _Work:
@@ -288,7 +300,7 @@ class _Work:
         version = self.open()
         self._progress("silence")
         self._new_key_pair()
-        for tag in (EMERGENCY_RECORD_OBJECT, _CARD_CAPABILITY_OBJECT):
+        for tag in (EMERGENCY_RECORD_OBJECT, ACCESS_LOG_OBJECT, _CARD_CAPABILITY_OBJECT):
             put_data(self.processor, tag, b"", "nothing")
         self._progress("keys")
         if self.guid:
