@@ -23,6 +23,7 @@ ALTER TABLE page
     ADD COLUMN failed_at timestamptz,                  -- the first attempt that failed, or the channel's word that it won't arrive
     ADD COLUMN seconded_at timestamptz,                -- the person's next channel was asked
     ADD COLUMN withdrawn_at timestamptz;               -- not needed any more before it was sent
+DROP INDEX page_due;
 CREATE INDEX page_due ON page (channel, next_attempt_at) WHERE delivered_at IS NULL AND withdrawn_at IS NULL;
 CREATE INDEX page_of_incident ON page (incident_id);
 CREATE INDEX page_of_person ON page (username, created_at) WHERE username IS NOT NULL;
