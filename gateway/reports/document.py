@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final, Literal
 
+from gateway.reports.chart import LineChart
+
 Align = Literal["left", "center", "right"]
 SIGNATURE_TITLES: Final = frozenset(
     {
@@ -109,7 +111,7 @@ class Document:
 
     letterhead: Letterhead
     title: str
-    parts: tuple[Facts | Table | Paragraph | Signatures, ...]
+    parts: tuple[Facts | Table | Paragraph | Signatures | LineChart, ...]
     subtitle: str = ""
     number: str = ""
     form: str = ""

@@ -24,8 +24,10 @@ from reportlab.platypus import Flowable, KeepTogether, LongTable, SimpleDocTempl
 from reportlab.platypus import Paragraph as Flow
 
 from gateway.reports import wording
+from gateway.reports.chart import LineChart
 from gateway.reports.document import Align, Column, Document, Facts, Letterhead, Paragraph, Signatures, Table
 from gateway.reports.long_rows import CUT, CellFonts, Layout, lay_out
+from gateway.reports.pdf_chart import ChartFlowable
 
 _REGULAR, _BOLD, _ITALIC = "Roboto", "Roboto-Bold", "Roboto-Italic"
 _FILES: Final = {_REGULAR: "Roboto-Regular.ttf", _BOLD: "Roboto-Bold.ttf", _ITALIC: "Roboto-Italic.ttf"}
@@ -147,8 +149,10 @@ def _head(document: Document, width: float) -> list[Flowable]:
     return [*found, Spacer(0, 4 * mm)]
 
 
-def _part(part: Facts | Table | Paragraph | Signatures, width: float, head: Letterhead) -> list[Flowable]:
+def _part(part: Facts | Table | Paragraph | Signatures | LineChart, width: float, head: Letterhead) -> list[Flowable]:
     match part:
+        case LineChart():
+            return [ChartFlowable(part, width, _REGULAR), Spacer(0, 3 * mm)]
         case Facts():
             return [_facts(part, width), Spacer(0, 2 * mm)]
         case Table():
