@@ -8,13 +8,13 @@ from typing import Any, Literal
 
 from psycopg.types.json import Jsonb
 
-from gateway.alarms.place_rules import rule_json
+from gateway.cold_chain.rule_book import RuleWatch, rule_json
 from gateway.db.pool import Connection
 from inventory.cold_chain.instant import from_us
 from inventory.cold_chain.rule import Rule
 from inventory.cold_chain.rule_run import Excursion
 
-ChangeReason = Literal["late_readings", "rule_changed", "device_moved"]
+ChangeReason = Literal["late_readings", "rule_changed", "device_moved", "interval_changed"]
 _COLUMNS = "triggered_at, ended_at, outside_s, shortest_s, longest_s, peak_celsius"
 _US_A_SECOND = 1_000_000
 
@@ -33,38 +33,31 @@ class Stored:
 
 def write(
     connection: Connection,
-    device_key: int,
-    place_id: str,
+    watch: RuleWatch,
     found: Sequence[Excursion],
     reason: ChangeReason | None = None,
 ) -> tuple[Stored, ...]:
     """Write what was found, in order; with a reason, what stood there before is kept beside it."""
-    return tuple(_write_one(connection, device_key, place_id, excursion, reason) for excursion in found)
+    return tuple(_write_one(connection, watch, excursion, reason) for excursion in found)
 
 
-def _write_one(
-    connection: Connection,
-    device_key: int,
-    place_id: str,
-    excursion: Excursion,
-    reason: ChangeReason | None,
-) -> Stored:
+def _write_one(connection: Connection, watch: RuleWatch, excursion: Excursion, reason: ChangeReason | None) -> Stored:
     started_at = from_us(excursion.started_us)
     new = _values(excursion)
     before = connection.execute(
         f"SELECT excursion_id, {_COLUMNS}, taken_back_at FROM excursion"  # noqa: S608 - constant columns
         " WHERE device_key = %s AND rule_name = %s AND started_at = %s FOR UPDATE",
-        (device_key, excursion.rule.name, started_at),
+        (watch.device_key, excursion.rule.name, started_at),
     ).fetchone()
     triggers = excursion.triggered_us is not None
     if before is None:
         excursion_id = uuid.uuid4()
         connection.execute(
-            f"INSERT INTO excursion (excursion_id, device_key, place_id, rule_name, rule, started_at, {_COLUMNS})"  # noqa: S608 - constant columns
-            " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
+            "INSERT INTO excursion (excursion_id, device_key, place_id, rule_name, rule, storage_class, interval_s,"  # noqa: S608 - constant columns
+            f" started_at, {_COLUMNS}) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
             (
-                *(excursion_id, device_key, place_id, excursion.rule.name, Jsonb(rule_json(excursion.rule))),
-                *(started_at, *new),
+                *(excursion_id, watch.device_key, watch.place_id, excursion.rule.name),
+                *(Jsonb(rule_json(excursion.rule)), watch.storage_class, watch.interval_s, started_at, *new),
             ),
         )
         return Stored(excursion_id, excursion, triggers, is_further=False)
@@ -75,8 +68,8 @@ def _write_one(
             _keep(connection, excursion_id, old, taken_back_at, reason)
         connection.execute(
             "UPDATE excursion SET (triggered_at, ended_at, outside_s, shortest_s, longest_s, peak_celsius)"
-            " = (%s, %s, %s, %s, %s, %s), taken_back_at = NULL, rule = %s WHERE excursion_id = %s",
-            (*new, Jsonb(rule_json(excursion.rule)), excursion_id),
+            " = (%s, %s, %s, %s, %s, %s), taken_back_at = NULL, rule = %s, interval_s = %s WHERE excursion_id = %s",
+            (*new, Jsonb(rule_json(excursion.rule)), watch.interval_s, excursion_id),
         )
     return Stored(
         excursion_id,

@@ -12,14 +12,15 @@ from datetime import datetime
 
 from gateway.alarms import lifecycle
 from gateway.alarms.lifecycle import Breach, Paging
-from gateway.alarms.place_rules import place_rules
-from gateway.alarms.rule_watch import Judged, RuleWatch, judge
+from gateway.alarms.rule_watch import Judged, judge
 from gateway.alarms.stock_at_risk import hold_stock
+from gateway.cold_chain.rule_book import RuleWatch, watches
 from gateway.db.pool import Connection
 from gateway.errors import is_environment_fault
 from gateway.ingest.dead_letters import DeadLetter, store
 from gateway.ingest.readings import Readings
 from gateway.ingest.rows import ReadingRow
+from gateway.records.corrections import Corrections
 from gateway.services.live_events import NewLiveEvent, to_everyone
 from inventory.cold_chain.instant import from_us
 from inventory.cold_chain.rule_run import Excursion
@@ -36,18 +37,20 @@ class TemperatureJudge:
 
     def judge(self, connection: Connection, readings: Readings) -> tuple[NewLiveEvent, ...]:
         """Judge readings, device by device, in event time."""
-        watches = _watches(connection, sorted(readings.device_keys()))
+        watching = watches(connection, sorted(readings.device_keys()))
+        keys = {watch.device_key for watch in watching}
+        corrections = Corrections.read(connection, keys) if keys else Corrections()
         by_device: dict[int, list[ReadingRow]] = defaultdict(list)
-        for reading in readings.of_devices({watch.device_key for watch in watches}):
+        for reading in readings.of_devices(keys):
             by_device[reading.device_key].append(reading)
         live: list[NewLiveEvent] = []
-        for watch in watches:
+        for watch in watching:
             if watch.device_key not in by_device:
                 continue
             mine = sorted(by_device[watch.device_key], key=lambda reading: reading.occurred_at)
             try:
                 with connection.transaction():
-                    live += self._judge_watch(connection, watch, mine)
+                    live += self._judge_watch(connection, watch, mine, corrections)
             except Exception as error:
                 if is_environment_fault(error):
                     raise
@@ -56,11 +59,12 @@ class TemperatureJudge:
         return tuple(live)
 
     def _judge_watch(
-        self, connection: Connection, watch: RuleWatch, readings: Sequence[ReadingRow]
+        self, connection: Connection, watch: RuleWatch, readings: Sequence[ReadingRow], corrections: Corrections
     ) -> tuple[NewLiveEvent, ...]:
-        found = judge(
-            connection, watch, [Reading(reading.occurred_at, reading.temperature_celsius) for reading in readings]
-        )
+        raw = [Reading(reading.occurred_at, reading.temperature_celsius) for reading in readings]
+        found = judge(connection, watch, raw, corrections)
+        if found is None:
+            return ()
         active = _active_alarm(connection, watch)
         is_active = active is not None
         live: list[NewLiveEvent] = []
@@ -129,20 +133,6 @@ def _active_alarm(connection: Connection, watch: RuleWatch) -> datetime | None:
         (watch.device_key, watch.rule.name),
     ).fetchone()
     return None if row is None else row[0]
-
-
-def _watches(connection: Connection, device_keys: Sequence[int]) -> Sequence[RuleWatch]:
-    rows = connection.execute(
-        "SELECT device_key, place_id, placed_at, temperature_low_celsius, temperature_high_celsius, alarm_after_s"
-        " FROM device JOIN place USING (place_id) WHERE device_key = ANY(%s)"
-        " AND (temperature_low_celsius IS NOT NULL OR temperature_high_celsius IS NOT NULL) ORDER BY device_key",
-        (list(device_keys),),
-    ).fetchall()
-    return [
-        RuleWatch(device_key, place_id, rule, placed_at)
-        for device_key, place_id, placed_at, low, high, after_s in rows
-        for rule in place_rules(low, high, after_s)
-    ]
 
 
 def _tell(connection: Connection, watch: RuleWatch, reading: ReadingRow, error: Exception) -> tuple[NewLiveEvent, ...]:

@@ -29,7 +29,8 @@ _SCOPE: Final = (
 )
 _STANDING: Final = (
     _SCOPE + " SELECT product_id, lot, account_id, NULL::text, NULL::text, quantity FROM stock_balance"
-    " JOIN scope USING (account_id) WHERE quantity > 0 ORDER BY 1, 2, 3"
+    " JOIN scope USING (account_id) JOIN product p USING (product_id) WHERE quantity > 0"
+    " AND (%(class)s::text IS NULL OR p.storage_class = %(class)s) ORDER BY 1, 2, 3"
 )
 # What left through in transit is looked for where the same document brought it; a reversal belongs to nowhere.
 _LEFT: Final = (
@@ -43,7 +44,8 @@ _LEFT: Final = (
     " FROM gone g LEFT JOIN pack k ON k.gtin = g.gtin AND k.serial_number = g.serial_number AND k.units > 0"
     " LEFT JOIN LATERAL (SELECT DISTINCT m.to_account_id FROM movement m WHERE g.to_account_id = 'in_transit'"
     " AND m.document_id = g.document_id AND m.kind = 'transfer_in' AND m.product_id = g.product_id"
-    " AND m.lot = g.lot LIMIT 1) a ON true GROUP BY 1, 2, 3, 4, 5 ORDER BY 1, 2, 3, 4, 5"
+    " AND m.lot = g.lot LIMIT 1) a ON true JOIN product p ON p.product_id = g.product_id"
+    " WHERE %(class)s::text IS NULL OR p.storage_class = %(class)s GROUP BY 1, 2, 3, 4, 5 ORDER BY 1, 2, 3, 4, 5"
 )
 Found = tuple[str, str, str, str | None, str | None, int]
 """Product, lot, account; GTIN and serial number of a pack; base units."""
@@ -53,18 +55,23 @@ _GOODS: Final = uuid.UUID("6e0a5b0e-54f4-5d7b-9a52-6a4d9c6a6f0e")
 
 
 def hold_stock(connection: Connection, excursion_id: uuid.UUID, rule: Rule, zone: ZoneInfo, now: datetime) -> int:
-    """Find and hold the goods of an excursion that alarmed; how many lots and packs are held new."""
+    """Find and hold the goods of an excursion that alarmed; how many lots and packs are held new.
+
+    A rule that does not hold finds nothing; one of a storage class finds goods of that class only.
+    """
+    if not rule.holds_stock:
+        return 0
     row = connection.execute(
-        "SELECT e.place_id, p.name_vi, e.started_at, e.ended_at FROM excursion e JOIN place p USING (place_id)"
-        " WHERE excursion_id = %s",
+        "SELECT e.place_id, p.name_vi, e.started_at, e.ended_at, e.storage_class FROM excursion e"
+        " JOIN place p USING (place_id) WHERE excursion_id = %s",
         (excursion_id,),
     ).fetchone()
     if row is None:
         return 0
-    place_id, place_name, started_at, ended_at = row
+    place_id, place_name, started_at, ended_at, storage_class = row
     # Nobody moves goods between finding and holding them.
     locks.enter_alone(connection)
-    scope = {"place": place_id, "since": started_at, "until": ended_at}
+    scope = {"place": place_id, "since": started_at, "until": ended_at, "class": storage_class}
     standing: list[Found] = connection.execute(_STANDING.encode(), scope).fetchall()
     left: list[Found] = connection.execute(_LEFT.encode(), scope).fetchall()
     known = set(connection.execute(_KNOWN, (excursion_id,)).fetchall())
