@@ -233,9 +233,10 @@ def _legend(
         found.append(("band", words.legend["band"]))
     if has_limits:
         found.append(("limit", words.legend["limit"]))
-    for kind in ("excursion", "excursion_short", "gap", "offline"):
-        if any(shade.kind == kind for shade in shades):
-            found.append((kind, words.legend[kind]))
+    kinds = {shade.kind for shade in shades}
+    found += [
+        (kind, words.legend[kind]) for kind in ("excursion", "excursion_short", "gap", "offline") if kind in kinds
+    ]
     if has_marks:
         found.append(("mark", words.legend["mark"]))
     return found
