@@ -94,7 +94,8 @@ class CheckIn:
         patient_id, state = known
         if state != "active":
             return TapResult("genuine", _CARD_STATE_OUTCOMES[state], f"the card is marked {state}")
-        opened = open_visit(connection, patient_id, at.occurred_at, _place_of(connection, at.device_key), self._zone)
+        place_id = _place_of(connection, at.device_key)
+        opened = open_visit(connection, patient_id, at.occurred_at, place_id, self._zone, received_at=at.received_at)
         outcome = "checked_in" if opened.is_new else "already_checked_in"
         return TapResult("genuine", outcome, "", opened.visit_id, opened.events)
 
