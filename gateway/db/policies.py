@@ -27,6 +27,7 @@ _REFRESH: Final = {
     "reading_day": (timedelta(days=1), timedelta(hours=1), 31),
     "posting_day": (timedelta(days=1), timedelta(minutes=1), 31),
     "stock_use_week": (timedelta(days=7), timedelta(minutes=5), 10),
+    "visit_load_hour": (timedelta(hours=1), timedelta(minutes=5), 168),
 }
 """Sum: how near to now it is made (newer rows are summed up by the query), how often, and how many buckets at once:
 TimescaleDB 2.19 and newer take one at a time by default, so a replayed month of minutes would be 43,200 transactions.

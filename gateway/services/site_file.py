@@ -24,6 +24,8 @@ from gateway.errors import SiteFileError
 from gateway.services.hospital import Hospital, write_hospital
 from gateway.services.site_products import ProductItem, StorageClass, import_product
 from gateway.stock.books import place_account
+from gateway.visits.clinics import ClinicItem, RoomItem, import_clinics
+from gateway.visits.errors import VisitRefusedError
 from inventory.element_string import GS
 from inventory.separator_guess import SUBSTITUTE_CHARACTERS_MAX, may_be_separator
 
@@ -111,6 +113,9 @@ class SiteFile(_Item):
     products: tuple[ProductItem, ...] = ()
     patients: tuple[PatientItem, ...] = ()
     cards: tuple[CardItem, ...] = ()
+    clinics: tuple[ClinicItem, ...] = ()
+    rooms: tuple[RoomItem, ...] = ()
+    """Doors that clinics call patients to."""
     hospital: Hospital | None = None
     """As its papers name it."""
 
@@ -154,6 +159,9 @@ def _refuse_doubles(site: SiteFile) -> None:
         ("patients", [str(item.patient_id) for item in site.patients]),
         ("patients (patient_number)", [item.patient_number for item in site.patients]),
         ("cards", [item.card_id for item in site.cards]),
+        ("clinics", [item.clinic_id for item in site.clinics]),
+        ("clinics (code)", [item.code for item in site.clinics]),
+        ("rooms", [item.room_id for item in site.rooms]),
     )
     for table, names in keys:
         seen: set[object] = set()
@@ -181,6 +189,8 @@ def import_site(connection: Connection, site: SiteFile) -> dict[str, int]:
             _run(connection, "patients", str(patient.patient_id), _PATIENT, patient.model_dump())
         for card in site.cards:
             _run(connection, "cards", card.card_id, _CARD, card.model_dump())
+        with _contradictions_named("clinics", "rooms"):
+            import_clinics(connection, site.clinics, site.rooms)
         if site.hospital is not None:
             write_hospital(connection, site.hospital)
     return {name: len(items) for name, items in site if isinstance(items, tuple)}
@@ -228,6 +238,8 @@ def _run(connection: Connection, table: str, name: str, statement: str, values: 
 def _contradictions_named(table: str, name: str) -> Iterator[None]:
     try:
         yield
+    except VisitRefusedError as error:
+        raise SiteFileError(f"site file: {table}: {error.message}") from None
     except psycopg.IntegrityError as error:
         detail = error.diag.message_detail or error.diag.message_primary or str(error)
         raise SiteFileError(f"site file: {table}: {name!r} contradicts what is in the database: {detail}") from None
