@@ -12,10 +12,12 @@ from typing import Any, Final
 from psycopg.types.json import Jsonb
 
 from gateway.alarms import excursions
+from gateway.alarms.conditions import clear_all_of
 from gateway.alarms.excursions import ChangeReason, Stored
 from gateway.cold_chain.rule_book import RuleWatch, rule_json, rule_of, watches
 from gateway.db.pool import Connection
 from gateway.records.corrections import Corrections
+from gateway.services.live_events import publish
 from inventory.cold_chain.errors import ColdChainError
 from inventory.cold_chain.instant import from_us, to_us
 from inventory.cold_chain.rule import Rule
@@ -220,3 +222,6 @@ def forget_place(connection: Connection, device_key: int) -> None:
     for rule_name, judged_until in rows:
         excursions.end_open(connection, device_key, rule_name, judged_until, "device_moved")
     connection.execute("UPDATE device SET placed_at = now() WHERE device_key = %s", (device_key,))
+    row = connection.execute("SELECT now()").fetchone()
+    if row is not None:
+        publish(connection, clear_all_of(connection, device_key, row[0], row[0], "moved"))

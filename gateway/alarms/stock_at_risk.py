@@ -15,18 +15,14 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from gateway.alarms.messages import celsius_vi
+from gateway.cold_chain.scope import INSIDE
 from gateway.db.pool import Connection
 from gateway.stock import locks
 from gateway.stock.holds import NewHold, write_holds
 from inventory.cold_chain.rule import Rule
 
 PLACED_BY: Final = "cold chain"
-_SCOPE: Final = (
-    "WITH RECURSIVE inside AS (SELECT place_id FROM place WHERE place_id = %(place)s UNION ALL"
-    " SELECT p.place_id FROM place p JOIN inside ON p.parent_place_id = inside.place_id"
-    " WHERE p.temperature_low_celsius IS NULL AND p.temperature_high_celsius IS NULL),"
-    " scope AS (SELECT account_id FROM stock_account JOIN inside USING (place_id))"
-)
+_SCOPE: Final = f"WITH RECURSIVE {INSIDE}, scope AS (SELECT account_id FROM stock_account JOIN inside USING (place_id))"
 _STANDING: Final = (
     _SCOPE + " SELECT product_id, lot, account_id, NULL::text, NULL::text, quantity FROM stock_balance"
     " JOIN scope USING (account_id) JOIN product p USING (product_id) WHERE quantity > 0"

@@ -119,6 +119,15 @@ def rule_of(value: Mapping[str, Any]) -> Rule:
         raise ColdChainError(f"rule {value!r:.200}: {error}") from error
 
 
+def _covers(own: Rule, other: Rule) -> bool:
+    """Whether whatever the other rule holds, the place's own holds already."""
+    if (own.side, own.mode, own.holds_stock) != (other.side, other.mode, True) or own.minutes > other.minutes:
+        return False
+    if own.threshold == other.threshold:
+        return own.inclusive or not other.inclusive
+    return own.threshold < other.threshold if own.side == "high" else own.threshold > other.threshold
+
+
 _DEVICES: Final = (
     "SELECT d.device_key, p.place_id, d.placed_at, p.storage_class, p.temperature_low_celsius,"
     " p.temperature_high_celsius, p.alarm_after_s,"

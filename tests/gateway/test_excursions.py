@@ -63,14 +63,13 @@ def test_blocks_that_arrive_in_any_order_leave_the_same_excursions(database: Dat
     assert any(row[2] is not None for row in expected)
 
 
-def test_late_readings_can_mature_an_excursion_that_is_over_and_it_is_paged(database: Database) -> None:
+def test_late_readings_can_mature_an_excursion_that_is_over_and_it_alarms(database: Database) -> None:
     node = Node()
     database.take(node.readings(*readings_from(_at(50), [*[9.0] * 5, 5.0])))
     assert database.rows(_ALARMS) == []
     database.take(node.readings(*readings_from(_at(20), [9.0] * 3)))
     assert database.rows(_STANDING) == [("temperature_high", _at(20), _at(80), _at(100), 9.0)]
     assert database.rows(_ALARMS) == [("temperature_high", True, 1)]
-    assert database.value("SELECT count(*) FROM page") == 2
 
 
 def test_a_late_reading_inside_takes_an_alarm_back_and_what_stood_there_is_kept(database: Database) -> None:
