@@ -9,6 +9,7 @@ from gateway.db.migrator import migrate
 from gateway.db.partitions import make_partitions
 from gateway.db.pool import Pool, open_pool
 from medtap.services.postgres import EmbeddedPostgres
+from tests.gateway.fresh_rows import keep_seed
 from tests.gateway.ingest_kit import NOW, Database, empty_and_furnish
 from tests.gateway.timescale_fixture import series_dsn, timescale_dsn, timescale_server
 
@@ -36,6 +37,7 @@ def shared_pool(postgres_server: EmbeddedPostgres) -> Iterator[Pool]:
     migrate(dsn)
     with psycopg.connect(dsn) as connection:
         make_partitions(connection, NOW)
+    keep_seed(dsn)
     pool = open_pool(dsn, connections_max=16)
     yield pool
     pool.close()

@@ -9,7 +9,6 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import psycopg
-from psycopg import sql
 
 from cards.trust import TrustAnchors
 from edge.contracts import topics
@@ -28,6 +27,7 @@ from gateway.ingest.projection import HospitalProjection, Projection
 from gateway.services.check_in import CheckIn
 from gateway.services.site_file import import_site, parse_site
 from gateway.services.stock import Stock
+from tests.gateway.fresh_rows import fresh_rows
 
 ZONE = ZoneInfo("Asia/Ho_Chi_Minh")
 NOW = datetime(2026, 11, 22, 5, 0, tzinfo=UTC)
@@ -168,18 +168,16 @@ SITE: dict[str, Any] = {
 }
 
 
+def furnish(dsn: str) -> None:
+    """The site, in a database that was just migrated."""
+    with psycopg.connect(dsn) as connection:
+        import_site(connection, parse_site(SITE))
+
+
 def empty_and_furnish(dsn: str) -> None:
     """All tables as after the migrations, and the site in them. Faster than a new database for each test."""
     with psycopg.connect(dsn) as connection:
-        connection.execute("SET session_replication_role = replica")  # no order among foreign keys
-        tables = connection.execute(
-            "SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p')"
-            " AND NOT relispartition AND relname NOT IN ('schema_migration', 'server', 'stock_account', 'reason')"
-        ).fetchall()
-        for (table,) in tables:
-            connection.execute(sql.SQL("DELETE FROM {}").format(sql.Identifier(table)))
-        connection.execute("DELETE FROM stock_account WHERE place_id IS NOT NULL")
-        connection.execute("SET session_replication_role = origin")
+        fresh_rows(connection)
         import_site(connection, parse_site(SITE))
 
 

@@ -19,7 +19,7 @@ from gateway.errors import BackupError
 from gateway.ingest.marks import StreamId
 from medtap.cli.app import app
 from medtap.services.postgres import EmbeddedPostgres
-from tests.gateway.ingest_kit import NOW, Database, Node, empty_and_furnish, reading, readings_from
+from tests.gateway.ingest_kit import NOW, Database, Node, furnish, reading, readings_from
 
 pytestmark = pytest.mark.integration
 
@@ -28,7 +28,7 @@ def _furnish(dsn: str) -> None:
     migrate(dsn)
     with psycopg.connect(dsn) as connection:
         make_partitions(connection, NOW)
-    empty_and_furnish(dsn)
+    furnish(dsn)
 
 
 def _value(dsn: str, query: str) -> object:

@@ -16,7 +16,7 @@ from gateway.db.status import read_status
 from gateway.errors import BackupError
 from gateway.ingest.rows import ReadingRow
 from medtap.services.postgres import EmbeddedPostgres
-from tests.gateway.ingest_kit import NOW, empty_and_furnish
+from tests.gateway.ingest_kit import NOW, furnish
 from tests.gateway.timescale_fixture import TimescaleServer
 
 pytestmark = pytest.mark.integration
@@ -35,7 +35,7 @@ def _reading(seq: int) -> ReadingRow:
 
 def _fill(dsn: str) -> None:
     migrate(dsn)
-    empty_and_furnish(dsn)
+    furnish(dsn)
     with psycopg.connect(dsn) as connection:
         write_readings(connection, [_reading(seq) for seq in range(1, HOURS)])
         refresh(connection, NOW - timedelta(hours=HOURS), NOW, levels=("hour", "day"))

@@ -26,7 +26,7 @@ from gateway.ingest.worker import IngestWorker
 from gateway.services import reads_operations
 from medtap.services.broker import EmbeddedBroker
 from tests.gateway.edge_client import EdgeClient, eventually
-from tests.gateway.ingest_kit import NOW, Database, Node, empty_and_furnish, encoded, reading
+from tests.gateway.ingest_kit import NOW, Database, Node, furnish, encoded, reading
 
 pytestmark = pytest.mark.integration
 
@@ -108,7 +108,7 @@ def test_what_ails_the_database_is_retried_with_back_off_and_told_once_a_try(
 def test_a_database_that_is_read_only_is_waited_for(postgres_dsn: str) -> None:
     """PostgreSQL's own word, not a raised one. A database of its own: a pool's connections remember how it was."""
     migrate(postgres_dsn)
-    empty_and_furnish(postgres_dsn)
+    furnish(postgres_dsn)
     frame = decode(Node().readings(reading(4.0)))
     with psycopg.connect(postgres_dsn, autocommit=True) as administrator:
         make_partitions(administrator, NOW)
