@@ -8,12 +8,13 @@ the end of each batch: a condition that was already true when the watch began (o
 import logging
 from collections import defaultdict
 from collections.abc import Sequence
-from datetime import datetime
 
-from gateway.alarms import lifecycle
-from gateway.alarms.lifecycle import Breach, Paging
+from gateway.alarms import threshold_alarms
+from gateway.alarms.alarm_lock import enter
+from gateway.alarms.lifecycle import Paging
 from gateway.alarms.rule_watch import Judged, judge
 from gateway.alarms.stock_at_risk import hold_stock
+from gateway.alarms.threshold_alarms import ActiveAlarm
 from gateway.cold_chain.rule_book import RuleWatch, watches
 from gateway.db.pool import Connection
 from gateway.errors import is_environment_fault
@@ -23,7 +24,6 @@ from gateway.ingest.rows import ReadingRow
 from gateway.records.corrections import Corrections
 from gateway.services.live_events import NewLiveEvent, to_everyone
 from inventory.cold_chain.instant import from_us
-from inventory.cold_chain.rule_run import Excursion
 from inventory.cold_chain.series import Reading
 
 _LOG = logging.getLogger(__name__)
@@ -65,74 +65,44 @@ class TemperatureJudge:
         found = judge(connection, watch, raw, corrections)
         if found is None:
             return ()
-        active = _active_alarm(connection, watch)
-        is_active = active is not None
+        alarm = threshold_alarms.active(connection, watch)
+        is_active = alarm is not None
+        now = self._paging.clock()
         live: list[NewLiveEvent] = []
         for stored in found.stored:
             excursion = stored.excursion
             if excursion.triggered_us is not None and (stored.is_newly_triggered or excursion.ended_us is not None):
-                hold_stock(connection, stored.excursion_id, watch.rule, self._paging.zone, self._paging.clock())
+                enter(connection)  # before the lock of the stock's books, always
+                hold_stock(connection, stored.excursion_id, watch.rule, self._paging.zone, now)
             if stored.is_newly_triggered or (stored.is_further and is_active):
-                live += self._open(connection, watch, excursion, found.last)
+                live += threshold_alarms.open_alarm(connection, watch, excursion, found.last, now)
                 is_active = True
             if is_active and excursion.triggered_us is not None and excursion.ended_us is not None:
-                live += self._close(connection, watch, found.last.value, from_us(excursion.ended_us))
+                live += threshold_alarms.close(connection, watch, found.last, from_us(excursion.ended_us), now)
                 is_active = False
-        return (*live, *self._reconcile(connection, watch, found, active, is_active=is_active, told=bool(live)))
+        return (*live, *self._reconcile(connection, watch, found, alarm, is_active=is_active, told=bool(live)))
 
     def _reconcile(
         self,
         connection: Connection,
         watch: RuleWatch,
         found: Judged,
-        active: datetime | None,
+        alarm: ActiveAlarm | None,
         *,
         is_active: bool,
         told: bool,
     ) -> tuple[NewLiveEvent, ...]:
         """Make the alarms say what the engine says, whatever they said before."""
-        last = found.last
+        last, now = found.last, self._paging.clock()
         if found.open is not None and found.open.triggered_us is not None:
             if not is_active:
-                return self._open(connection, watch, found.open, last)
+                return threshold_alarms.open_alarm(connection, watch, found.open, last, now)
         elif is_active and found.open is None:
-            return self._close(connection, watch, last.value, last.occurred_at)
-        if not is_active or active == last.occurred_at:
+            return threshold_alarms.close(connection, watch, last, last.occurred_at, now)
+        if not is_active or (alarm is not None and alarm.measured_at == last.occurred_at):
             return ()
-        noted = lifecycle.note_value(connection, watch.device_key, watch.rule.name, last.value, last.occurred_at)
+        noted = threshold_alarms.note(connection, watch, last)
         return () if told else noted
-
-    def _open(
-        self, connection: Connection, watch: RuleWatch, excursion: Excursion, last: Reading
-    ) -> tuple[NewLiveEvent, ...]:
-        goes_on = excursion.ended_us is None
-        triggered_us = excursion.triggered_us if excursion.triggered_us is not None else excursion.started_us
-        breach = Breach(
-            device_key=watch.device_key,
-            condition=watch.rule.name,
-            place_id=watch.place_id,
-            limit_celsius=watch.rule.threshold,
-            started_at=from_us(excursion.started_us),
-            raised_at=from_us(triggered_us),
-            peak_celsius=excursion.peak,
-            temperature_celsius=last.value if goes_on else excursion.peak,
-            measured_at=last.occurred_at if goes_on else from_us(triggered_us),
-        )
-        return lifecycle.raise_alarm(connection, breach, self._paging)
-
-    def _close(
-        self, connection: Connection, watch: RuleWatch, temperature_celsius: float, at: datetime
-    ) -> tuple[NewLiveEvent, ...]:
-        return lifecycle.return_to_normal(connection, watch.device_key, watch.rule.name, temperature_celsius, at)
-
-
-def _active_alarm(connection: Connection, watch: RuleWatch) -> datetime | None:
-    """When the active alarm's value was measured; None: there is none."""
-    row = connection.execute(
-        "SELECT last_at FROM alarm WHERE device_key = %s AND condition = %s AND returned_at IS NULL",
-        (watch.device_key, watch.rule.name),
-    ).fetchone()
-    return None if row is None else row[0]
 
 
 def _tell(connection: Connection, watch: RuleWatch, reading: ReadingRow, error: Exception) -> tuple[NewLiveEvent, ...]:

@@ -34,7 +34,7 @@ def acknowledge(services: AppServices, alarm_id: UUID, username: str, comment: s
             raise not_found(N_("There is no such alarm."))
         if alarm.acknowledged_at is not None:
             return alarm
-        if acknowledge_alarm(connection, alarm_id, username, comment.strip()):
+        if acknowledge_alarm(connection, alarm_id, username, comment, now=services.clock()):
             audit(connection, username, "alarm_acknowledged", str(alarm_id), comment=comment.strip())
         acknowledged = find_alarm(connection, alarm_id)
     return acknowledged or alarm

@@ -13,6 +13,7 @@ from tests.gateway.ingest_kit import NOW, PLACES, Database, Node, reading, readi
 pytestmark = pytest.mark.integration
 
 _ALARMS = "SELECT condition, returned_at IS NOT NULL, acknowledged_at IS NOT NULL, times_raised FROM alarm"
+_PAGED = "SELECT facts->>'occasion', facts->>'severity' FROM incident_journal WHERE what = 'paged' ORDER BY journal_id"
 
 
 def _minutes(number: float) -> timedelta:
@@ -26,7 +27,8 @@ def test_a_fridge_that_stays_warm_becomes_one_alarm_and_one_page_on_each_channel
     assert database.rows(_ALARMS) == [("temperature_high", False, False, 1)]
     stored = database.rows("SELECT started_at, raised_at, place_id, limit_celsius, peak_celsius FROM alarm")
     assert stored == [(NOW, NOW + _minutes(1), "fridge-1", 8.0, 9.5)]
-    assert database.column("SELECT channel FROM page ORDER BY 1") == ["log", "webhook"]
+    assert database.rows("SELECT severity, scope, returned_at FROM incident") == [("critical", "place:fridge-1", None)]
+    assert database.rows(_PAGED) == [("raised", "critical")]
 
 
 def test_a_fridge_that_was_warm_only_shortly_does_not_alarm(database: Database) -> None:
@@ -42,16 +44,7 @@ def test_exactly_at_the_limit_is_inside(database: Database) -> None:
 def test_a_fridge_that_freezes_alarms_too_and_says_so(database: Database) -> None:
     database.take(Node().readings(*readings_from(NOW, [-0.5] * 8)))
     assert database.rows(_ALARMS) == [("temperature_low", False, False, 1)]
-    message = database.value("SELECT message FROM page WHERE channel = 'webhook'")
-    assert message["text_vi"] == (
-        "Tủ vắc-xin 1, Kho chính, Bệnh viện Nhi: -0,5 °C, thấp hơn giới hạn 2,0 °C từ 12:00:00 ngày 22/11/2026."
-    )
-    assert message["text_en"] == (
-        "Vaccine fridge 1, Main store, Children's hospital: -0.5 °C, below the limit 2.0 °C since 12:00:00 "
-        "on 22 Nov 2026."
-    )
-    assert "đông băng" in message["next_step_vi"]
-    assert message["url"] == "https://medtap.test/on-call"
+    assert database.rows("SELECT limit_celsius, peak_celsius, last_celsius FROM alarm") == [(2.0, -0.5, -0.5)]
 
 
 def test_the_verdict_is_the_same_however_the_readings_are_delivered(database: Database) -> None:
@@ -59,7 +52,9 @@ def test_the_verdict_is_the_same_however_the_readings_are_delivered(database: Da
     series = readings_from(NOW, [5.0, 9.0, 9.1, 9.2, 9.3, 9.4, 9.5, 9.6, 9.9, 5.0])
     database.take(Node(epoch="00000000000000e1").readings(*series, at=NOW + timedelta(hours=3)))
     at_once = database.rows("SELECT started_at, raised_at, peak_celsius, returned_at FROM alarm")
-    database.run("TRUNCATE alarm, page, rule_watch, excursion, excursion_change, reading CASCADE")
+    database.run(
+        "TRUNCATE alarm, incident, incident_journal, page, rule_watch, excursion, excursion_change, reading CASCADE"
+    )
     node = Node(epoch="00000000000000e2")
     for each in series:
         frame = node.readings(each)
@@ -110,8 +105,8 @@ def test_an_alarm_that_returned_to_normal_stays_open_until_someone_acknowledges_
     assert database.rows(_ALARMS) == [("temperature_high", True, False, 1)]
     with database.pool.connection() as connection:
         alarm_id = database.value("SELECT alarm_id FROM alarm")
-        assert acknowledge_alarm(connection, alarm_id, "an", "cửa tủ mở")
-        assert not acknowledge_alarm(connection, alarm_id, "binh", "too late")
+        assert acknowledge_alarm(connection, alarm_id, "an", "cửa tủ mở", now=NOW)
+        assert not acknowledge_alarm(connection, alarm_id, "binh", "too late", now=NOW)
     assert database.rows("SELECT acknowledged_by, acknowledge_comment FROM alarm") == [("an", "cửa tủ mở")]
     # Over now: the next time is another alarm.
     _raise_and_return(database, node, _minutes(10))
@@ -123,24 +118,23 @@ def test_a_condition_that_comes_back_unacknowledged_is_the_same_alarm_paged_agai
     _raise_and_return(database, node, _minutes(0))
     _raise_and_return(database, node, _minutes(10))
     assert database.rows(_ALARMS) == [("temperature_high", True, False, 2)]
-    pages = database.rows("SELECT occasion, message->>'text_vi' FROM page WHERE channel = 'log' ORDER BY 1")
-    assert [page[0] for page in pages] == [1, 2]
-    assert pages[1][1].startswith("(tái diễn) Tủ vắc-xin 1")
+    assert database.rows(_PAGED) == [("raised", "critical"), ("again", "critical")]
+    assert database.value("SELECT times_raised FROM incident") == 2
 
 
-def test_an_acknowledged_alarm_that_goes_on_is_not_paged_again(database: Database) -> None:
+def test_an_acknowledged_alarm_that_goes_on_is_not_paged_again_at_once(database: Database) -> None:
     node = Node()
     database.take(node.readings(*readings_from(NOW, [9.0] * 8)))
     with database.pool.connection() as connection:
-        acknowledge_alarm(connection, database.value("SELECT alarm_id FROM alarm"), "an", "")
+        acknowledge_alarm(connection, database.value("SELECT alarm_id FROM alarm"), "an", "seen", now=NOW)
     database.take(node.readings(*readings_from(NOW + _minutes(2), [9.5] * 8)))
     assert database.rows(_ALARMS) == [("temperature_high", False, True, 1)]
-    assert database.value("SELECT count(*) FROM page") == 2
+    assert database.rows(_PAGED) == [("raised", "critical")]
 
 
 def test_an_alarm_that_does_not_exist_cannot_be_acknowledged(database: Database) -> None:
     with database.pool.connection() as connection, pytest.raises(AlarmNotFoundError, match="there is no alarm"):
-        acknowledge_alarm(connection, uuid.UUID(int=7), "an", "")
+        acknowledge_alarm(connection, uuid.UUID(int=7), "an", "seen", now=NOW)
 
 
 def test_what_happens_to_an_alarm_is_shown_to_the_person_on_call(database: Database) -> None:
