@@ -81,7 +81,7 @@ def settle_priorities(
     lock_day(connection, day)
     unsettled = connection.execute(
         "SELECT entry_id, patient_id FROM queue_entry JOIN visit USING (visit_id) WHERE clinic_id = %s"
-        " AND queue_entry.visit_date = %s AND state = ANY (%s) AND NOT priority_settled ORDER BY queue_number",
+        " AND queue_entry.visit_date = %s AND state = ANY (%s) AND NOT priority_settled ORDER BY queue_entry.queue_number",
         (clinic_id, day, ["waiting", "absent"]),
     ).fetchall()
     if not unsettled:
