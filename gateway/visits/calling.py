@@ -80,8 +80,8 @@ def settle_priorities(
     """Give whoever waits the priority of their age, if nobody has looked yet. Takes the day's lock."""
     lock_day(connection, day)
     unsettled = connection.execute(
-        "SELECT entry_id, patient_id FROM queue_entry JOIN visit USING (visit_id) WHERE clinic_id = %s"
-        " AND queue_entry.visit_date = %s AND state = ANY (%s) AND NOT priority_settled ORDER BY queue_entry.queue_number",
+        "SELECT entry_id, patient_id FROM queue_entry q JOIN visit USING (visit_id) WHERE clinic_id = %s"
+        " AND q.visit_date = %s AND state = ANY (%s) AND NOT priority_settled ORDER BY q.queue_number",
         (clinic_id, day, ["waiting", "absent"]),
     ).fetchall()
     if not unsettled:
