@@ -132,7 +132,7 @@ def _figures(record: PlaceRecord, device: DeviceRecord) -> Facts:
 
 def _days(days: tuple[DayLine, ...], *, has_doors: bool) -> Table:
     columns = [
-        Column("Ngày", 18, "center"),
+        Column("Ngày", 20, "center"),
         Column("Thấp nhất", 15, "right", "Nhiệt độ (°C)"),
         Column("Cao nhất", 15, "right", "Nhiệt độ (°C)"),
         Column("Trung bình", 15, "right", "Nhiệt độ (°C)"),
