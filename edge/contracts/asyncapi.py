@@ -17,9 +17,11 @@ from edge.contracts.card_status import CardStatusPart
 from edge.contracts.frame import FrameHeader
 from edge.contracts.node_state import Birth, Death, Hello
 from edge.contracts.observations import (
+    BatteryMeasured,
     CardPresented,
     CardRemoved,
     CodeScanned,
+    ContactChanged,
     DeviceFaulted,
     DeviceStateChanged,
     GapDeclared,
@@ -40,6 +42,8 @@ ROWS: Final[tuple[type[WireModel], ...]] = (
     TagDisappeared,
     DeviceStateChanged,
     DeviceFaulted,
+    ContactChanged,
+    BatteryMeasured,
     TemperatureMeasured,
     GapDeclared,
 )

@@ -3,9 +3,10 @@
 A reader reports what it read; only the gateway decides what that means for stock, visits and alarms.
 """
 
-from typing import Annotated, Literal
+from types import MappingProxyType
+from typing import Annotated, Final, Literal, Self
 
-from pydantic import Field, TypeAdapter
+from pydantic import Field, TypeAdapter, model_validator
 
 from edge.contracts.base import HexBytes, Name, UtcDatetime, WireModel
 from edge.contracts.streams import Stream
@@ -175,6 +176,41 @@ class DeviceFaulted(Observed):
     """The offending bytes, cut to what fits."""
 
 
+class ContactChanged(Observed):
+    """A contact says otherwise than before, or says it for the first time since its driver began."""
+
+    kind: Literal["contact_changed"] = "contact_changed"
+    contact: Literal["door", "mains_power"]
+    state: Literal["open", "closed", "on", "off"]
+    """A door is open or closed, mains power is on or off."""
+    is_change: bool = True
+    """False: found so when the driver began; it may have been so for long."""
+
+    @model_validator(mode="after")
+    def _state_fits(self) -> Self:
+        if self.state not in CONTACT_STATES[self.contact]:
+            raise ValueError(f"{self.contact} is {self.state!r}: expected {' or '.join(CONTACT_STATES[self.contact])}")
+        return self
+
+
+CONTACT_STATES: Final = MappingProxyType({"door": ("closed", "open"), "mains_power": ("on", "off")})
+"""What each contact can say: as it should be, then otherwise."""
+
+
+class BatteryMeasured(Observed):
+    """How full the battery of a device is, as the device itself says: in percent, in volts, or both."""
+
+    kind: Literal["battery_measured"] = "battery_measured"
+    percent: Annotated[float, Field(ge=0, le=100)] | None = None
+    volts: Annotated[float, Field(ge=0, le=1000)] | None = None
+
+    @model_validator(mode="after")
+    def _says_something(self) -> Self:
+        if self.percent is None and self.volts is None:
+            raise ValueError("neither percent nor volts: expected at least one")
+        return self
+
+
 class GapDeclared(Observed):
     """Rows that had to be dropped (disk full): this row stands for `row_count` sequence numbers.
 
@@ -197,6 +233,8 @@ Event = (
     | TagDisappeared
     | DeviceStateChanged
     | DeviceFaulted
+    | ContactChanged
+    | BatteryMeasured
 )
 Telemetry = TemperatureMeasured
 

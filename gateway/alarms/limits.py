@@ -44,6 +44,19 @@ def _repeats(
 
 DEFAULTS: Final[Mapping[str, Mapping[str, Limit]]] = MappingProxyType(
     {
+        "door_open": {
+            # A fridge's air is past 8 degrees after a few minutes of an open door, its packs much later.
+            "open_for_s": Limit(180, 10, 7200, "our judgement: taking stock out or in takes less; WHO asks for short"),
+        },
+        "power_cut": {
+            "off_for_s": Limit(60, 0, 7200, "a generator takes over within a minute; what is longer is a cut"),
+        },
+        "battery_low": {
+            "percent": Limit(20, 1, 90, "weeks are left at a fifth of a lithium cell"),
+            "volts": Limit(3.3, 0.5, 48, "a 3.6 V lithium cell (Li-SOCl2) is nearly empty below 3.3 V under load"),
+            "hysteresis_percent": Limit(5, 0, 50, "so that a warm day is no new battery"),
+            "hysteresis_volts": Limit(0.1, 0, 5, "so that a warm day is no new battery"),
+        },
         "again_critical": _repeats(
             1800, 900, 0, 4 * 3600, "a domestic fridge without cooling leaves 8 degrees within the hour"
         ),

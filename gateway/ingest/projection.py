@@ -3,9 +3,11 @@
 from typing import Protocol
 
 from edge.contracts.observations import (
+    BatteryMeasured,
     CardPresented,
     CardRemoved,
     CodeScanned,
+    ContactChanged,
     DeviceFaulted,
     DeviceStateChanged,
     Event,
@@ -13,6 +15,7 @@ from edge.contracts.observations import (
     TagAppeared,
     TagDisappeared,
 )
+from gateway.alarms.contacts import apply_battery_measured, apply_contact_changed
 from gateway.db.pool import Connection
 from gateway.services.check_in import CheckIn, apply_card_removed
 from gateway.services.devices import apply_device_fault, apply_device_state
@@ -37,7 +40,7 @@ class HospitalProjection:
         self._check_in = check_in
         self._stock = stock
 
-    def apply(self, connection: Connection, at: Occurrence, event: Event) -> tuple[NewLiveEvent, ...]:  # noqa: PLR0911 - one for each kind
+    def apply(self, connection: Connection, at: Occurrence, event: Event) -> tuple[NewLiveEvent, ...]:  # noqa: C901, PLR0911 - one for each kind
         """Dispatch by kind; mypy sees that none is missing."""
         match event:
             case CardPresented():
@@ -56,3 +59,7 @@ class HospitalProjection:
                 return apply_device_state(connection, at, event)
             case DeviceFaulted():
                 return apply_device_fault(connection, at, event)
+            case ContactChanged():
+                return apply_contact_changed(connection, at, event)
+            case BatteryMeasured():
+                return apply_battery_measured(connection, at, event)

@@ -10,10 +10,12 @@ from edge.contracts.card_status import CardStatusPart
 from edge.contracts.node_state import Birth, Death, DeviceDeclared, Hello, StreamState
 from edge.contracts.observations import (
     AddressEvidence,
+    BatteryMeasured,
     CardEvidence,
     CardPresented,
     CardRemoved,
     CodeScanned,
+    ContactChanged,
     DeviceFaulted,
     DeviceStateChanged,
     GapDeclared,
@@ -93,6 +95,11 @@ ROWS: dict[str, WireModel] = {
     "device_faulted": DeviceFaulted(
         device_id="fridge-1-probe", code="crc_mismatch", detail="CRC 0x3c, expected 0x3d", raw="5005", **_WHEN
     ),
+    "contact_changed": ContactChanged(device_id="fridge-1-door", contact="door", state="open", **_WHEN),
+    "contact_found": ContactChanged(
+        device_id="fridge-1-mains", contact="mains_power", state="on", is_change=False, **_WHEN
+    ),
+    "battery_measured": BatteryMeasured(device_id="fridge-1-battery", percent=81.5, volts=3.61, **_WHEN),
     "temperature_measured": TemperatureMeasured(device_id="fridge-1-probe", temperature_celsius=4.0625, **_WHEN),
     "gap_declared": GapDeclared(
         device_id="pharmacy-1",
