@@ -27,6 +27,7 @@ from gateway.ingest.projection import HospitalProjection
 from gateway.ingest.worker import IngestWorker
 from gateway.pager.channels import Channel, LogChannel, WebhookChannel
 from gateway.pager.delivery import Pager
+from gateway.people import parts as people_parts
 from gateway.services.accounts import ensure_first_admin_link
 from gateway.services.app_services import AppServices
 from gateway.services.check_in import CheckIn
@@ -100,10 +101,12 @@ class Gateway:
         with pool.connection() as connection:
             first_admin_link = ensure_first_admin_link(connection, base_url, system_clock())
 
+        people = people_parts.open_people(pool, config.people, system_clock)
+        self._parts.callback(people_parts.start(pool, people).stop)
         live = LiveFeed(config.dsn, pool)
         live.start()
         self._parts.callback(live.close)
-        self._start_http(AppServices(pool=pool, config=config, clock=system_clock, live=live), listener)
+        self._start_http(AppServices(pool=pool, config=config, clock=system_clock, live=live, people=people), listener)
         self._start_work(config, pool, anchors, base_url)
         return first_admin_link
 

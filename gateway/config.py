@@ -11,6 +11,7 @@ import pydantic
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
 
 from gateway.errors import ConfigError
+from gateway.people.config import KEY_FILE_NAME, PeopleConfig
 
 ENVIRONMENT_PREFIX: Final = "MEDTAP_GATEWAY_"
 """`MEDTAP_GATEWAY_DSN` stands for the key `dsn`, `MEDTAP_GATEWAY_MQTT__HOST` for `host` of the table `[mqtt]`."""
@@ -104,6 +105,7 @@ class GatewayConfig(_Table):
     mqtt: MqttConfig = MqttConfig()
     http: HttpConfig = HttpConfig()
     storage: StorageConfig = StorageConfig()
+    people: PeopleConfig = PeopleConfig()
     base_url: HttpUrl = ""
     """The address people type, for links in pages and messages; empty: made from `http`."""
     time_zone: str = "Asia/Ho_Chi_Minh"
@@ -194,4 +196,5 @@ def _resolve(config: GatewayConfig, directory: Path) -> GatewayConfig:
     names = ("password_file", "ca_file", "client_certificate_file", "client_key_file")
     mqtt = config.mqtt.model_copy(update={name: found(f"mqtt.{name}", getattr(config.mqtt, name)) for name in names})
     anchors = tuple(found("trust_anchor_files", file) for file in config.trust_anchor_files)
-    return config.model_copy(update={"mqtt": mqtt, "trust_anchor_files": anchors})
+    people = config.people.model_copy(update={"key_file": directory / (config.people.key_file or KEY_FILE_NAME)})
+    return config.model_copy(update={"mqtt": mqtt, "trust_anchor_files": anchors, "people": people})

@@ -8,6 +8,7 @@ from typing import Annotated, Final, Literal
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, Field
 
+from gateway.api.people_kit import reading_of
 from gateway.api.v1 import PREFIX
 from gateway.api.web import web_of
 from gateway.api.work_kit import (
@@ -200,7 +201,7 @@ def trace(
     """Patients by number; names are for the registration desk."""
     del person
     with refusals(), web_of(request).services.pool.connection() as connection:
-        return recall.trace(connection, Subject(product_id, lot, gtin, serial_number))
+        return recall.trace(connection, Subject(product_id, lot, gtin, serial_number), reading_of(request, "recall"))
 
 
 @router.get("/recalls", summary="Recalls, the newest first", dependencies=READERS)
@@ -244,7 +245,7 @@ def print_notice(request: Request, person: Worker, recall_id: uuid.UUID) -> Resp
     """Thông báo thu hồi: places, patients by number, what is not accounted for."""
     with refusals(), web_of(request).services.pool.connection() as connection:
         head = recall.read_recall(connection, recall_id)
-        found = recall.trace(connection, recall.subject_of(head))
+        found = recall.trace(connection, recall.subject_of(head), reading_of(request, "recall"))
         row = connection.execute(
             "SELECT min(expiry_date) FROM lot WHERE product_id = %s AND lot = ANY(%s)", (head.product_id, found.lots)
         ).fetchone()

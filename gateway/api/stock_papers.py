@@ -6,6 +6,7 @@ from typing import Annotated, Final
 from fastapi import APIRouter, Depends, Request, Response
 
 from gateway.api.access import RolesRequired
+from gateway.api.people_kit import reading_of
 from gateway.api.problems import not_found
 from gateway.api.v1 import PREFIX
 from gateway.api.web import web_of
@@ -26,7 +27,7 @@ Pharmacist = Annotated[SignedIn, Depends(RolesRequired(frozenset({Role.PHARMACIS
 def print_issue_note(request: Request, person: Pharmacist, document_id: uuid.UUID) -> Response:
     """Phiếu xuất kho: of what left a place."""
     with web_of(request).services.pool.connection() as connection:
-        note = papers.issue_note(connection, document_id, zone_of(request))
+        note = papers.issue_note(connection, document_id, zone_of(request), reading_of(request, "dispense"))
         if note is None:
             raise not_found(N_("There is no such issue, or nothing has left for it yet."))
         return pdf(issue_note_pdf(note, letterhead(connection, request, person)), note.number)

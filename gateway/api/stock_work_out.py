@@ -8,6 +8,7 @@ from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, Field
 
 from gateway.api import stock_cases, stock_holds
+from gateway.api.people_kit import reading_of
 from gateway.api.v1 import PREFIX
 from gateway.api.web import web_of
 from gateway.api.work_kit import (
@@ -149,7 +150,7 @@ def ask_issue(request: Request, response: Response, person: Worker, body: IssueA
     with refusals(), web_of(request).services.pool.connection() as connection:
         outcome = issuing.begin_issue(connection, new, now_of(request))
         response.status_code = HTTPStatus.CREATED if outcome == "created" else HTTPStatus.OK
-        return outgoing_reads.read_whole(connection, body.document_id)
+        return outgoing_reads.read_whole(connection, body.document_id, reading_of(request, "dispense"))
 
 
 @_out.post("/dispensings", summary="Ask for goods for a patient", status_code=201)
@@ -160,7 +161,7 @@ def ask_dispensing(request: Request, response: Response, person: Worker, body: D
     with refusals(), web_of(request).services.pool.connection() as connection:
         outcome = dispensing.begin_dispensing(connection, new, now_of(request))
         response.status_code = HTTPStatus.CREATED if outcome == "created" else HTTPStatus.OK
-        return outgoing_reads.read_whole(connection, body.document_id)
+        return outgoing_reads.read_whole(connection, body.document_id, reading_of(request, "dispense"))
 
 
 @_out.get("/dispensing-patient", summary="The patient by card, patient number or prescription")
@@ -173,15 +174,15 @@ def find_patient(
 ) -> PatientFound | None:
     """Null: this prescription was never dispensed to anybody known here."""
     del person  # any pharmacist may
-    now = now_of(request)
+    now, reading = now_of(request), reading_of(request, "dispense")
     with refusals(), web_of(request).services.pool.connection() as connection:
         found: dispensing.PatientChosen | None
         if patient_number is not None:
-            found = dispensing.patient_by_number(connection, patient_number, now)
+            found = dispensing.patient_by_number(connection, patient_number, now, reading)
         elif prescription_number is not None:
-            found = dispensing.patient_by_prescription(connection, prescription_number, now)
+            found = dispensing.patient_by_prescription(connection, prescription_number, now, reading)
         else:
-            found = dispensing.patient_by_card(connection, now, place_id=place_id)
+            found = dispensing.patient_by_card(connection, now, reading, place_id=place_id)
     return None if found is None else PatientFound.model_validate(vars(found))
 
 
@@ -197,7 +198,7 @@ def one_outgoing(request: Request, document_id: uuid.UUID, person: Worker) -> Ou
     """For people who work with stock: it may name a patient's number."""
     del person
     with refusals(), web_of(request).services.pool.connection() as connection:
-        return outgoing_reads.read_whole(connection, document_id)
+        return outgoing_reads.read_whole(connection, document_id, reading_of(request, "dispense"))
 
 
 @_out.post("/outgoing/{document_id}/picks", summary="A scanned pack goes into the basket", status_code=201)
@@ -207,7 +208,7 @@ def add_pick(request: Request, response: Response, person: Worker, document_id: 
     with refusals(), web_of(request).services.pool.connection() as connection:
         outcome = picking.pick(connection, new, now_of(request))
         response.status_code = HTTPStatus.CREATED if outcome == "created" else HTTPStatus.OK
-        return outgoing_reads.read_whole(connection, document_id)
+        return outgoing_reads.read_whole(connection, document_id, reading_of(request, "dispense"))
 
 
 @_out.delete("/outgoing/{document_id}/picks/{pick_id}", summary="Take a pack out of the basket")
@@ -216,7 +217,7 @@ def remove_pick(request: Request, person: Worker, document_id: uuid.UUID, pick_i
     del person
     with refusals(), web_of(request).services.pool.connection() as connection:
         picking.put_back(connection, document_id, pick_id, now_of(request))
-        return outgoing_reads.read_whole(connection, document_id)
+        return outgoing_reads.read_whole(connection, document_id, reading_of(request, "dispense"))
 
 
 @_out.post("/outgoing/{document_id}/hand-over", summary="Hand over what was picked")
@@ -228,7 +229,7 @@ def hand_over(request: Request, person: Worker, document_id: uuid.UUID, body: Ha
             as_proposed=body.as_proposed,
             zone=zone_of(request),
         )
-        return outgoing_reads.read_whole(connection, document_id)
+        return outgoing_reads.read_whole(connection, document_id, reading_of(request, "dispense"))
 
 
 @_out.post("/outgoing/{document_id}/confirm", summary="The second person confirms")
@@ -237,7 +238,7 @@ def confirm(request: Request, person: Worker, document_id: uuid.UUID, body: Conf
     now, zone = now_of(request), zone_of(request)
     with refusals(), web_of(request).services.pool.connection() as connection:
         handing_over.confirm(connection, document_id, person.username, now, body.counted, zone=zone)
-        return outgoing_reads.read_whole(connection, document_id)
+        return outgoing_reads.read_whole(connection, document_id, reading_of(request, "dispense"))
 
 
 @_out.post("/outgoing/{document_id}/cancel", summary="Nothing of it goes out")
@@ -246,7 +247,7 @@ def cancel(request: Request, person: Worker, document_id: uuid.UUID) -> Outgoing
     del person
     with refusals(), web_of(request).services.pool.connection() as connection:
         outgoing.cancel(connection, document_id, now_of(request))
-        return outgoing_reads.read_whole(connection, document_id)
+        return outgoing_reads.read_whole(connection, document_id, reading_of(request, "dispense"))
 
 
 @_out.post("/destructions", summary="Write down what is to be destroyed", status_code=201)

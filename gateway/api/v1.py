@@ -13,6 +13,7 @@ from pydantic import AwareDatetime, BaseModel, Field
 
 from gateway.api.access import ANYONE_SIGNED_IN, PUBLIC, RolesRequired
 from gateway.api.acknowledge import COMMENT_LENGTH_MAX, acknowledge
+from gateway.api.people_kit import reading_of
 from gateway.api.problems import PROBLEM_MEDIA_TYPE, ProblemBody
 from gateway.api.web import web_of
 from gateway.services import reads_desk, reads_on_call, reads_operations, reads_pharmacy, reads_series, reads_tags
@@ -110,7 +111,7 @@ def visits(
     services = web_of(request).services
     wanted = day or services.clock().astimezone(ZoneInfo(services.config.time_zone)).date()
     with services.pool.connection() as connection:
-        return reads_desk.visits_of_day(connection, wanted, limit)
+        return reads_desk.visits_of_day(connection, reading_of(request, "desk"), wanted, limit)
 
 
 @router.get("/taps", tags=["desk"], summary="Cards put on readers", dependencies=[Depends(RolesRequired(DESK_ROLES))])

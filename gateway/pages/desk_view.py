@@ -89,7 +89,7 @@ SEX_WORDS: Final[Mapping[str, str]] = MappingProxyType(
 
 
 def _newest(scene: Scene, _argument: str) -> Mapping[str, Any]:
-    tap = reads_desk.newest_tap(scene.connection, scene.place_id)
+    tap = reads_desk.newest_tap(scene.connection, scene.reading("desk"), scene.place_id)
     return {"tap": tap, "state": TAP_STATES[tap.outcome] if tap else None, "sex_words": SEX_WORDS}
 
 
@@ -98,7 +98,9 @@ def _visits(scene: Scene, _argument: str) -> Mapping[str, Any]:
     return {
         "today": today,
         "count": reads_desk.count_visits(scene.connection, today, scene.place_id),
-        "visits": reads_desk.visits_of_day(scene.connection, today, _VISITS_SHOWN, scene.place_id),
+        "visits": reads_desk.visits_of_day(
+            scene.connection, scene.reading("desk"), today, _VISITS_SHOWN, scene.place_id
+        ),
         "sex_words": SEX_WORDS,
     }
 

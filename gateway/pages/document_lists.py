@@ -7,6 +7,7 @@ from typing import Annotated, Final
 from fastapi import APIRouter, Depends, Query, Request, Response
 
 from gateway.api.access import RolesRequired
+from gateway.api.people_kit import reading_of
 from gateway.api.stock_cases import Day
 from gateway.api.web import web_of
 from gateway.api.work_kit import Worker, refusals, zone_of
@@ -31,7 +32,7 @@ def recall_csv(request: Request, recall_id: uuid.UUID) -> Response:
     speech = web_of(request).speech(request)
     with refusals(), web_of(request).services.pool.connection() as connection:
         head = recall.read_recall(connection, recall_id)
-        found = recall.trace(connection, recall.subject_of(head))
+        found = recall.trace(connection, recall.subject_of(head), reading_of(request, "recall"))
     texts = (N_("Number"), N_("Place"), N_("Lot"), N_("Serial number"), N_("Patient"))
     return csv_download(f"{head.number}.csv", speech, texts, (N_("Quantity"),), _recalled(head, found, speech))
 

@@ -101,7 +101,7 @@ _OUT: Final = {
     "no_card": N_("No card was put on the reader in the last quarter of an hour. Have it shown again."),
     "card_refused": N_("The last card on the reader is not to be trusted. Choose the patient by number."),
     "no_patient_of_card": N_("The card's patient is not known here any more. Choose the patient by number."),
-    "no_patient_number": N_("No patient has the number %(number)s. Read it again from the papers."),
+    "no_patient_number": N_("No patient has this number. Read it again from the papers."),
     "unreadable": N_("The code can't be understood. %(problem)s"),
     "doubtful": N_("The code is doubtful. %(problem)s"),
     "codes_differ": N_("These codes are not of one pack. Scan the codes of one pack together."),

@@ -9,6 +9,8 @@ from markupsafe import Markup
 
 from gateway.api.web import Web
 from gateway.pages.speech import Speech
+from gateway.people.people import Reading
+from gateway.people.person import Reader
 from gateway.services.app_services import DbConnection, LiveEventLike
 from gateway.services.roles import Role
 from gateway.services.sessions import SignedIn
@@ -27,6 +29,10 @@ class Scene:
     now: datetime
     place_id: str | None = None
     """Only what happens here; None: everywhere."""
+
+    def reading(self, purpose: str) -> Reading:
+        """People, as this person reads them on a page that stays open: each is written down once an hour."""
+        return Reading(self.web.services.people, Reader(self.person.username, purpose, live=True))
 
 
 FragmentReader = Callable[[Scene, str], Mapping[str, Any]]

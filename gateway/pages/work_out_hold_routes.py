@@ -8,6 +8,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, Response
 
 from gateway.api import stock_holds
+from gateway.api.people_kit import reading_of
 from gateway.api.web import web_of
 from gateway.api.work_kit import Worker, now_of, problem_of, zone_of
 from gateway.db.pool import Connection
@@ -73,7 +74,7 @@ def recall_page(request: Request, person: Worker, code: str = "", lot: str = "")
         try:
             with web_of(request).services.pool.connection() as connection:
                 subject = _subject(connection, request, form)
-                trace = recall.trace(connection, subject)
+                trace = recall.trace(connection, subject, reading_of(request, "recall"))
         except WorkRefusedError as error:
             problem = said(request, problem_of(error))
     values = {"code": code, "lot": lot, "trace": trace, "subject": subject}
@@ -171,7 +172,7 @@ def _one_recall(request: Request, person: SignedIn, recall_id: uuid.UUID, proble
         with web_of(request).services.pool.connection() as connection:
             head = recall.read_recall(connection, recall_id)
             try:
-                trace = recall.trace(connection, recall.subject_of(head))
+                trace = recall.trace(connection, recall.subject_of(head), reading_of(request, "recall"))
             except WorkRefusedError:
                 trace = None  # it has not come yet: it is held the day it comes
             walk = quarantine.walk(connection, recall_id=recall_id)

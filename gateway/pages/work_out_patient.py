@@ -11,6 +11,7 @@ from typing import Any, Final
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 
+from gateway.api.people_kit import reading_of
 from gateway.api.problems import detail_of
 from gateway.api.web import web_of
 from gateway.api.work_kit import WORK_ROLES, Worker, now_of, problem_of
@@ -61,21 +62,26 @@ def card_readers(connection: Connection | DbConnection) -> list[ReaderPlace]:
 def whom_of(request: Request, fields: Mapping[str, str] | None = None) -> Whom:
     """By what the address or the form says: a patient's number, a prescription, or a place where a card was shown."""
     asked = {name: value.strip() for name, value in (fields or request.query_params).items() if value.strip()}
-    now = now_of(request)
+    now, reading = now_of(request), reading_of(request, "dispense")
     with web_of(request).services.pool.connection() as connection:
         readers = card_readers(connection)
         place_id = asked.get("place_id", readers[0].place_id if len(readers) == 1 else "")
         whom = Whom(readers, place_id, None, asked.get("prescription_number", ""))
+        found: PatientChosen | None
         try:
             if "patient_number" in asked:
-                return replace(whom, chosen=dispensing.patient_by_number(connection, asked["patient_number"], now))
+                return replace(
+                    whom, chosen=dispensing.patient_by_number(connection, asked["patient_number"], now, reading)
+                )
             if "patient_id" in asked:
-                return replace(whom, chosen=dispensing.patient_by_id(connection, asked["patient_id"], now))
+                return replace(whom, chosen=dispensing.patient_by_id(connection, asked["patient_id"], now, reading))
             if "prescription_number" in asked:
-                found = dispensing.patient_by_prescription(connection, asked["prescription_number"], now)
+                found = dispensing.patient_by_prescription(connection, asked["prescription_number"], now, reading)
                 return replace(whom, chosen=found)
             if "place_id" in asked:
-                return replace(whom, chosen=dispensing.patient_by_card(connection, now, place_id=asked["place_id"]))
+                return replace(
+                    whom, chosen=dispensing.patient_by_card(connection, now, reading, place_id=asked["place_id"])
+                )
         except WorkRefusedError as error:
             return replace(whom, problem=detail_of(request, problem_of(error)))
     return whom
@@ -86,7 +92,9 @@ def _at_reader(scene: Scene, _argument: str) -> Mapping[str, Any]:
     if scene.place_id is None:
         return {"chosen": None, "refused": None}
     try:
-        found = dispensing.patient_by_card(scene.connection, scene.now, place_id=scene.place_id)
+        found = dispensing.patient_by_card(
+            scene.connection, scene.now, scene.reading("dispense"), place_id=scene.place_id
+        )
     except WorkNotFoundError as error:
         return {"chosen": None, "refused": error.code if error.code != "no_card" else None}
     return {"chosen": found, "refused": None}

@@ -7,6 +7,7 @@ from typing import Any, Final
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import HTMLResponse
 
+from gateway.api.people_kit import reading_of
 from gateway.api.web import web_of
 from gateway.api.work_kit import Worker, now_of, problem_of, zone_of
 from gateway.db.pool import Connection
@@ -178,7 +179,7 @@ def _ask_page(
 def _pick_page(request: Request, person: SignedIn, document_id: uuid.UUID, problem: str = "") -> HTMLResponse:
     try:
         with web_of(request).services.pool.connection() as connection:
-            found = outgoing_reads.read_whole(connection, document_id)
+            found = outgoing_reads.read_whole(connection, document_id, reading_of(request, "dispense"))
             people = {found.created_by, found.second_person or ""} | {
                 one.facts.get("by", "") for one in found.not_offered
             }

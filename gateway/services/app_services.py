@@ -13,6 +13,8 @@ import psycopg
 from psycopg.rows import TupleRow
 from psycopg_pool import ConnectionPool
 
+from gateway.people.people import People
+
 DbConnection = psycopg.Connection[TupleRow]
 """A connection as the pool hands it out."""
 
@@ -93,3 +95,5 @@ class AppServices:
     clock: Callable[[], datetime]
     """Now, with offset (UTC)."""
     live: LiveFeedLike
+    people: People
+    """Who patients are: read and changed through it alone."""

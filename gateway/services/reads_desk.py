@@ -4,6 +4,8 @@ from datetime import date, datetime
 from typing import Final, Literal
 from uuid import UUID
 
+from gateway.people import person as people
+from gateway.people.people import Reading
 from gateway.services.app_services import DbConnection
 from gateway.services.reads_rows import Row, all_rows, first_row
 
@@ -26,10 +28,12 @@ class Patient(Row):
     patient_id: UUID
     patient_number: str
     full_name: str
-    birth_date: date
+    birth_date: date | None
     sex: Literal["male", "female", "other", "unknown"]
     insurance_number: str | None
     allergy_flag: bool
+    identity_confidence: Literal["proven", "documented", "stated", "unknown"]
+    is_newborn: bool
 
 
 class Tap(Row):
@@ -51,6 +55,7 @@ class Tap(Row):
     visit_id: UUID | None
     queue_number: int | None
     checked_in_at: datetime | None
+    patient_id: UUID | None
     patient: Patient | None
     """Whose card it is; none where the card does not prove it: a copied card must not show a child's name."""
 
@@ -84,20 +89,14 @@ class TapFact(Row):
     visit_id: UUID | None
 
 
-_PATIENT: Final = (
-    "jsonb_build_object('patient_id', p.patient_id, 'patient_number', p.patient_number, 'full_name', p.full_name,"
-    " 'birth_date', p.birth_date, 'sex', p.sex, 'insurance_number', p.insurance_number,"
-    " 'allergy_flag', p.allergy_flag)"
-)
-
 # A patient is shown for a tap only where possession of the card's key was proven.
 _TAPS: Final = (
-    "SELECT t.epoch_key, t.seq, t.occurred_at, t.received_at, t.outcome, t.reason, t.edge_verdict, t.gateway_verdict,"  # noqa: S608 - joined of constants only
+    "SELECT t.epoch_key, t.seq, t.occurred_at, t.received_at, t.outcome, t.reason, t.edge_verdict, t.gateway_verdict,"
     " t.card_id, t.device_key, d.place_id, pl.name_vi AS place_name_vi, pl.name_en AS place_name_en, t.visit_id,"
-    " v.queue_number, v.checked_in_at, CASE WHEN p.patient_id IS NOT NULL THEN " + _PATIENT + " END AS patient"
-    " FROM tap t LEFT JOIN visit v USING (visit_id) LEFT JOIN card c ON c.card_id = t.card_id"
-    " LEFT JOIN patient p ON p.patient_id = coalesce(v.patient_id, c.patient_id) AND t.outcome IN"
+    " v.queue_number, v.checked_in_at, CASE WHEN t.outcome IN"
     " ('checked_in', 'already_checked_in', 'lost_card', 'revoked_card', 'expired_card')"
+    " THEN coalesce(v.patient_id, c.patient_id) END AS patient_id, NULL AS patient"
+    " FROM tap t LEFT JOIN visit v USING (visit_id) LEFT JOIN card c ON c.card_id = t.card_id"
     " LEFT JOIN device d ON d.device_key = t.device_key LEFT JOIN place pl"
     " ON pl.place_id = d.place_id"
 )
@@ -106,22 +105,36 @@ _NEWEST_TAP: Final = (
     " ORDER BY t.occurred_at DESC, t.received_at DESC, t.seq DESC LIMIT 1"
 )
 _VISITS: Final = (
-    "SELECT v.visit_id, v.visit_date, v.queue_number, v.checked_in_at, v.place_id, pl.name_vi AS place_name_vi,"  # noqa: S608 - joined of constants only
-    " pl.name_en AS place_name_en, " + _PATIENT + " AS patient"
-    " FROM visit v JOIN patient p USING (patient_id) LEFT JOIN place pl ON pl.place_id = v.place_id"
+    "SELECT v.visit_id, v.visit_date, v.queue_number, v.checked_in_at, v.place_id, pl.name_vi AS place_name_vi,"
+    " pl.name_en AS place_name_en, v.patient_id FROM visit v LEFT JOIN place pl ON pl.place_id = v.place_id"
     " WHERE v.visit_date = %(visit_date)s AND (%(place_id)s::text IS NULL OR v.place_id = %(place_id)s)"
     " ORDER BY v.queue_number DESC LIMIT %(limit)s"
 )
 
 
-def newest_tap(connection: DbConnection, place_id: str | None = None) -> Tap | None:
+def newest_tap(connection: DbConnection, reading: Reading, place_id: str | None = None) -> Tap | None:
     """The latest tap by device time, of one desk or of all."""
-    return first_row(connection, Tap, _NEWEST_TAP, {"place_id": place_id})
+    tap = first_row(connection, Tap, _NEWEST_TAP, {"place_id": place_id})
+    if tap is None or tap.patient_id is None:
+        return tap
+    found = reading.one(connection, tap.patient_id)
+    return tap if found is None else tap.model_copy(update={"patient": _shown(found)})
 
 
-def visits_of_day(connection: DbConnection, visit_date: date, limit: int, place_id: str | None = None) -> list[Visit]:
+def visits_of_day(
+    connection: DbConnection, reading: Reading, visit_date: date, limit: int, place_id: str | None = None
+) -> list[Visit]:
     """The visits of a day (local date), highest queue number first."""
-    return all_rows(connection, Visit, _VISITS, {"visit_date": visit_date, "limit": limit, "place_id": place_id})
+    rows = connection.execute(
+        _VISITS, {"visit_date": visit_date, "limit": limit, "place_id": place_id}, prepare=False
+    ).fetchall()
+    found = reading.read(connection, [row[-1] for row in rows])
+    names = tuple(Visit.model_fields)[:-1]
+    return [Visit(**dict(zip(names, row[:-1], strict=True)), patient=_shown(found[row[-1]])) for row in rows]
+
+
+def _shown(patient: people.Patient) -> Patient:
+    return Patient(**{name: getattr(patient, name) for name in Patient.model_fields})
 
 
 def count_visits(connection: DbConnection, visit_date: date, place_id: str | None = None) -> int:

@@ -21,9 +21,12 @@ from edge.contracts.base import Name
 from gateway.alarms.rule_watch import forget_place
 from gateway.db.pool import Connection
 from gateway.errors import SiteFileError
+from gateway.people.people import People
+from gateway.people.person import NewPatient, Reader
 from gateway.services.hospital import Hospital, write_hospital
 from gateway.services.site_products import ProductItem, StorageClass, import_product
 from gateway.stock.books import place_account
+from gateway.stock.errors import WorkRefusedError
 from gateway.visits.clinics import ClinicItem, RoomItem, import_clinics
 from gateway.visits.errors import VisitRefusedError
 from inventory.element_string import GS
@@ -171,8 +174,13 @@ def _refuse_doubles(site: SiteFile) -> None:
             seen.add(name)
 
 
-def import_site(connection: Connection, site: SiteFile) -> dict[str, int]:
+def import_site(connection: Connection, site: SiteFile, people: People | None = None) -> dict[str, int]:
     """Take the file over, in the caller's transaction; how many items of each table it has.
+
+    Args:
+        connection: in a transaction.
+        site: the file.
+        people: to seal patients with; a file without patients needs none.
 
     Raises:
         SiteFileError: an item refers to something that is neither in the file nor in the database, or contradicts it.
@@ -185,8 +193,7 @@ def import_site(connection: Connection, site: SiteFile) -> dict[str, int]:
         for product in site.products:
             with _contradictions_named("products", product.product_id), connection.transaction():
                 import_product(connection, product)
-        for patient in site.patients:
-            _run(connection, "patients", str(patient.patient_id), _PATIENT, patient.model_dump())
+        _import_patients(connection, site.patients, people)
         for card in site.cards:
             _run(connection, "cards", card.card_id, _CARD, card.model_dump())
         with _contradictions_named("clinics", "rooms"):
@@ -215,14 +222,6 @@ ON CONFLICT (site, edge_node, device_id)
 DO UPDATE SET place_id = excluded.place_id, scan_action = excluded.scan_action, separator = excluded.separator,
     expects_lot = excluded.expects_lot, join_within_s = excluded.join_within_s"""
 
-_PATIENT = """\
-INSERT INTO patient (patient_id, patient_number, full_name, birth_date, sex, insurance_number, allergy_flag)
-VALUES (%(patient_id)s, %(patient_number)s, %(full_name)s, %(birth_date)s, %(sex)s, %(insurance_number)s,
-    %(allergy_flag)s)
-ON CONFLICT (patient_id) DO UPDATE SET patient_number = excluded.patient_number, full_name = excluded.full_name,
-    birth_date = excluded.birth_date, sex = excluded.sex, insurance_number = excluded.insurance_number,
-    allergy_flag = excluded.allergy_flag"""
-
 _CARD = """\
 INSERT INTO card (card_id, patient_id, state) VALUES (%(card_id)s, %(patient_id)s, %(state)s)
 ON CONFLICT (card_id) DO UPDATE SET state = excluded.state, state_changed_at = now()
@@ -232,6 +231,30 @@ WHERE card.state <> excluded.state"""
 def _run(connection: Connection, table: str, name: str, statement: str, values: dict[str, Any]) -> None:
     with _contradictions_named(table, name), connection.transaction():
         connection.execute(statement.encode(), values)
+
+
+def _import_patients(connection: Connection, patients: Sequence[PatientItem], people: People | None) -> None:
+    if not patients:
+        return
+    if people is None:
+        raise SiteFileError("site file: patients: the keys of people's data are needed to take them over")
+    new = []
+    for patient in patients:
+        try:
+            new.append(NewPatient(**patient.model_dump(), identity_confidence="documented"))
+        except WorkRefusedError as error:
+            raise SiteFileError(f"site file: patients: {str(patient.patient_id)!r}: {error.message}") from None
+    try:
+        with connection.transaction():
+            people.take_over(connection, new, Reader("system", "site_file"))
+    except psycopg.errors.UniqueViolation:
+        owners = {
+            one.patient_id: people.find_exact(connection, "patient_number", one.patient_number) for one in patients
+        }
+        whose = [str(one) for one, owner in owners.items() if owner not in {None, one}] or ["one of them"]
+        raise SiteFileError(
+            f"site file: patients: {whose[0]!r} contradicts what is in the database: its number is another patient's"
+        ) from None
 
 
 @contextmanager

@@ -9,6 +9,8 @@ from datetime import datetime, timedelta
 from typing import Final, Literal
 
 from gateway.db.pool import Connection
+from gateway.people.people import Reading
+from gateway.people.person import Patient
 from gateway.stock import outgoing
 from gateway.stock.errors import WorkNotFoundError, WorkRefusedError
 from gateway.stock.outgoing import NewOutgoing, Outcome
@@ -33,7 +35,12 @@ class PatientChosen:
 
 
 def patient_by_card(
-    connection: Connection, now: datetime, *, place_id: str | None = None, device_key: int | None = None
+    connection: Connection,
+    now: datetime,
+    reading: Reading,
+    *,
+    place_id: str | None = None,
+    device_key: int | None = None,
 ) -> PatientChosen:
     """The newest card there that proved to be genuine and is valid; cards shown too long ago do not count.
 
@@ -65,33 +72,32 @@ def patient_by_card(
     if patient_id is None:
         message = f"the last card shown is not to be trusted ({outcome}): choose the patient by number"
         raise WorkNotFoundError("card_refused", message, outcome=outcome)
-    found = _patient(connection, "patient_id", patient_id, now)
+    found = _chosen(connection, reading.one(connection, patient_id), now)
     if found is None:
         raise WorkNotFoundError("no_patient_of_card", "the card's patient is not known here any more")
     return replace(found, chosen_by="card", tapped_at=tapped_at)
 
 
-def patient_by_number(connection: Connection, patient_number: str, now: datetime) -> PatientChosen:
+def patient_by_number(connection: Connection, patient_number: str, now: datetime, reading: Reading) -> PatientChosen:
     """By the number on the patient's papers.
 
     Raises:
         WorkNotFoundError: nobody has it.
     """
-    found = _patient(connection, "patient_number", "".join(patient_number.split()), now)
+    found = _chosen(connection, reading.by_number(connection, patient_number), now)
     if found is None:
-        message = f"no patient has the number {patient_number!r}"
-        raise WorkNotFoundError("no_patient_number", message, number=patient_number)
+        raise WorkNotFoundError("no_patient_number", "no patient has this number")
     return found
 
 
-def patient_by_id(connection: Connection, patient_id: str, now: datetime) -> PatientChosen:
+def patient_by_id(connection: Connection, patient_id: str, now: datetime, reading: Reading) -> PatientChosen:
     """Chosen before, such as in a draft.
 
     Raises:
         WorkRefusedError: nobody has it any more.
     """
     try:
-        found = _patient(connection, "patient_id", uuid.UUID(patient_id), now)
+        found = _chosen(connection, reading.one(connection, uuid.UUID(patient_id)), now)
     except ValueError:
         found = None
     if found is None:
@@ -99,14 +105,16 @@ def patient_by_id(connection: Connection, patient_id: str, now: datetime) -> Pat
     return found
 
 
-def patient_by_prescription(connection: Connection, prescription_number: str, now: datetime) -> PatientChosen | None:
+def patient_by_prescription(
+    connection: Connection, prescription_number: str, now: datetime, reading: Reading
+) -> PatientChosen | None:
     """Whom this prescription was dispensed to before; None if it never was, or to nobody known here."""
     row = connection.execute(
         "SELECT patient_id FROM stock_document WHERE prescription_number = %s AND kind = 'dispensing'"
         " AND patient_id IS NOT NULL AND state <> 'cancelled' ORDER BY created_at DESC LIMIT 1",
         (prescription_number.strip(),),
     ).fetchone()
-    found = _patient(connection, "patient_id", row[0], now) if row else None
+    found = _chosen(connection, reading.one(connection, row[0]), now) if row else None
     return None if found is None else replace(found, chosen_by="prescription_number")
 
 
@@ -122,21 +130,27 @@ def begin_dispensing(connection: Connection, new: NewOutgoing, now: datetime) ->
         raise WorkRefusedError(
             "no_patient", "for whom: let the card be shown, or enter a patient or prescription number"
         )
-    if new.patient_id is not None and _patient(connection, "patient_id", new.patient_id, now) is None:
+    if new.patient_id is not None and not _is_known(connection, new.patient_id):
         raise WorkRefusedError("unknown_patient", f"patient {new.patient_id} is not known here")
     return outgoing.begin(
         connection, replace(new, kind="dispensing", to_place_id=None, prescription_number=number), now
     )
 
 
-def _patient(
-    connection: Connection, by: Literal["patient_id", "patient_number"], value: object, now: datetime
-) -> PatientChosen | None:
-    query = (
-        "SELECT p.patient_id, p.patient_number, p.allergy_flag, (SELECT queue_number FROM visit v"
-        " WHERE v.patient_id = p.patient_id AND v.checked_in_at > %s ORDER BY v.checked_in_at DESC LIMIT 1)"
-        " FROM patient p WHERE "
+def _chosen(connection: Connection, patient: Patient | None, now: datetime) -> PatientChosen | None:
+    """With the number of the visit of the day, under whichever of merged records it stands."""
+    if patient is None:
+        return None
+    row = connection.execute(
+        "SELECT queue_number FROM visit WHERE patient_id IN (SELECT patient_aliases(%s)) AND checked_in_at > %s"
+        " ORDER BY checked_in_at DESC LIMIT 1",
+        (patient.patient_id, now - timedelta(hours=24)),
+    ).fetchone()
+    queue_number = row[0] if row else None
+    return PatientChosen(
+        patient.patient_id, patient.patient_number, patient.allergy_flag, queue_number, "patient_number"
     )
-    column = "p.patient_id = %s" if by == "patient_id" else "p.patient_number = %s"
-    row = connection.execute((query + column).encode(), (now - timedelta(hours=24), value)).fetchone()
-    return None if row is None else PatientChosen(row[0], row[1], row[2], row[3], "patient_number")
+
+
+def _is_known(connection: Connection, patient_id: uuid.UUID) -> bool:
+    return connection.execute("SELECT FROM patient WHERE patient_id = %s", (patient_id,)).fetchone() is not None

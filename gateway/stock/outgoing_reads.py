@@ -5,6 +5,7 @@ from datetime import date, datetime
 from typing import Any, Final
 
 from gateway.db.pool import Connection
+from gateway.people.people import Reading
 from gateway.services.reads_rows import Row, all_rows
 from gateway.stock.documents import DocumentState
 from gateway.stock.outgoing import OutgoingKind, read_outgoing
@@ -138,7 +139,7 @@ def waiting(connection: Connection, *kinds: str) -> list[Waiting]:
     return all_rows(connection, Waiting, _WAITING, {"kinds": list(kinds)})
 
 
-def read_whole(connection: Connection, document_id: uuid.UUID) -> Outgoing:
+def read_whole(connection: Connection, document_id: uuid.UUID, reading: Reading) -> Outgoing:
     """One document; without what the books have of it while somebody is to count controlled drugs blind.
 
     Raises:
@@ -146,9 +147,7 @@ def read_whole(connection: Connection, document_id: uuid.UUID) -> Outgoing:
     """
     document = read_outgoing(connection, document_id)
     picks = picks_of(connection, document_id)
-    patient = connection.execute(
-        "SELECT patient_number, allergy_flag FROM patient WHERE patient_id = %s", (document.patient_id,)
-    ).fetchone()
+    patient = reading.one(connection, document.patient_id)
     lines = _lines(connection, document.body, {one.pick_id: (one.product_id, one.quantity) for one in picks})
     given = {one["product_id"] for one in document.body.get("given", ())}
     to_count = [line.product_id for line in lines if line.control_class != "none" and line.product_id in given]
@@ -161,8 +160,8 @@ def read_whole(connection: Connection, document_id: uuid.UUID) -> Outgoing:
         from_place_id=document.from_place_id,
         to_place_id=document.to_place_id,
         patient_id=document.patient_id,
-        patient_number=patient[0] if patient else None,
-        allergy_flag=patient[1] if patient else None,
+        patient_number=patient.patient_number if patient else None,
+        allergy_flag=patient.allergy_flag if patient else None,
         prescription_number=document.prescription_number,
         note=document.note,
         created_by=document.created_by,

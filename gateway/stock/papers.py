@@ -10,6 +10,7 @@ from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from gateway.db.pool import Connection
+from gateway.people.people import Reading
 from gateway.reports.goods_documents import GoodsLine, IssueNote
 from gateway.reports.stocktake_documents import CountedLine, SheetLine, StocktakeMinutes, StocktakeSheet
 from gateway.stock.document_reads import MovementLine, document_head, movement_lines
@@ -36,7 +37,7 @@ class _Facts:
     unit_cost_vnd: Decimal | None
 
 
-def issue_note(connection: Connection, document_id: uuid.UUID, zone: ZoneInfo) -> IssueNote | None:
+def issue_note(connection: Connection, document_id: uuid.UUID, zone: ZoneInfo, reading: Reading) -> IssueNote | None:
     """Of what left a place, also for the supplier; None if there is none of this id. A patient by number only.
 
     What was asked for and is short stands with the last lot of its product, or on a line of its own.
@@ -45,8 +46,7 @@ def issue_note(connection: Connection, document_id: uuid.UUID, zone: ZoneInfo) -
     if document is None or document.kind not in NOTE_OF:
         return None
     row: Any = connection.execute(
-        "SELECT d.body -> 'results', p.patient_number, d.prescription_number FROM stock_document d"
-        " LEFT JOIN patient p USING (patient_id) WHERE d.document_id = %s",
+        "SELECT body -> 'results', patient_id, prescription_number FROM stock_document WHERE document_id = %s",
         (document_id,),
     ).fetchone()
     booked = [
@@ -56,7 +56,8 @@ def issue_note(connection: Connection, document_id: uuid.UUID, zone: ZoneInfo) -
     ]
     if not booked:
         return None
-    to_patient = " · ".join(text for text in (row[1], row[2]) if text)
+    patient = reading.one(connection, row[1])
+    to_patient = " · ".join(text for text in (patient.patient_number if patient else None, row[2]) if text)
     return IssueNote(
         number=document.number,
         day=document.occurred_at.astimezone(zone).date(),

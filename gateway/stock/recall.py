@@ -6,6 +6,7 @@ What was repacked is followed into the lots it became, and a pack that was opene
 import hashlib
 import json
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final, Literal
@@ -13,6 +14,8 @@ from zoneinfo import ZoneInfo
 
 from gateway.db.pool import Connection
 from gateway.db.storable import storable
+from gateway.people.people import Reading
+from gateway.people.person import Patient
 from gateway.services.reads_rows import Row, all_rows, first_row
 from gateway.stock import holds, locks
 from gateway.stock.errors import WorkConflictError, WorkNotFoundError, WorkRefusedError
@@ -66,7 +69,7 @@ class TracedPatient(Row):
     """To whom it was dispensed, less what came back."""
 
     patient_id: uuid.UUID | None
-    patient_number: str | None
+    patient_number: str | None = None
     prescription_number: str | None
     document_number: str | None
     first_at: datetime
@@ -134,7 +137,7 @@ class NewRecall:
         return hashlib.sha256(json.dumps(content, sort_keys=True, ensure_ascii=False).encode()).digest()
 
 
-def trace(connection: Connection, subject: Subject) -> Trace:
+def trace(connection: Connection, subject: Subject, reading: Reading) -> Trace:
     """Every place, every movement, every patient, in one query.
 
     Raises:
@@ -149,7 +152,14 @@ def trace(connection: Connection, subject: Subject) -> Trace:
             raise WorkNotFoundError("pack_never_here", message, pack=subject.serial_number, product=subject.product_id)
         message = f"lot {subject.lot!r} of {subject.product_id!r} was never in the books"
         raise WorkNotFoundError("lot_never_here", message, lot=subject.lot, product=subject.product_id)
-    return found
+    known = reading.read(connection, [one.patient_id for one in found.patients if one.patient_id is not None])
+    patients = [_numbered(one, known) for one in found.patients]
+    return found.model_copy(update={"patients": patients})
+
+
+def _numbered(one: TracedPatient, known: Mapping[uuid.UUID, Patient]) -> TracedPatient:
+    patient = None if one.patient_id is None else known.get(one.patient_id)
+    return one if patient is None else one.model_copy(update={"patient_number": patient.patient_number})
 
 
 def open_recall(connection: Connection, new: NewRecall, now: datetime) -> Literal["created", "exists"]:

@@ -17,6 +17,7 @@ from gateway.db.pool import open_pool
 from gateway.services.accounts import sign_in_link
 from gateway.services.app_services import AppServices, LiveSubscriptionLike
 from gateway.stock.lines import HOSPITAL_ZONE
+from medtap.bench.people_keys import bench_people
 from medtap.bench.percentiles import percentile
 from medtap.bench.stock_routes import read_routes
 from medtap.bench.stock_work import FIRST
@@ -152,7 +153,9 @@ async def ask_everything(
     """
     pool = open_pool(dsn)
     try:
-        services = AppServices(pool=pool, config=Settings(), clock=lambda: world.now, live=NoFeed())
+        services = AppServices(
+            pool=pool, config=Settings(), clock=lambda: world.now, live=NoFeed(), people=bench_people(world.now)
+        )
         app = create_app(services)
         with pool.connection() as connection:
             link = sign_in_link(connection, FIRST, _BASE_URL, world.now)

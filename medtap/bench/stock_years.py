@@ -9,6 +9,7 @@ from typing import Any, Final
 import psycopg
 
 from gateway.db.partitions import make_partitions
+from medtap.bench.people_keys import enter_patients
 from medtap.bench.stock_plan import SHELVES, UNITS_A_PACK, WARDS, Move, Size, gtin, moves_of, plan_lots, product_id
 from medtap.services.errors import ServiceError
 
@@ -38,9 +39,6 @@ _PLACES: Final = (
     'scanner-issue', 'serial_scanner', 'bench-main', 'issue')""",
     """\
     INSERT INTO ingest_mark (site, edge_node, stream, epoch, mark) VALUES ('bench', 'store-1', 'events', 'bench', 0)""",
-    """\
-    INSERT INTO patient (patient_id, patient_number, full_name, birth_date, sex) SELECT md5('patient' || n)::uuid,
-    'B' || n, 'Nguyễn Thị ' || n, date '2018-01-01' + n, 'female' FROM generate_series(0, 4999) n""",
 )
 _STAGE: Final = """\
     CREATE UNLOGGED TABLE bench_move (n bigint GENERATED ALWAYS AS IDENTITY, at timestamptz, kind text, product_id
@@ -152,6 +150,7 @@ def _fill(connection: Connection, size: Size, until: datetime, seed: int, say: C
         raise ServiceError(f"the database's user must be a superuser for this: {error}") from error
     for statement in _PLACES:
         connection.execute(statement, {"shelves": SHELVES, "wards": WARDS})
+    enter_patients(connection, until)
     _enter_goods(connection, size, begin, seed)
     say("movements: planned and copied")
     connection.execute(_STAGE)

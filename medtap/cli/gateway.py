@@ -107,16 +107,25 @@ def migrate(
 @app.command("import-site")
 def import_site_file(config_file: ConfigFile, site_file: Path, as_json: AsJson = False) -> None:
     """Take over places, devices, products, patients and cards from a site file (JSON or TOML); may be repeated."""
+    from datetime import UTC, datetime
+
     import psycopg
 
     from gateway.config import load
     from gateway.errors import GatewayError
+    from gateway.people.key_store import keys_for
+    from gateway.people.people import People
     from gateway.services.site_file import import_site, load_site_file
 
     try:
-        site = load_site_file(site_file)
-        with psycopg.connect(load(config_file).dsn) as connection:
-            counts = import_site(connection, site)
+        site, config = load_site_file(site_file), load(config_file)
+        with psycopg.connect(config.dsn) as connection:
+            people = None
+            if site.patients:
+                people = People(
+                    keys_for(connection, config.people.key_file, datetime.now(UTC)), lambda: datetime.now(UTC)
+                )
+            counts = import_site(connection, site, people)
     except GatewayError as error:
         fail(str(error), 2)
     except psycopg.OperationalError as error:

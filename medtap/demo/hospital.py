@@ -16,6 +16,9 @@ import psycopg
 
 from firmware_sim.client import ControlClient
 from gateway.db.migrator import migrate
+from gateway.people.config import KEY_FILE_NAME
+from gateway.people.key_store import keys_for
+from gateway.people.people import People
 from gateway.services.accounts import create_account, sign_in_link
 from gateway.services.site_file import import_site, load_site_file
 from medtap.demo.site_plan import SitePlan, edge_config, plan_site
@@ -247,7 +250,10 @@ class SimulatedHospital:
         site_file.write_text(json.dumps(self._plan.site_file, ensure_ascii=False, indent=1))
         migrate(self.dsn)
         with psycopg.connect(self.dsn) as connection:
-            import_site(connection, load_site_file(site_file))
+            people = People(
+                keys_for(connection, self._directory / KEY_FILE_NAME, datetime.now(UTC)), lambda: datetime.now(UTC)
+            )
+            import_site(connection, load_site_file(site_file), people)
             for username, (display_name, role) in _ACCOUNTS.items():
                 create_account(connection, username, display_name, None, [role])
                 self.sign_in_links[username] = sign_in_link(connection, username, self.http_url, datetime.now(UTC))

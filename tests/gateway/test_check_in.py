@@ -17,6 +17,7 @@ from firmware_sim.card_ca import CardCa, draw_key
 from gateway.ingest.decoder import decode
 from gateway.services.site_file import import_site, parse_site
 from tests.gateway.ingest_kit import NOW, Database, Node
+from tests.gateway.people_kit import people_of
 
 pytestmark = pytest.mark.integration
 
@@ -60,7 +61,7 @@ class Desk:
         }
         cards = [{"card_id": card.guid.hex, "patient_id": str(patient_id), "state": state}]
         with self.database.pool.connection() as connection:
-            import_site(connection, parse_site({"patients": [patient], "cards": cards}))
+            import_site(connection, parse_site({"patients": [patient], "cards": cards}), people_of())
         return patient_id
 
     def presented(self, card: Card, *, at: datetime = NOW, **changes: Any) -> CardPresented:  # noqa: ANN401 - model fields

@@ -6,6 +6,7 @@ import pytest
 
 from gateway.config import GatewayConfig, load
 from gateway.errors import ConfigError
+from gateway.people.config import KEY_FILE_NAME, PeopleConfig
 
 SAMPLE = Path(__file__).parents[2] / "gateway" / "sample.toml"
 
@@ -19,12 +20,14 @@ def _load(tmp_path: Path, text: str, **environment: str) -> GatewayConfig:
 def test_the_sample_is_valid_and_shows_the_defaults() -> None:
     config = load(SAMPLE, {})
     bare = GatewayConfig(dsn=config.dsn, base_url=config.base_url)
-    assert config == bare
+    keys = PeopleConfig(key_file=SAMPLE.parent / KEY_FILE_NAME)
+    assert config.model_copy(update={"people": PeopleConfig()}) == bare
+    assert config.people == keys
 
 
 def test_the_sample_mentions_every_key() -> None:
     text = SAMPLE.read_text()
-    for table in (GatewayConfig, type(GatewayConfig(dsn="x").mqtt), type(GatewayConfig(dsn="x").http)):
+    for table in (GatewayConfig, type(GatewayConfig(dsn="x").mqtt), type(GatewayConfig(dsn="x").http), PeopleConfig):
         for key in table.model_fields:
             assert f"{key} =" in text or f"[{key}]" in text, key
 

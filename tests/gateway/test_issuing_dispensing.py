@@ -11,6 +11,7 @@ from gateway.stock.errors import WorkNotFoundError, WorkRefusedError
 from gateway.stock.outgoing import AskedLine, NewOutgoing
 from gateway.stock.verify import verify_books
 from tests.gateway.ingest_kit import Database
+from tests.gateway.people_kit import READING
 from tests.gateway.work_out_kit import NOW, PARA, PATIENT, PATIENT_NUMBER, Counter, code
 
 pytestmark = pytest.mark.integration
@@ -36,7 +37,7 @@ def dispense(counter: Counter, quantity: int, **more: Any) -> uuid.UUID:  # noqa
 
 def by_card(counter: Counter, **where: Any) -> dispensing.PatientChosen:  # noqa: ANN401 - place or device
     with counter.act() as connection:
-        return dispensing.patient_by_card(connection, NOW, **where)
+        return dispensing.patient_by_card(connection, NOW, READING, **where)
 
 
 def test_the_newest_genuine_card_at_the_reader_is_the_patient(counter: Counter) -> None:
@@ -73,13 +74,13 @@ def test_a_card_that_was_reported_lost_since_it_was_shown_is_refused(counter: Co
 def test_a_patient_is_found_by_number_and_by_an_earlier_prescription(counter: Counter) -> None:
     counter.stock(100)
     with counter.act() as connection:
-        assert dispensing.patient_by_number(connection, "2600 0017", NOW).patient_id == PATIENT
-        assert dispensing.patient_by_prescription(connection, "DT-77", NOW) is None
-        with pytest.raises(WorkNotFoundError, match="no patient has the number '1'"):
-            dispensing.patient_by_number(connection, "1", NOW)
+        assert dispensing.patient_by_number(connection, "2600 0017", NOW, READING).patient_id == PATIENT
+        assert dispensing.patient_by_prescription(connection, "DT-77", NOW, READING) is None
+        with pytest.raises(WorkNotFoundError, match="no patient has this number"):
+            dispensing.patient_by_number(connection, "1", NOW, READING)
     dispense(counter, 5, prescription_number=" DT-77 ")
     with counter.act() as connection:
-        again = dispensing.patient_by_prescription(connection, "DT-77", NOW)
+        again = dispensing.patient_by_prescription(connection, "DT-77", NOW, READING)
     assert again is not None
     assert (again.patient_id, again.chosen_by) == (PATIENT, "prescription_number")
 

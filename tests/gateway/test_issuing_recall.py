@@ -20,6 +20,7 @@ from gateway.stock.recall import NewRecall, Subject
 from gateway.stock.verify import verify_books
 from inventory.errors import StockHeldError
 from tests.gateway.ingest_kit import Database
+from tests.gateway.people_kit import READING
 from tests.gateway.work_out_kit import (
     NOW,
     PARA,
@@ -62,7 +63,7 @@ def dispense(counter: Counter, quantity: int, *scans: str, **more: Any) -> None:
 
 def traced(counter: Counter, subject: Subject = LOT) -> recall.Trace:
     with counter.act() as connection:
-        return recall.trace(connection, subject)
+        return recall.trace(connection, subject, READING)
 
 
 def opened(

@@ -13,6 +13,7 @@ from gateway.stock import books, handing_over, issuing, outgoing, picking
 from gateway.stock.documents import Document
 from gateway.stock.outgoing import AskedLine, NewOutgoing
 from tests.gateway.ingest_kit import NOW
+from tests.gateway.people_kit import register
 from tests.gateway.warehouse_kit import PARA, PARA_BOX, STORE, WARD, Warehouse, doing, goods, line
 
 MORPHINE = "MOR10"
@@ -43,9 +44,14 @@ class Counter(Warehouse):
             " VALUES (%s, 'Morphin 10 mg/ml', 'Morphine 10 mg/ml', 'ống', 'ampoule', 'narcotic')",
             MORPHINE,
         )
-        self.run(
-            "INSERT INTO patient VALUES (%s, %s, 'Nguyễn Bảo Ngọc', '2020-01-02', 'female', NULL, true)",
-            *(PATIENT, PATIENT_NUMBER),
+        register(
+            self.connection,
+            "Nguyễn Bảo Ngọc",
+            date(2020, 1, 2),
+            patient_id=PATIENT,
+            patient_number=PATIENT_NUMBER,
+            sex="female",
+            allergy_flag=True,
         )
         self.run("INSERT INTO card (card_id, patient_id, state) VALUES (%s, %s, 'active')", CARD, PATIENT)
         with self.act() as connection:

@@ -9,6 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from gateway.api.app import create_app
+from gateway.people.people import People
 from gateway.services.app_services import AppServices
 from medtap.bench.stock_asking import NoFeed, Settings
 from medtap.bench.stock_plan import Size, moves_of, plan_lots
@@ -46,7 +47,13 @@ def test_a_small_warehouse_is_filled_proven_and_every_page_of_it_timed(postgres_
 
 def test_a_new_page_of_the_warehouse_is_timed_or_the_bench_says_what_it_asks_for() -> None:
     # The application's routes need no database to be listed.
-    services = AppServices(pool=cast("Any", None), config=Settings(), clock=lambda: UNTIL, live=NoFeed())
+    services = AppServices(
+        pool=cast("Any", None),
+        config=Settings(),
+        clock=lambda: UNTIL,
+        live=NoFeed(),
+        people=People(None, lambda: UNTIL),
+    )
     routes = read_routes(create_app(services))
     assert unknown_parameters(routes) == [], "say in medtap/bench/stock_world.py what stands for it"
     paths = {route.path for route in routes}

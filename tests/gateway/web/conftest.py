@@ -21,13 +21,17 @@ from playwright.sync_api import Browser
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gateway.api.app import create_app
+from gateway.api.web import make_web
 from gateway.db.migrator import migrate
 from gateway.db.partitions import make_partitions
 from gateway.db.pool import Pool, open_pool
+from gateway.people.people import People
 from gateway.services.accounts import create_account, sign_in_link
 from gateway.services.app_services import AppServices
 from gateway.services.sessions import SessionPolicy
 from medtap.services.postgres import EmbeddedPostgres
+from tests.gateway.fresh_rows import fresh_rows, keep_seed
+from tests.gateway.people_kit import KEYS
 from tests.gateway.web import browser_kit
 from tests.gateway.web.hospital import seed_hospital
 
@@ -170,21 +174,14 @@ def web_database(postgres_server: EmbeddedPostgres) -> str:
     migrate(dsn)
     with psycopg.connect(dsn) as connection:
         make_partitions(connection, MovableClock()())
+    keep_seed(dsn)
     return dsn
 
 
 def _seed_anew(dsn: str, now: datetime) -> None:
     """Forget what the test before has done."""
     with psycopg.connect(dsn) as connection:
-        tables = connection.execute(
-            "SELECT string_agg(format('%I', relname), ', ') FROM pg_class WHERE relkind IN ('r', 'p')"
-            " AND NOT relispartition AND relnamespace = 'public'::regnamespace"
-            " AND relname NOT IN ('server', 'schema_migration', 'stock_account', 'reason')"
-        ).fetchone()
-        assert tables is not None
-        connection.execute(f"TRUNCATE {tables[0]}, stock_account RESTART IDENTITY CASCADE".encode())
-        accounts = ("supplier", "in_transit", "dispensed", "wasted", "returned", "unexplained", "repacked")
-        connection.execute("INSERT INTO stock_account (account_id) SELECT unnest(%s::text[])", (list(accounts),))
+        fresh_rows(connection)
         seed_hospital(connection, now)
 
 
@@ -193,6 +190,7 @@ class WebServer:
 
     def __init__(self) -> None:
         self.app: ASGIApp | None = None
+        self._kept: tuple[FastAPI | None, int] = (None, 0)
         self._socket = socket.create_server(("127.0.0.1", 0))
         self.address = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
         config = uvicorn.Config(
@@ -206,6 +204,20 @@ class WebServer:
             assert self._thread.is_alive(), "the server ended while starting"
             assert time.monotonic() < deadline, "the server did not start in time"
             time.sleep(0.005)
+
+    def application(self, services: AppServices, policy: SessionPolicy, heartbeat_s: float) -> FastAPI:
+        """Serve these services. Routes take a third of a second to build: built once, unless a test added some."""
+        is_usual = services.config.base_url == WebSettings.base_url
+        kept, count = self._kept
+        if not is_usual or kept is None or len(kept.routes) != count:
+            app = create_app(services, policy, heartbeat_s=heartbeat_s)
+            if is_usual:
+                self._kept = (app, len(app.routes))
+        else:
+            app = kept
+            app.state.web = make_web(services, policy, heartbeat_s=heartbeat_s)
+        self.app = app
+        return app
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         assert self.app is not None, "no application yet"
@@ -238,9 +250,10 @@ def make_world(web_database: str, web_server: WebServer) -> Iterator[Callable[..
         clock, feed = MovableClock(), FakeFeed()
         _seed_anew(web_database, clock())
         pool = open_pool(web_database)
-        services = AppServices(pool=pool, config=WebSettings(base_url), clock=clock, live=feed)
-        app = create_app(services, policy, heartbeat_s=heartbeat_s)
-        web_server.app = app
+        services = AppServices(
+            pool=pool, config=WebSettings(base_url), clock=clock, live=feed, people=People(KEYS, clock)
+        )
+        app = web_server.application(services, policy or SessionPolicy(), heartbeat_s)
         worlds.append(WebWorld(app, pool, clock, feed, web_server.address))
         return worlds[-1]
 

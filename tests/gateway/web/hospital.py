@@ -7,6 +7,8 @@ from typing import Any, Final
 import psycopg
 from psycopg.types.json import Jsonb
 
+from tests.gateway.people_kit import register
+
 GTIN: Final = "08935006512345"
 FRIDGE, SHELF = "fridge-1", "shelf-1"
 ALARM_ID: Final = uuid.UUID("00000000-0000-4000-8000-00000000a1a1")
@@ -101,9 +103,16 @@ def _seed_places(connection: psycopg.Connection[Any], now: datetime) -> None:
 
 def _seed_patients(connection: psycopg.Connection[Any], now: datetime) -> None:
     for place, (name, born, sex, insurance, allergy) in enumerate(PATIENTS, 1):
-        connection.execute(
-            "INSERT INTO patient VALUES (%s, %s, %s, %s, %s, %s, %s)",
-            (uuid.UUID(int=place), f"2600{1200 + place * 7:04d}", name, born, sex, insurance, allergy),
+        register(
+            connection,
+            name,
+            born,
+            patient_id=uuid.UUID(int=place),
+            patient_number=f"2600{1200 + place * 7:04d}",
+            sex=sex,
+            insurance_number=insurance,
+            allergy_flag=allergy,
+            identity_confidence="documented",
         )
         connection.execute(
             "INSERT INTO card (card_id, patient_id, state, state_changed_at) VALUES (%s, %s, 'active', %s)",

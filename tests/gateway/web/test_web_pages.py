@@ -1,6 +1,7 @@
 """The pages: what each of the three people sees, for every outcome, and what the banner says."""
 
 import re
+import uuid
 from collections.abc import Callable
 from datetime import timedelta
 from html.parser import HTMLParser
@@ -15,7 +16,9 @@ from gateway.pages.pharmacy_view import SCAN_STATES
 from gateway.pages.reasons import readable
 from gateway.pages.sparkline import HEIGHT, WIDTH, draw
 from gateway.pages.translations import read_catalogues
+from gateway.people.person import NewPatient
 from gateway.services.reads_on_call import TrendPoint
+from tests.gateway.people_kit import SOMEBODY, people_of
 
 WORLD = Any
 TextOf = Callable[[str], str]
@@ -266,7 +269,9 @@ def test_the_administrator_sees_nodes_devices_and_dead_letters_with_reason(world
 
 def test_what_a_device_delivers_is_never_taken_for_markup(world: WORLD) -> None:
     evil = "<script>alert(1)</script>"
-    world.execute("UPDATE patient SET full_name = %s", evil)
+    with world.pool.connection() as connection:
+        for place in range(1, 5):
+            people_of().correct(connection, uuid.UUID(int=place), NewPatient(evil), SOMEBODY)
     world.execute("UPDATE scan SET text = %s, kind = 'unknown', parsed = '{}', movement_id = NULL", evil)
     world.execute("UPDATE device SET description = %s, state_reason = %s", evil, evil)
     world.execute("UPDATE dead_letter SET reason = %s, topic = %s", evil, evil)

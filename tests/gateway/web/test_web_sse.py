@@ -283,7 +283,11 @@ def _until(condition: Callable[[], bool]) -> None:
 
 def test_a_policy_that_is_not_given_is_the_documented_one(world: WORLD) -> None:
     services = AppServices(
-        pool=world.pool, config=world.app.state.web.services.config, clock=lambda: datetime.now(UTC), live=world.feed
+        pool=world.pool,
+        config=world.app.state.web.services.config,
+        clock=lambda: datetime.now(UTC),
+        live=world.feed,
+        people=world.app.state.web.services.people,
     )
     assert create_app(services).state.web.policy == SessionPolicy(
         idle=timedelta(minutes=30), absolute=timedelta(hours=12)

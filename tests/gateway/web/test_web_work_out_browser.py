@@ -138,7 +138,7 @@ def tap(world: WORLD, seq: int, patient: int) -> None:
 def test_a_card_on_the_pharmacys_reader_fills_the_patient_in(page: Page, world: WORLD) -> None:
     world.execute("UPDATE device SET place_id = 'main-store' WHERE device_id = 'pn532-1'")
     world.execute("UPDATE tap SET occurred_at = occurred_at - interval '1 day'")
-    numbers = [row[0] for row in world.rows("SELECT patient_number FROM patient ORDER BY patient_id")]
+    numbers = [f"2600{1200 + place * 7:04d}" for place in range(1, 5)]
     opened(page, f"{world.address}/work/dispense")
     expect(page.locator("#reader-state")).to_have_attribute("data-open", "yes")
     tap(world, 90, 1)
