@@ -4,8 +4,9 @@ One active card of each kind for a patient: the hand-over of a new one ends the 
 """
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final, Literal
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from gateway.db.pool import Connection
 from gateway.db.storable import storable
@@ -20,15 +21,16 @@ from gateway.issuing.requests import (
     read_request,
     require_state,
 )
+from gateway.people.keys import PeopleKeys
+from gateway.people.sealing import key_id_of, seal, unseal
 from gateway.stock.errors import WorkRefusedError
 from gateway.taps.card_states import set_card_state, wake_status_list
 
 ReceivedBy = Literal["patient", "guardian"]
 SecondIdentifier = Literal["birth_date", "citizen_id", "insurance_number", "phone"]
 IDENTIFIERS: Final[tuple[SecondIdentifier, ...]] = ("birth_date", "citizen_id", "insurance_number", "phone")
-GUARDIAN_UNDER_YEARS: Final = 14
-"""A younger child's card is given to who answers for the child."""
 _COUNTER_BITS: Final = 24
+_TABLE: Final = "card_receipt"
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,7 @@ def hand_over(connection: Connection, request_id: UUID, receipt: Receipt, *, chi
         connection: in a transaction.
         request_id: whose card is finished and printed.
         receipt: who takes it.
-        child: the patient is younger than GUARDIAN_UNDER_YEARS, or nobody knows.
+        child: the patient is younger than `people.person.GUARDIAN_UNDER_YEARS`, or nobody knows.
         doer: who hands it over, and when.
 
     Raises:
@@ -79,12 +81,49 @@ def hand_over(connection: Connection, request_id: UUID, receipt: Receipt, *, chi
         second_identifier=receipt.second_identifier,
         replaced=replaced,
     )
-    connection.execute(
-        "INSERT INTO card_receipt (request_id, at, by, received_by, name_sealed, second_identifier)"
-        " VALUES (%s, %s, %s, %s, %s, %s)",
-        (request_id, doer.at, doer.username, receipt.received_by, storable(receipt.name), receipt.second_identifier),
-    )
     return read_request(connection, request_id)
+
+
+def keep_receipt(connection: Connection, keys: PeopleKeys, request_id: UUID, receipt: Receipt, doer: Doer) -> None:
+    """Keep who took the card; the name is sealed."""
+    receipt_id = uuid4()
+    sealed = seal(keys, _TABLE, "name", receipt_id, storable(receipt.name.strip()).encode())
+    connection.execute(
+        "INSERT INTO card_receipt (receipt_id, request_id, at, by, received_by, name_sealed, sealed_with,"
+        " second_identifier) VALUES (%s, %s, %s, %s, %s, %s, %s, %s)",
+        (
+            *(receipt_id, request_id, doer.at, doer.username, receipt.received_by, sealed, key_id_of(sealed)),
+            receipt.second_identifier,
+        ),
+    )
+
+
+@dataclass(frozen=True)
+class KeptReceipt:
+    """Who took a card."""
+
+    at: datetime
+    by: str
+    received_by: ReceivedBy
+    name: str
+    second_identifier: SecondIdentifier
+
+
+def receipts_of(connection: Connection, keys: PeopleKeys, request_id: UUID) -> list[KeptReceipt]:
+    """The newest first.
+
+    Raises:
+        SealError: a name does not open.
+    """
+    rows = connection.execute(
+        "SELECT receipt_id, at, by, received_by, name_sealed, second_identifier FROM card_receipt"
+        " WHERE request_id = %s ORDER BY at DESC",
+        (request_id,),
+    )
+    return [
+        KeptReceipt(at, by, received_by, unseal(keys, _TABLE, "name", receipt_id, bytes(sealed)).decode(), identifier)
+        for receipt_id, at, by, received_by, sealed, identifier in rows
+    ]
 
 
 def _check(receipt: Receipt, *, child: bool) -> None:
@@ -125,8 +164,9 @@ def _leave_addresses_behind(connection: Connection, request: CardRequest, doer: 
 
 
 def take_back(connection: Connection, request_id: UUID, why: str, doer: Doer) -> CardRequest:
-    """The card is at the desk again, given to the wrong person or for another reason: it is not accepted until it is
-    handed over again. A card that it replaced stays replaced.
+    """The card is at the desk again, and not accepted until it is handed over again.
+
+    A card that it replaced stays replaced.
 
     Raises:
         WorkRefusedError: it was not handed over, or no reason is given; the card's state does not allow it.

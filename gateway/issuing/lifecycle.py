@@ -1,4 +1,4 @@
-"""What becomes of a card after the hand-over: lost, stolen, found, withdrawn, expired. The patient stays who they are."""
+"""What becomes of a card after the hand-over: lost, stolen, found, withdrawn, expired."""
 
 from dataclasses import dataclass
 from datetime import date, datetime
