@@ -48,6 +48,8 @@ class SeriesPoint:
     high_celsius: float
     mean_celsius: float
     readings: int
+    raw_celsius: float
+    """The mean as the wire brought it."""
 
 
 @dataclass(frozen=True)
@@ -240,15 +242,15 @@ def _points(
 ) -> list[SeriesPoint]:
     rows = connection.execute(_POINTS[resolution], (device_key, *span), prepare=False).fetchall()
     if not corrections.pieces.get(device_key):
-        return [SeriesPoint(*row) for row in rows]
+        return [SeriesPoint(at, low, high, mean, readings, mean) for at, low, high, mean, readings in rows]
     found = []
     for at, low, high, mean, readings in rows:
         correction = corrections.at(device_key, at)
         if correction is None:
-            found.append(SeriesPoint(at, low, high, mean, readings))
+            found.append(SeriesPoint(at, low, high, mean, readings, mean))
         else:
             corrected = (correction.celsius(low), correction.celsius(high), correction.celsius(mean))
-            found.append(SeriesPoint(at, *corrected, readings))
+            found.append(SeriesPoint(at, *corrected, readings, mean))
     return found
 
 

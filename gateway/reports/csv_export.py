@@ -11,7 +11,8 @@ Decisions
 - Formula injection: a text that begins with = + - @ or with tab or carriage return (also behind spaces) is data of
   other people. In the Excel form it is protected as above; in the plain form an apostrophe is put before it (OWASP).
 - The plain form (`excel=False`) is for programs: comma, no mark, codes as they are (RFC 4180).
-- Numbers: whole digits without thousands separators. Days: ISO 8601 (Excel recognises yyyy-mm-dd under every
+- Numbers: whole digits without thousands separators; decimals with the mark that goes with the separator (a comma for
+  Excel behind semicolons), without digits that say nothing. Days: ISO 8601 (Excel recognises yyyy-mm-dd under every
   setting). Moments: `yyyy-mm-dd HH:MM:SS` in the time zone that the value carries: the column's title should name it.
 - Line ends CR LF, line ends inside a text become spaces; NUL is removed.
 """
@@ -24,7 +25,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Final, Literal
 
-Cell = str | int | date | datetime | bool | None
+Cell = str | int | float | date | datetime | bool | None
 _BOM: Final = "\ufeff"
 _FORMULA: Final = re.compile(r"[\s\u200b\ufeff]*[=+\-@\t\r\uff1d\uff0b\uff0d\uff20]")
 _LOOKS_LIKE_A_VALUE: Final = re.compile(
@@ -66,11 +67,12 @@ def write_csv(
     for place, row in enumerate(rows, 1):
         if len(row) != len(columns):
             raise ValueError(f"row {place} has {len(row)} cells, expected {len(columns)}")
-        writer.writerow([_cell(value, column, excel=excel) for value, column in zip(row, columns, strict=True)])
+        mark = "," if excel and separator == ";" else "."
+        writer.writerow([_cell(value, column, mark, excel=excel) for value, column in zip(row, columns, strict=True)])
     return out.getvalue().encode("utf-8", errors="replace")
 
 
-def _cell(value: Cell, column: CsvColumn, *, excel: bool) -> str:
+def _cell(value: Cell, column: CsvColumn, mark: str, *, excel: bool) -> str:
     if value is None:
         return ""
     if isinstance(value, str):
@@ -79,6 +81,8 @@ def _cell(value: Cell, column: CsvColumn, *, excel: bool) -> str:
         return _text(value, excel=excel)
     if isinstance(value, bool):
         return "1" if value else "0"
+    if isinstance(value, float):
+        return f"{value:.6f}".rstrip("0").rstrip(".").replace(".", mark)
     if isinstance(value, datetime):
         written = f"{value:%Y-%m-%d %H:%M:%S}"
     else:

@@ -45,7 +45,7 @@ class ChartFlowable(Flowable):  # type: ignore[misc]  # reportlab ships no types
         canvas.setFont(self._font, _SMALL)
         for shade in self._chart.shades:
             self._shade(canvas, shade)
-        self._frame(canvas)
+        self._axes(canvas)
         for place, line in enumerate(self._chart.lines):
             self._line(canvas, line, place)
         self._limits(canvas)
@@ -77,7 +77,7 @@ class ChartFlowable(Flowable):  # type: ignore[misc]  # reportlab ships no types
                 step += _HATCH
             canvas.restoreState()
 
-    def _frame(self, canvas: Any) -> None:  # noqa: ANN401 - reportlab's
+    def _axes(self, canvas: Any) -> None:  # noqa: ANN401 - reportlab's
         chart = self._chart
         left, right = self._x(chart.left), self._x(chart.right)
         top, bottom = self._y(chart.top), self._y(chart.bottom)
