@@ -33,6 +33,7 @@ from gateway.services.app_services import AppServices
 from gateway.services.check_in import CheckIn
 from gateway.services.live_feed import LiveFeed
 from gateway.services.stock import Stock
+from gateway.visits import parts as visits_parts
 
 _LOG = logging.getLogger(__name__)
 _START_TIMEOUT_S: Final = 30.0
@@ -103,6 +104,7 @@ class Gateway:
 
         people = people_parts.open_people(pool, config.people, system_clock)
         self._parts.callback(people_parts.start(pool, people).stop)
+        self._parts.callback(visits_parts.start(pool, people, config.insurance, system_clock, config.zone).stop)
         live = LiveFeed(config.dsn, pool)
         live.start()
         self._parts.callback(live.close)

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_vali
 
 from gateway.errors import ConfigError
 from gateway.people.config import KEY_FILE_NAME, PeopleConfig
+from gateway.visits.config import InsuranceConfig
 
 ENVIRONMENT_PREFIX: Final = "MEDTAP_GATEWAY_"
 """`MEDTAP_GATEWAY_DSN` stands for the key `dsn`, `MEDTAP_GATEWAY_MQTT__HOST` for `host` of the table `[mqtt]`."""
@@ -106,6 +107,7 @@ class GatewayConfig(_Table):
     http: HttpConfig = HttpConfig()
     storage: StorageConfig = StorageConfig()
     people: PeopleConfig = PeopleConfig()
+    insurance: InsuranceConfig = InsuranceConfig()
     base_url: HttpUrl = ""
     """The address people type, for links in pages and messages; empty: made from `http`."""
     time_zone: str = "Asia/Ho_Chi_Minh"
@@ -197,4 +199,8 @@ def _resolve(config: GatewayConfig, directory: Path) -> GatewayConfig:
     mqtt = config.mqtt.model_copy(update={name: found(f"mqtt.{name}", getattr(config.mqtt, name)) for name in names})
     anchors = tuple(found("trust_anchor_files", file) for file in config.trust_anchor_files)
     people = config.people.model_copy(update={"key_file": directory / (config.people.key_file or KEY_FILE_NAME)})
-    return config.model_copy(update={"mqtt": mqtt, "trust_anchor_files": anchors, "people": people})
+    token = found("insurance.token_file", config.insurance.token_file)
+    insurance = config.insurance.model_copy(update={"token_file": token})
+    return config.model_copy(
+        update={"insurance": insurance, "mqtt": mqtt, "trust_anchor_files": anchors, "people": people}
+    )
