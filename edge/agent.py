@@ -7,12 +7,11 @@ import contextlib
 import logging
 import os
 import threading
-from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, version
 from random import Random
 from typing import Final
 
-from cards.trust import TrustAnchorError, TrustAnchors
+from edge.agent_errors import AgentError
 from edge.clock import Clock, SystemClock
 from edge.config import EdgeConfig
 from edge.contracts.node_state import DeviceDeclared
@@ -24,6 +23,7 @@ from edge.desk_screen.parts import DeskScreenParts
 from edge.desk_screen.server import ScreenError
 from edge.drivers.build import build_drivers
 from edge.mqtt_link import MqttLink
+from edge.node_cards import NodeCards, card_status_entry
 from edge.outbox import Outbox, OutboxError
 from edge.outbox_recorder import OutboxRecorder
 from edge.outbox_view import OutboxView
@@ -44,10 +44,6 @@ UPLINK_SILENT_MAX_S: Final = 120.0
 _LOG = logging.getLogger(__name__)
 
 
-class AgentError(Exception):
-    """The agent can't start, or must end for its service manager to start it afresh. The message names the mend."""
-
-
 class Agent:
     """One edge node. An instance runs once."""
 
@@ -63,11 +59,11 @@ class Agent:
         Raises:
             AgentError: it can't start (the message names what to mend), or it must be started afresh.
         """
-        anchors = self._load_anchors()
+        cards = NodeCards.load(self._config.cards)
         with contextlib.ExitStack() as ending:
             outbox = self._open_outbox()
             ending.callback(_close, outbox)
-            parts = self._make_parts(outbox, anchors)
+            parts = self._make_parts(outbox, cards)
             ending.callback(parts.end)
             parts.begin()
             while not stop.wait(STATUS_INTERVAL_S):
@@ -75,21 +71,11 @@ class Agent:
                 if failure := parts.supervisor.failure:
                     raise AgentError(failure)
 
-    def _make_parts(self, outbox: Outbox, anchors: TrustAnchors) -> "_Parts":
+    def _make_parts(self, outbox: Outbox, cards: NodeCards) -> "_Parts":
         try:
-            return _Parts(self._config, self._clock, outbox, anchors, self._random)
+            return _Parts(self._config, self._clock, outbox, cards, self._random)
         except ScreenError as error:
             raise AgentError(str(error)) from error
-
-    def _load_anchors(self) -> TrustAnchors:
-        return TrustAnchors.joined(list(self._read_anchors()))
-
-    def _read_anchors(self) -> Iterator[TrustAnchors]:
-        for file in self._config.cards.trust_anchor_files:
-            try:
-                yield TrustAnchors.from_pem(file.read_bytes())
-            except (OSError, TrustAnchorError) as error:
-                raise AgentError(f"cards.trust_anchor_files: {str(file)!r}: {error}") from error
 
     def _open_outbox(self) -> Outbox:
         state_dir = self._config.node.state_dir
@@ -116,15 +102,16 @@ class Agent:
 class _Parts:
     """What runs while the agent runs."""
 
-    def __init__(self, config: EdgeConfig, clock: Clock, outbox: Outbox, anchors: TrustAnchors, random: Random) -> None:
+    def __init__(self, config: EdgeConfig, clock: Clock, outbox: Outbox, cards: NodeCards, random: Random) -> None:
         self._config = config
         self._clock = clock
         self._outbox = outbox
         self._random = random
         policy = config.supervisor
+        self._cards = cards.keeper(config.node.state_dir, config.node.site, clock, config.cards)
         self._screen = DeskScreenParts(config.desk_screen, clock)
         self.supervisor = Supervisor(
-            build_drivers(config.devices, anchors),
+            build_drivers(config.devices, cards.trust(self._cards)),
             self._screen.watching(OutboxRecorder(outbox)),
             clock,
             policy=SupervisorPolicy(
@@ -149,6 +136,7 @@ class _Parts:
                 for device in self._config.devices
             ),
             random=self._random,
+            card_status=self._cards.take,
         )
         self._link = MqttLink(self._config.broker, f"medtap-{node.site}-{node.edge_node}")
         self._uplink = Uplink(self._link, self._delivery, self._clock, random=self._random)
@@ -207,7 +195,13 @@ class _Parts:
     def _write_status(self, *, running: bool) -> None:
         try:
             status = self._status(running=running)
-            self._screen.follow(status, gateway_answers=self._uplink.connected and self._delivery.gateway_answers)
+            kept = status.card_status
+            self._screen.follow(
+                status,
+                gateway_answers=self._uplink.connected and self._delivery.gateway_answers,
+                card_list_at=None if kept is None else kept.issued_at,
+                card_list_is_old=kept is not None and kept.stale,
+            )
             write_status(self._config.node.state_dir / "status.json", status)
             self._status_failing = False
         except Exception as error:  # noqa: BLE001 - neither a full disk nor a defect may end an agent that reads and sends
@@ -250,6 +244,8 @@ class _Parts:
                 device_id: DeviceEntry(state=status.state, reason=status.reason, driver=status.driver)
                 for device_id, status in self.supervisor.states().items()
             },
+            card_status=card_status_entry(self._cards, self._clock),
+            card_status_ignored=dict(self._cards.ignored),
             rss_mb=rss_mb(),
         )
 

@@ -130,6 +130,15 @@ class CardsConfig(_Section):
     trust_anchor_files: Annotated[
         tuple[ExistingFile, ...], BeforeValidator(_tuple), Field(description='a list such as ["card-ca.pem"]')
     ] = ()
+    status_signer_files: Annotated[
+        tuple[ExistingFile, ...], BeforeValidator(_tuple), Field(description='a list such as ["gateway-status.pem"]')
+    ] = ()
+    """Certificates of gateways whose lists of lost and revoked cards are believed, where the card CA did not certify
+    them."""
+    desk_keys_file: ExistingFile | None = None
+    """Keys that judge NTAG 424 cards here; without them the gateway alone judges these."""
+    status_age_max_h: Annotated[float, Field(gt=0, le=8760, description="hours, above 0 and up to 8760")] = 24.0
+    """A status list older than this is said to be old with every card."""
 
 
 class DeskScreenConfig(_Section):
@@ -139,8 +148,6 @@ class DeskScreenConfig(_Section):
     """Only this machine's own browser by default: names of patients are shown."""
     port: Annotated[int, Field(ge=0, le=65535, description="a port number, or 0 for a free one")] = 8780
     language: Annotated[Literal["vi", "en"], Field(description='"vi" or "en"')] = "vi"
-    card_list_age_max_h: Annotated[float, Field(gt=0, le=8760, description="hours from 0 to 8760")] = 24.0
-    """From this age on the list of withdrawn cards is called old."""
 
 
 class SupervisorConfig(_Section):

@@ -95,13 +95,15 @@ class Delivery:
         devices: tuple[DeviceDeclared, ...] = (),
         limits: WindowLimits | None = None,
         random: Random,
+        card_status: Callable[[bytes], None] | None = None,
     ) -> None:
-        """Not connected at first."""
+        """Not connected at first. `card_status` takes what comes on the topics of the card status list."""
         self._sender = sender
         self._store = store
         self._clock = clock
         self._software_version = software_version
         self._devices = devices
+        self._card_status = card_status
         self._connected = False
         self._answered = False
         self._birth_due = False
@@ -118,7 +120,8 @@ class Delivery:
     @property
     def subscriptions(self) -> tuple[str, ...]:
         """Topics to subscribe to (QoS 1) before anything is sent."""
-        return topics.ack(self._sender), topics.state(self._sender)
+        own = (topics.ack(self._sender), topics.state(self._sender))
+        return own if self._card_status is None else (*own, topics.card_status_filter(self._sender))
 
     @property
     def will(self) -> Outgoing:
@@ -289,6 +292,9 @@ class Delivery:
         Raises:
             OutboxError: the outbox can't be written; the gateway will be asked again.
         """
+        if self._card_status is not None and topics.is_card_status(topic, self._sender):
+            self._card_status(payload)
+            return
         handlers: dict[str, Callable[[bytes], None]] = {
             topics.ack(self._sender): self._take_ack,
             topics.state(self._sender): self._take_state,

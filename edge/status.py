@@ -32,6 +32,18 @@ class DeviceEntry(_Status):
     driver: str
 
 
+class CardStatusEntry(_Status):
+    """The card status list in use."""
+
+    number: int
+    issued_at: datetime
+    cards: int
+    """How many cards are to be refused."""
+    age_s: float | None
+    """None: this machine's clock is behind the list."""
+    stale: bool
+
+
 class NodeStatus(_Status):
     """The whole file."""
 
@@ -61,6 +73,10 @@ class NodeStatus(_Status):
     outbox: OutboxView | None = None
     """None if it could not be read just now."""
     devices: dict[str, DeviceEntry]
+    card_status: CardStatusEntry | None = None
+    """None: no list of lost and revoked cards that this node believes."""
+    card_status_ignored: dict[str, int] = Field(default_factory=dict)
+    """Parts of such lists that were not used, by this run, by reason."""
     rss_mb: Annotated[float, Field(ge=0)]
     """Memory of the process that is in RAM, in MB (10^6 bytes)."""
 

@@ -17,17 +17,19 @@ class TapCounters(Protocol):
 
 
 class RememberedCounters:
-    """Counters in this process's memory: for tests, and for a reader that is asked again by who remembers longer."""
+    """Counters in this process's memory: for a reader that is asked again by who remembers longer, and for tests."""
 
-    def __init__(self) -> None:
-        """None seen."""
+    def __init__(self, cards_max: int = 20_000) -> None:
+        """None seen. Of more than `cards_max` cards, the one that was not seen for longest is forgotten."""
         self._highest: dict[bytes, int] = {}
+        self._cards_max = cards_max
         self._lock = threading.Lock()
 
     def rises(self, uid: bytes, counter: int) -> bool:
         """As `TapCounters`."""
         with self._lock:
-            if counter <= self._highest.get(uid, -1):
-                return False
-            self._highest[uid] = counter
-            return True
+            highest = self._highest.pop(uid, -1)
+            self._highest[uid] = max(highest, counter)
+            if len(self._highest) > self._cards_max:
+                del self._highest[next(iter(self._highest))]
+            return counter > highest

@@ -25,6 +25,15 @@ def read_address(connection: CardConnection) -> str:
     message = read_ndef_message(processor_for(connection))
     if message is None:
         raise CardDataError("the card has no NDEF application")
+    return address_of(message)
+
+
+def address_of(message: bytes) -> str:
+    """The address in an NDEF message.
+
+    Raises:
+        CardDataError: it is not one short URI record of ASCII.
+    """
     if message[:2] != _HEAD or message[3:4] != b"U" or len(message) != message[2] + 4 or message[2] < 1:
         raise CardDataError(f"NDEF message {message[:32].hex()!r} of {len(message)} bytes: expected one URI record")
     prefix = _PREFIXES.get(message[4])

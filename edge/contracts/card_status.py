@@ -1,8 +1,8 @@
 """The card status list on its way to an edge node: one message for each part, retained.
 
 What counts is signed (`cards.status_list`): the head, which names site, number, time and every part by its SHA-256.
-`site`, `number`, `issued_at`, `part` and `parts` beside it are for people and for putting parts together; a receiver
-believes the head alone.
+`site`, `number`, `issued_at` and `parts` beside it say the same to people; a receiver believes the head alone, and
+refuses what says otherwise.
 """
 
 from typing import Annotated, Literal

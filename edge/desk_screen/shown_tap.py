@@ -2,10 +2,10 @@
 
 from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, cast
 
 from cards.emergency.record import EmergencyRecord
-from edge.contracts.observations import CardPresented
+from edge.contracts.observations import CardPresented, CardStateThere
 
 Outcome = Literal[
     "genuine",
@@ -31,7 +31,9 @@ _BY_CODE: Final[dict[str, Outcome]] = {
     "card_revoked": "revoked",
     "card_expired": "expired",
     "card_replaced": "replaced",
+    "not_ours": "foreign",
     "other_card": "other_card",
+    "no_keys": "to_be_judged",
     "to_be_judged": "to_be_judged",
 }
 """Reason codes (`code: explanation`) that say more than the verdict."""
@@ -92,7 +94,7 @@ class ShownTap:
         return cls(
             device_id=card.device_id,
             occurred_at=card.occurred_at,
-            outcome=outcome_of(card.verdict, card.reason),
+            outcome=outcome_of(card.verdict, card.reason, card.card_state),
             profile=card.profile,
             card_end=card.card_id[-_CARD_ID_END:],
             detail=card.reason,
@@ -108,8 +110,13 @@ class ShownTap:
         return told
 
 
-def outcome_of(verdict: str, reason: str) -> Outcome:
-    """The screen for a verdict of the card library and the code that its reason begins with."""
+def outcome_of(verdict: str, reason: str, card_state: CardStateThere = "unknown") -> Outcome:
+    """The screen for a verdict of the card library, the code that its reason begins with, and the status list's word.
+
+    A copy of a lost card is a copy.
+    """
+    if verdict == "genuine" and card_state not in {"unknown", "in_order"}:
+        return cast("Outcome", card_state)
     code = reason.partition(":")[0]
     if code in _BY_CODE:
         return _BY_CODE[code]

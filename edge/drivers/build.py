@@ -3,7 +3,7 @@
 import importlib
 from collections.abc import Callable, Iterable
 
-from cards.trust import TrustAnchors
+from edge.card_trust import CardTrust
 from edge.config import (
     DeviceConfig,
     ModbusRtuTemperatureConfig,
@@ -51,7 +51,7 @@ class MisconfiguredDriver:
         """Nothing is open."""
 
 
-def build_drivers(devices: Iterable[DeviceConfig], cards: TrustAnchors) -> list[Driver]:
+def build_drivers(devices: Iterable[DeviceConfig], cards: CardTrust) -> list[Driver]:
     """A driver for each device, in order; one that can't be made is reported by its supervisor, not raised here."""
     drivers: list[Driver] = []
     for device in devices:
@@ -62,7 +62,7 @@ def build_drivers(devices: Iterable[DeviceConfig], cards: TrustAnchors) -> list[
     return drivers
 
 
-def build_driver(device: DeviceConfig, cards: TrustAnchors) -> Driver:
+def build_driver(device: DeviceConfig, cards: CardTrust) -> Driver:
     """The driver of a device.
 
     Raises:
@@ -77,12 +77,12 @@ def build_driver(device: DeviceConfig, cards: TrustAnchors) -> Driver:
         raise DeviceMisconfiguredError(f"driver {device.driver!r} needs {error.name!r}, not here: {mend}") from error
 
 
-def _build(device: DeviceConfig, cards: TrustAnchors) -> Driver:
+def _build(device: DeviceConfig, cards: CardTrust) -> Driver:
     if isinstance(device, ModbusTcpTemperatureConfig | ModbusRtuTemperatureConfig):
         return _modbus(device)
     module, name = _CLASSES[device.driver]
     if isinstance(device, PcscConfig | NfcPn532Config):
-        return _make(module, name, device, anchors=cards)
+        return _make(module, name, device, cards=cards)
     return _make(module, name, device)
 
 

@@ -6,9 +6,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from cards.errors import CardError, CardGoneError
-from cards.processors import processor_for
-from cards.trust import TrustAnchors
-from cards.type4_ndef import read_ndef_message
+from edge.card_trust import CardTrust
 from edge.clock import Stamp
 from edge.contracts.observations import CardPresented, NfcTagRead
 from edge.drivers.card_taps import CardTaps, draw_challenge
@@ -51,20 +49,21 @@ class NfcPn532Driver:
         device_id: str,
         path: Path,
         *,
-        anchors: TrustAnchors,
+        cards: CardTrust,
         poll_interval_s: float = 0.1,
         challenge: Callable[[], bytes] = draw_challenge,
         read_s: float = READ_S,
     ) -> None:
         """`path`: the serial device; `poll_interval_s`: pause between two looks into the field, in seconds.
 
-        `challenge` draws a nonce for each tap; `read_s`: longest that one attempt to read a card may take, in seconds.
+        `cards`: what health cards are judged with; `challenge` draws a nonce for each tap; `read_s`: longest that one
+        attempt to read a card may take, in seconds.
         """
         self.device_id = device_id
         self._path = path
         self._poll_interval_s = poll_interval_s
         self._read_s = read_s
-        self._taps = CardTaps(device_id, "nfc", anchors, challenge)
+        self._taps = CardTaps(device_id, "nfc", cards, challenge)
         self._reader: Pn532Reader | None = None
 
     def run(self, session: DeviceSession) -> None:
@@ -161,19 +160,12 @@ class NfcPn532Driver:
         return _Read(self._taps.unverified(stamp, uid, "other_card: neither ISO-DEP nor Type 2"), None)
 
     def _read_iso_dep(self, tag: Any, uid: bytes, stamp: Stamp) -> CardPresented | NfcTagRead:  # noqa: ANN401
-        connection = NfcConnection(tag)
-        reading = self._taps.read(connection, stamp)
-        if reading.profile != "unknown" or not reading.reason.startswith("other_card"):
-            return self._taps.presented(stamp, uid, reading)
-        try:
-            message = read_ndef_message(processor_for(connection))
-        except CardGoneError:
-            raise
-        except CardError as error:
-            raise NdefUnreadableError(str(error)) from error
-        if message is None:
-            return self._taps.presented(stamp, uid, reading)
-        return self._tag_read(stamp, uid, message, "type4")
+        read = self._taps.read(NfcConnection(tag), stamp)
+        if read.ndef_error is not None:
+            raise NdefUnreadableError(str(read.ndef_error)) from read.ndef_error
+        if read.message is None or read.address:
+            return self._taps.presented(stamp, uid, read)
+        return self._tag_read(stamp, uid, read.message, "type4")
 
     def _read_type2(
         self,

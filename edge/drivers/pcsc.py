@@ -6,10 +6,9 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from cards.errors import CardError, CardGoneError
-from cards.reading import CardReading
-from cards.trust import TrustAnchors
+from edge.card_trust import CardTrust
 from edge.clock import Stamp
-from edge.drivers.card_taps import CardTaps, draw_challenge
+from edge.drivers.card_taps import CardTaps, ReadCard, draw_challenge
 from edge.drivers.driver import DeviceLostError, DeviceSession
 from edge.drivers.pcsc_connection import PcscConnection
 from edge.drivers.pcsc_library import load_scard
@@ -47,7 +46,7 @@ class PcscDriver:
         self,
         device_id: str,
         *,
-        anchors: TrustAnchors,
+        cards: CardTrust,
         reader: str = "",
         pcscd_socket: str = "",
         challenge: Callable[[], bytes] = draw_challenge,
@@ -55,13 +54,14 @@ class PcscDriver:
     ) -> None:
         """`reader`: part of the readers' names, empty for every reader; `pcscd_socket`: empty for the system's pcscd.
 
-        `challenge` draws a nonce for each tap; `read_s`: longest that one card may take, in seconds.
+        `cards`: what they are judged with; `challenge` draws a nonce for each tap; `read_s`: longest that one card may
+        take, in seconds.
         """
         self.device_id = device_id
         self._wanted = reader
         self._pcscd_socket = pcscd_socket
         self._read_s = read_s
-        self._taps = CardTaps(device_id, "pcsc", anchors, challenge)
+        self._taps = CardTaps(device_id, "pcsc", cards, challenge)
         self._inside = threading.Lock()
         self._monitor: ReaderMonitor | None = None
 
@@ -185,7 +185,7 @@ class _Run:
                 tap.reported = True
                 self._session.emit(self._taps.presented(tap.stamp, tap.uid, reading))
 
-    def _read_patiently(self, reader: str, tap: Tap) -> CardReading:
+    def _read_patiently(self, reader: str, tap: Tap) -> ReadCard:
         """Read it; again if the exchange failed but the card is still there (half in the field, or reset by others).
 
         Raises:

@@ -25,7 +25,8 @@ def run(
     log_level: Annotated[str, typer.Option(help="debug, info, warning or error.")] = "info",
 ) -> None:
     """Run the agent until SIGTERM or Ctrl-C."""
-    from edge.agent import Agent, AgentError
+    from edge.agent import Agent
+    from edge.agent_errors import AgentError
     from edge.config import ConfigError, load
 
     logging.basicConfig(level=log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")

@@ -3,9 +3,18 @@
 import random
 from datetime import UTC, datetime, timedelta
 
+from cards.ntag424.desk_keys import DeskKeys
+from cards.ntag424.keys import KeyMasters
+from cards.ntag424.personalisation import personalise as personalise_tag
 from cards.trust import TrustAnchors
+from edge.card_trust import CardTrust
 from firmware_sim.card_ca import CardCa
+from firmware_sim.ntag424_card import Ntag424Card
 from firmware_sim.piv_card import PivCard, personalise
+from tests.cards.simulated_reader import SimulatedReader
+
+UID = bytes.fromhex("04a1b2c3d4e580")
+MASTERS = KeyMasters({1: bytes(range(16))}, current=1)
 
 
 class SimulatedCards:
@@ -25,3 +34,16 @@ class SimulatedCards:
     def card(self) -> PivCard:
         """A fresh, good card."""
         return personalise(self.ca, self.rng, now=self._now)
+
+
+def issued_tag(uid: bytes = UID, masters: KeyMasters = MASTERS) -> Ntag424Card:
+    """An NTAG 424 DNA of this hospital."""
+    card = Ntag424Card(uid, random.Random(7))  # noqa: S311 - a seeded chip
+    personalise_tag(SimulatedReader(card), masters, "https://the.hospital.example/t")
+    card.reset()
+    return card
+
+
+def at_the_desk() -> CardTrust:
+    """What a desk with all keys judges by."""
+    return CardTrust(SimulatedCards().anchors, DeskKeys.of(MASTERS))

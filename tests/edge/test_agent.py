@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from edge.agent import Agent, AgentError
+from edge.agent import Agent
+from edge.agent_errors import AgentError
 from edge.config import EdgeConfig, parse
 from edge.contracts.node_state import Birth, Death
 from edge.contracts.streams import Stream

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from cards.trust import TrustAnchors
 from edge import config
+from edge.card_trust import CardTrust
 from edge.clock import SystemClock
 from edge.config import DeviceConfig, EdgeConfig, load, parse
 from edge.contracts.observations import DeviceStateChanged, Event, Telemetry
@@ -19,7 +19,7 @@ from edge.supervisor import Supervisor
 from tests.edge.fake_session import FakeSession
 
 SAMPLE = Path(config.__file__).parent / "sample.toml"
-NO_CARDS = TrustAnchors(())
+NO_CARDS = CardTrust()
 NEEDS = {"pcsc": "smartcard", "nfc_pn532": "nfc", "llrp": "llrpkit", "hid_scanner": "evdev"}
 
 
@@ -101,8 +101,8 @@ def test_a_node_without_such_devices_does_not_load_their_libraries() -> None:
         "import sys\n"
         "from edge.config import parse\n"
         "from edge.drivers.build import build_drivers\n"
-        "from cards.trust import TrustAnchors\n"
-        f"build_drivers(parse({_text()!r}).devices, TrustAnchors(()))\n"
+        "from edge.card_trust import CardTrust\n"
+        f"build_drivers(parse({_text()!r}).devices, CardTrust())\n"
         "print(sorted({'evdev', 'llrpkit', 'nfc', 'pymodbus', 'smartcard'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

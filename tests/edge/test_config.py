@@ -39,7 +39,15 @@ def test_the_sample_file_is_a_right_file_with_one_device_of_every_kind() -> None
     assert isinstance(loaded.devices[2], ModbusRtuTemperatureConfig)
 
 
-NEEDS_FILES = ("ca_file", "client_certificate_file", "client_key_file", "password_file", "trust_anchor_files")
+NEEDS_FILES = (
+    "ca_file",
+    "client_certificate_file",
+    "client_key_file",
+    "password_file",
+    "trust_anchor_files",
+    "desk_keys_file",
+    "status_signer_files",
+)
 
 
 def test_the_values_that_the_sample_shows_for_optional_keys_are_the_ones_used_without_them() -> None:

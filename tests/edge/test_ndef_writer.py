@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from edge.card_trust import CardTrust
 from edge.contracts.observations import NfcTagRead
 from edge.drivers.driver import DeviceLostError
 from edge.drivers.ndef_records import decode_ndef
@@ -74,7 +75,7 @@ def test_a_blank_tag_is_written_read_back_and_read_by_the_driver(chip: Pn532) ->
     assert (written.uid, written.uri, written.replaced, written.locked) == (UID.hex(), LINK, "", False)
     assert (written.message_bytes, written.capacity_bytes) == (len(encode_uri_message(LINK)), 868)
     assert said_by(tag) == encode_uri_message(LINK)
-    driver = NfcPn532Driver("nfc", chip.path, anchors=CARDS.anchors, poll_interval_s=0.02)
+    driver = NfcPn532Driver("nfc", chip.path, cards=CardTrust(CARDS.anchors), poll_interval_s=0.02)
     with RunningDriver(driver, FakeSession()) as session:
         session.wait_for(lambda: session.of_kind(NfcTagRead) != [])
     assert [record.text for record in session.of_kind(NfcTagRead)[0].records] == [LINK]

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from edge.contracts.observations import CardPresented, CardRemoved, NfcTagRead
+from edge.card_trust import CardTrust
+from edge.contracts.observations import CardEvidence, CardPresented, CardRemoved, NfcTagRead
 from edge.drivers.driver import DeviceMisconfiguredError
 from edge.drivers.nfc_pn532 import NfcPn532Driver
 from edge.drivers.nfc_pn532_reader import open_pn532
@@ -24,7 +25,7 @@ from firmware_sim.pn532 import Pn532
 from firmware_sim.type2_tag import Type2Tag
 from firmware_sim.type4 import IsoDepTag
 from tests.edge.fake_session import FakeSession, RunningDriver
-from tests.edge.simulated_cards import SimulatedCards
+from tests.edge.simulated_cards import SimulatedCards, at_the_desk, issued_tag
 from tests.pn532_fixture import patient_host
 
 __all__ = ("patient_host",)  # fixtures are found by being here
@@ -48,7 +49,7 @@ def session(chip: Pn532) -> Iterator[FakeSession]:
 
 
 def driver_for(path: Path) -> NfcPn532Driver:
-    return NfcPn532Driver("pn532-desk-1", path, anchors=CARDS.anchors, poll_interval_s=0.02, read_s=60.0)
+    return NfcPn532Driver("pn532-desk-1", path, cards=CardTrust(CARDS.anchors), poll_interval_s=0.02, read_s=60.0)
 
 
 def presented(session: FakeSession, count: int = 1) -> CardPresented:
@@ -71,7 +72,7 @@ def test_a_health_card_is_read_and_proven_once_and_its_leaving_is_seen(chip: Pn5
     tap = presented(session)
     assert (tap.transport, tap.profile, tap.verdict, tap.reason) == ("nfc", "piv", "genuine", "")
     assert (tap.card_id, tap.uid) == (card.guid.hex, card.uid.hex())
-    assert tap.evidence is not None
+    assert isinstance(tap.evidence, CardEvidence)
     assert len(bytes.fromhex(tap.evidence.challenge)) == 32
     looks = session.alive_count
     session.wait_for(lambda: session.alive_count > looks + 20)
@@ -79,6 +80,19 @@ def test_a_health_card_is_read_and_proven_once_and_its_leaving_is_seen(chip: Pn5
     removed(session)
     assert [type(each) for each in session.observations] == [CardPresented, CardRemoved]
     assert card.signatures == 1
+
+
+def test_an_ntag_card_is_a_tap_and_no_tag_of_a_pack(chip: Pn532) -> None:
+    driver = NfcPn532Driver("pn532-desk-1", chip.path, cards=at_the_desk(), poll_interval_s=0.02, read_s=60.0)
+    with RunningDriver(driver, FakeSession()) as session:
+        session.wait_for(lambda: bool(session.ups))
+        card = issued_tag()
+        chip.field.put(IsoDepTag(card))
+        tap = presented(session)
+        assert (tap.transport, tap.profile, tap.card_id, tap.verdict) == ("nfc", "ntag424", card.uid.hex(), "genuine")
+        assert not session.of_kind(NfcTagRead)
+        chip.field.take()
+        removed(session)
 
 
 def test_a_card_laid_on_again_is_a_second_tap_with_another_challenge(chip: Pn532, session: FakeSession) -> None:
@@ -89,8 +103,8 @@ def test_a_card_laid_on_again_is_a_second_tap_with_another_challenge(chip: Pn532
         chip.field.take()
         removed(session, count)
     first, second = session.of_kind(CardPresented)
-    assert first.evidence is not None
-    assert second.evidence is not None
+    assert isinstance(first.evidence, CardEvidence)
+    assert isinstance(second.evidence, CardEvidence)
     assert first.evidence.challenge != second.evidence.challenge
 
 
@@ -232,7 +246,7 @@ class NeverDone:
     ids=["more time", "more blocks", "more data", "other Le", "nothing", "acknowledgements"],
 )
 def test_a_card_that_never_comes_to_an_end_is_given_up(chip: Pn532, answer: Callable[[bytes], bytes]) -> None:
-    driver = NfcPn532Driver("pn532-desk-1", chip.path, anchors=CARDS.anchors, poll_interval_s=0.02, read_s=0.2)
+    driver = NfcPn532Driver("pn532-desk-1", chip.path, cards=CardTrust(CARDS.anchors), poll_interval_s=0.02, read_s=0.2)
     with RunningDriver(driver, FakeSession()) as session:
         chip.field.put(NeverDone(answer))
         tap = presented(session)

@@ -9,7 +9,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from edge.contracts.observations import CardPresented, CardRemoved
+from edge.card_trust import CardTrust
+from edge.contracts.observations import CardEvidence, CardPresented, CardRemoved
 from edge.drivers.driver import DeviceMisconfiguredError
 from edge.drivers.pcsc import PcscDriver
 from edge.drivers.pcsc_library import load_scard
@@ -17,7 +18,7 @@ from firmware_sim.apdu_server import ApduCard
 from firmware_sim.card_faults import GarbledCard, MuteCard, SlowCard, UidOnlyCard, YankedCard, clone
 from firmware_sim.type2_tag import Type2Tag
 from tests.edge.fake_session import FakeSession, RunningDriver
-from tests.edge.simulated_cards import SimulatedCards
+from tests.edge.simulated_cards import SimulatedCards, at_the_desk, issued_tag
 from tests.pcsc_fixture import PcscSlot, pcsc_slot, pcscd_daemon, second_pcsc_slot
 
 __all__ = ("pcsc_slot", "pcscd_daemon", "second_pcsc_slot")  # fixtures are found by being here
@@ -31,7 +32,7 @@ UID = bytes.fromhex("04a1b2c3d4e5f6")
 def driver_for(slot: PcscSlot, reader: str | None = None, read_s: float = 60.0) -> PcscDriver:
     return PcscDriver(
         "pcsc-desk-1",
-        anchors=CARDS.anchors,
+        cards=CardTrust(CARDS.anchors),
         reader=slot.reader_name if reader is None else reader,
         pcscd_socket=str(slot.socket_path),
         read_s=read_s,
@@ -84,8 +85,33 @@ def test_a_second_card_is_a_second_tap_with_another_challenge(pcsc_slot: PcscSlo
     pcsc_slot.insert(second)
     presented(session, 2)
     assert [tap.card_id for tap in session.of_kind(CardPresented)] == [first.guid.hex, second.guid.hex]
-    challenges = {tap.evidence.challenge for tap in session.of_kind(CardPresented) if tap.evidence}
+    challenges = {
+        tap.evidence.challenge for tap in session.of_kind(CardPresented) if isinstance(tap.evidence, CardEvidence)
+    }
     assert len(challenges) == 2
+
+
+def test_an_ntag_card_is_read_beside_piv_cards_and_judged_with_the_desks_keys(pcsc_slot: PcscSlot) -> None:
+    driver = PcscDriver(
+        "pcsc-desk-1",
+        cards=at_the_desk(),
+        reader=pcsc_slot.reader_name,
+        pcscd_socket=str(pcsc_slot.socket_path),
+        read_s=60.0,
+    )
+    with RunningDriver(driver, FakeSession()) as session:
+        session.wait_for(lambda: session.ups == [pcsc_slot.reader_name])
+        card = issued_tag()
+        pcsc_slot.insert(card)
+        tap = presented(session)
+        assert (tap.profile, tap.card_id, tap.uid, tap.verdict) == (
+            "ntag424",
+            card.uid.hex(),
+            card.uid.hex(),
+            "genuine",
+        )
+        pcsc_slot.remove()
+        removed(session)
 
 
 def test_two_readers_of_one_device_are_read_at_the_same_time(pcsc_slot: PcscSlot, second_pcsc_slot: PcscSlot) -> None:

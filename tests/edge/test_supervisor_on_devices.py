@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from cards.trust import TrustAnchors
+from edge.card_trust import CardTrust
 from edge.clock import SystemClock
 from edge.config import parse
 from edge.contracts.observations import (
@@ -106,7 +106,7 @@ def node(tmp_path: Path) -> Iterator[Node]:
         config = parse(CONFIG.format(directory=tmp_path, modbus=modbus.port, llrp=uhf.port))
         rows = Rows()
         supervisor = Supervisor(
-            build_drivers(config.devices, TrustAnchors(())),
+            build_drivers(config.devices, CardTrust()),
             rows,
             SystemClock(),
             policy=SupervisorPolicy(restart_delay_min_s=0.05, restart_delay_max_s=0.1),
