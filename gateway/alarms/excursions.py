@@ -14,7 +14,7 @@ from inventory.cold_chain.instant import from_us
 from inventory.cold_chain.rule import Rule
 from inventory.cold_chain.rule_run import Excursion
 
-ChangeReason = Literal["late_readings", "rule_changed", "device_moved", "interval_changed"]
+ChangeReason = Literal["late_readings", "rule_changed", "device_moved", "interval_changed", "recalibrated"]
 _COLUMNS = "triggered_at, ended_at, outside_s, shortest_s, longest_s, peak_celsius"
 _US_A_SECOND = 1_000_000
 

@@ -58,8 +58,8 @@ def judge(
         return None
     series = Series.of(mine, watch.interval_s)
     row = connection.execute(
-        "SELECT rule, state, judged_until, interval_s FROM rule_watch WHERE device_key = %s AND rule_name = %s"
-        " FOR UPDATE",
+        "SELECT rule, state, judged_until, interval_s, rejudge_from FROM rule_watch WHERE device_key = %s"
+        " AND rule_name = %s FOR UPDATE",
         (watch.device_key, watch.rule.name),
     ).fetchone()
     if row is None:
@@ -70,10 +70,13 @@ def judge(
 def _judge_on(
     connection: Connection, watch: RuleWatch, corrections: Corrections, series: Series, row: tuple[Any, ...]
 ) -> Judged:
-    rule, state, judged_until, interval_s = row
+    rule, state, judged_until, interval_s, rejudge_from = row
     if not _is_same(rule, watch):
         excursions.end_open(connection, watch.device_key, watch.rule.name, judged_until, "rule_changed")
         return _judge_again(connection, watch, corrections, judged_until, "rule_changed")
+    if rejudge_from is not None:
+        at = max(min(rejudge_from, judged_until, from_us(series.at_us[0])), judged_until - HISTORY)
+        return _judge_again(connection, watch, corrections, at, "recalibrated")
     if series.at_us[0] <= to_us(judged_until):
         at = from_us(series.at_us[0])
         connection.execute("INSERT INTO climate_rewind (device_key, since) VALUES (%s, %s)", (watch.device_key, at))
@@ -129,7 +132,7 @@ def _judge_again(
     )
     run = RuleRun(watch.rule, series.gap_us)
     found = _advance(run, series)
-    if reason in {"late_readings", "interval_changed"}:
+    if reason in {"late_readings", "interval_changed", "recalibrated"}:
         excursions.take_back(connection, watch.device_key, watch.rule, since=since, found=found, reason=reason)
     return _finish(connection, watch, run, series, found=found, reason=reason)
 
@@ -177,7 +180,8 @@ def _finish(
     connection.execute(
         "INSERT INTO rule_watch (device_key, rule_name, rule, state, judged_until, interval_s)"
         " VALUES (%s, %s, %s, %s, %s, %s) ON CONFLICT (device_key, rule_name) DO UPDATE SET rule = excluded.rule,"
-        " state = excluded.state, judged_until = excluded.judged_until, interval_s = excluded.interval_s",
+        " state = excluded.state, judged_until = excluded.judged_until, interval_s = excluded.interval_s,"
+        " rejudge_from = NULL",
         (
             *(watch.device_key, watch.rule.name, Jsonb(rule_json(watch.rule)), Jsonb(run.snapshot())),
             *(last.occurred_at, watch.interval_s),

@@ -22,6 +22,8 @@ CHANGE_WORDS: Final = {
     "late_readings": N_("Readings came late"),
     "rule_changed": N_("The rule was changed"),
     "device_moved": N_("The thermometer was moved"),
+    "interval_changed": N_("The interval between readings was changed"),
+    "recalibrated": N_("A calibration certificate was entered or withdrawn"),
 }
 _LATEST: Final = 200
 

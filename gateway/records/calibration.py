@@ -13,6 +13,7 @@ from typing import Final, Literal
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+from gateway.cold_chain.climate_keeper import rewind
 from gateway.db.pool import Connection
 from gateway.records import journal
 from gateway.records.errors import RecordError, RecordNotFoundError
@@ -170,6 +171,7 @@ def enter(
     if known is not None:
         raise RecordError("certificate_twice", f"certificate {number!r} of this instrument is entered", number=number)
     greatest = max((point.offset_celsius for point in certificate.points), key=abs)
+    applies_from = datetime.combine(certificate.performed_on, time(), tzinfo=zone)
     row = connection.execute(
         "INSERT INTO calibration (sensor_id, performed_on, valid_until, offset_celsius, uncertainty_celsius,"
         " certificate_number, laboratory, applies_from, entered_by) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)"
@@ -177,7 +179,7 @@ def enter(
         (
             *(sensor_id, certificate.performed_on, certificate.valid_until, greatest),
             *(max(point.uncertainty_celsius for point in certificate.points), number, certificate.laboratory.strip()),
-            *(datetime.combine(certificate.performed_on, time(), tzinfo=zone), by),
+            *(applies_from, by),
         ),
     ).fetchone()
     assert row is not None  # noqa: S101 - RETURNING returns
@@ -190,6 +192,7 @@ def enter(
     if file is not None:
         _keep_file(connection, calibration_id, *file)
     follow_connection(connection, sensor_id)
+    _judge_anew(connection, sensor_id, applies_from)
     journal.note(connection, by, "calibration", calibration_id, "entered")
     return calibration_id
 
@@ -204,11 +207,12 @@ def withdraw(connection: Connection, calibration_id: UUID, by: str, reason: str)
         raise RecordError("reason_missing", "no reason: say why the certificate does not count")
     row = connection.execute(
         "UPDATE calibration SET withdrawn_at = now(), withdrawn_by = %s, withdrawn_reason = %s, device_key = NULL"
-        " WHERE calibration_id = %s AND withdrawn_at IS NULL RETURNING sensor_id",
+        " WHERE calibration_id = %s AND withdrawn_at IS NULL RETURNING sensor_id, applies_from",
         (by, reason.strip(), calibration_id),
     ).fetchone()
     if row is None:
         raise RecordError("certificate_unknown", f"there is no certificate {calibration_id} that counts")
+    _judge_anew(connection, row[0], row[1])
     journal.note(connection, by, "calibration", calibration_id, "withdrawn", reason=reason.strip())
 
 
@@ -272,6 +276,22 @@ def next_year(performed_on: date) -> date:
         return performed_on.replace(year=performed_on.year + 1) - timedelta(days=1)
     except ValueError:  # 29 February
         return performed_on.replace(year=performed_on.year + 1, day=28)
+
+
+def _judge_anew(connection: Connection, sensor_id: UUID, since: datetime) -> None:
+    """With its next reading each device that had the instrument since then is judged again, and told what changed."""
+    rows = connection.execute(
+        "SELECT device_key, greatest(connected_at, %(since)s) FROM sensor_connection WHERE sensor_id = %(id)s"
+        " AND coalesce(disconnected_at, 'infinity') > %(since)s",
+        {"id": sensor_id, "since": since},
+    ).fetchall()
+    for device_key, at in rows:
+        connection.execute(
+            "UPDATE rule_watch SET rejudge_from = least(coalesce(rejudge_from, %(at)s), %(at)s)"
+            " WHERE device_key = %(device_key)s",
+            {"at": at, "device_key": device_key},
+        )
+        rewind(connection, device_key, at)
 
 
 def _keep_file(connection: Connection, calibration_id: UUID, name: str, data: bytes) -> None:

@@ -53,7 +53,7 @@ _REASONS: Final = {
     "rule_changed": "giới hạn đã được sửa",
     "device_moved": "nhiệt kế đã được chuyển chỗ",
     "interval_changed": "khoảng cách giữa các lần đo được sửa",
-    "calibration_changed": "giấy chứng nhận hiệu chuẩn được nhập hoặc hủy",
+    "recalibrated": "giấy chứng nhận hiệu chuẩn được nhập hoặc hủy",
 }
 
 

@@ -64,7 +64,7 @@ class ExcursionChange(Row):
     """What stood there before."""
 
     changed_at: datetime
-    reason: Literal["late_readings", "rule_changed", "device_moved"]
+    reason: Literal["late_readings", "rule_changed", "device_moved", "interval_changed", "recalibrated"]
     before: dict[str, Any]
 
 
