@@ -12,7 +12,9 @@ class Role(StrEnum):
     PHARMACIST = "pharmacist"
     """Works with stock."""
     CLERK = "clerk"
-    """Works at the registration desk: the only role that sees patients' names."""
+    """Works at the registration desk: sees patients' names and papers."""
+    CLINICIAN = "clinician"
+    """Doctor or nurse of a clinic: calls patients in and sees who is in its queue."""
     ON_CALL = "on_call"
     """Answers alarms."""
     VIEWER = "viewer"
@@ -22,10 +24,12 @@ class Role(StrEnum):
 EVERY_ROLE: Final = frozenset(Role)
 STOCK_ROLES: Final = frozenset({Role.PHARMACIST, Role.VIEWER})
 DESK_ROLES: Final = frozenset({Role.CLERK})
+QUEUE_ROLES: Final = frozenset({Role.CLERK, Role.CLINICIAN})
+"""Who may move a clinic's queue."""
 COLD_CHAIN_ROLES: Final = frozenset({Role.ON_CALL, Role.PHARMACIST, Role.VIEWER})
 ALARM_ROLES: Final = frozenset({Role.ON_CALL, Role.PHARMACIST})
 """Who may acknowledge an alarm."""
 DEVICE_ROLES: Final = frozenset({Role.ADMIN, Role.ON_CALL})
 ADMIN_ROLES: Final = frozenset({Role.ADMIN})
-FIRST_ADMIN_ROLES: Final = frozenset({Role.ADMIN, Role.PHARMACIST, Role.CLERK, Role.ON_CALL})
+FIRST_ADMIN_ROLES: Final = frozenset({Role.ADMIN, Role.PHARMACIST, Role.CLERK, Role.CLINICIAN, Role.ON_CALL})
 """The first account can do everything: on the first day there is nobody else to look at the pages."""
