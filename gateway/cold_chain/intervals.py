@@ -1,6 +1,6 @@
 """How often a thermometer measures: as a person entered it with the instrument, else as its readings show it.
 
-The median step of the last hours, learned once and again only when it is another by a quarter: what is judged depends
+The median step of the last day, learned once and again only when it is another by a quarter: what is judged depends
 on it (three intervals without a reading are a gap), so it must not waver.
 """
 
@@ -9,8 +9,8 @@ from typing import Final
 
 from gateway.db.pool import Connection
 
-LOOK_BACK: Final = timedelta(hours=12)
-AGAIN_AFTER: Final = timedelta(hours=1)
+LOOK_BACK: Final = timedelta(days=1)
+AGAIN_AFTER: Final = timedelta(hours=6)
 STEPS_LEAST: Final = 12
 ANOTHER_BY: Final = 0.25
 """A share of what was known."""
@@ -29,7 +29,7 @@ _STEPS: Final = (
 
 
 def learn(connection: Connection, now: datetime) -> int:
-    """Look at thermometers that were not looked at for an hour; how many intervals are new or others."""
+    """Look at thermometers that were not looked at for hours; how many intervals are new or others."""
     since = now - LOOK_BACK
     due = [row[0] for row in connection.execute(_DUE, (now - AGAIN_AFTER, since))]
     known: dict[int, float] = dict(connection.execute("SELECT device_key, interval_s FROM sensor_interval").fetchall())
