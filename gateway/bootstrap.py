@@ -14,6 +14,7 @@ from fastapi import FastAPI
 from cards.trust import TrustAnchorError, TrustAnchors
 from gateway.alarms.judge import TemperatureJudge
 from gateway.alarms.lifecycle import Paging
+from gateway.cold_chain import keeper as cold_chain_keeper
 from gateway.config import GatewayConfig
 from gateway.db.migrator import migrate
 from gateway.db.partitions import make_partitions
@@ -121,6 +122,7 @@ class Gateway:
         pager = Pager(pool, channels, system_clock)
         pager.start()
         self._parts.callback(pager.stop)
+        self._parts.callback(cold_chain_keeper.start(pool, system_clock).stop)
         housekeeping = Housekeeping(pool, system_clock, config.storage)
         housekeeping.start()
         self._parts.callback(housekeeping.stop)
