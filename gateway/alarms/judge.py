@@ -7,12 +7,13 @@ the end of each batch: a condition that was already true when the watch began (o
 
 import logging
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from gateway.alarms import threshold_alarms
 from gateway.alarms.alarm_lock import enter
 from gateway.alarms.lifecycle import Paging
 from gateway.alarms.rule_watch import Judged, judge
+from gateway.alarms.sensor_judge import judge_sensors
 from gateway.alarms.stock_at_risk import hold_stock
 from gateway.alarms.threshold_alarms import ActiveAlarm
 from gateway.cold_chain.rule_book import RuleWatch, watches
@@ -56,7 +57,26 @@ class TemperatureJudge:
                     raise
                 _LOG.exception("readings of device %d could not be judged", watch.device_key)
                 live += _tell(connection, watch, mine[-1], error)
-        return tuple(live)
+        return (*live, *self._judge_sensors(connection, watching, by_device, corrections))
+
+    def _judge_sensors(
+        self,
+        connection: Connection,
+        watching: Sequence[RuleWatch],
+        by_device: Mapping[int, list[ReadingRow]],
+        corrections: Corrections,
+    ) -> tuple[NewLiveEvent, ...]:
+        if not by_device:
+            return ()
+        try:
+            with connection.transaction():
+                return judge_sensors(connection, watching, by_device, corrections, self._paging.clock())
+        except Exception as error:
+            if is_environment_fault(error):
+                raise
+            _LOG.exception("what thermometers say of themselves could not be judged")
+            watch = next(watch for watch in watching if watch.device_key in by_device)
+            return _tell(connection, watch, by_device[watch.device_key][-1], error)
 
     def _judge_watch(
         self, connection: Connection, watch: RuleWatch, readings: Sequence[ReadingRow], corrections: Corrections

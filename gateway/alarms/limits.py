@@ -44,9 +44,42 @@ def _repeats(
 
 DEFAULTS: Final[Mapping[str, Mapping[str, Limit]]] = MappingProxyType(
     {
+        "rate_of_rise": {
+            "window_s": Limit(900, 300, 7200, "long enough to see past one swing of a compressor"),
+            "rise_celsius": Limit(1.0, 0.2, 20, "our judgement: a fridge without cooling rises 4 to 6 degrees an hour"),
+            "within_s": Limit(2700, 300, 14_400, "time to get there before the limit is reached"),
+        },
+        "sensor_implausible": {
+            "stuck_s": Limit(43_200, 1800, 7 * _DAY_S, "our judgement: no place is still to a tenth for half a day"),
+            "jump_celsius": Limit(10, 1, 100, "our judgement: a probe in a bottle needs minutes for that"),
+            "jump_within_s": Limit(60, 1, 3600, "two readings that follow each other"),
+            "calm_s": Limit(600, 0, _DAY_S, "believed again after ten minutes of plausible readings"),
+            "range_low_celsius": Limit(-55, -273.15, 100, "DS18B20 data sheet, if its record has no range"),
+            "range_high_celsius": Limit(125, -200, 1000, "DS18B20 data sheet, if its record has no range"),
+            "differ_celsius": Limit(3, 0.5, 30, "our judgement: top and bottom shelf differ by 1 to 2 degrees"),
+            "differ_for_s": Limit(1800, 300, _DAY_S, "longer than a door opening is felt"),
+        },
+        "sensor_silent": {
+            "silent_for_s": Limit(600, 60, _DAY_S, "our judgement: ten minutes of a warming fridge are no harm"),
+            "intervals": Limit(3, 2, 100, "so many of the thermometer's own intervals, if that is longer"),
+        },
+        "agent_silent": {
+            "silent_for_s": Limit(180, 30, 3600, "a node in a planned restart is back within two minutes"),
+        },
+        "clock_off": {
+            "off_by_s": Limit(120, 10, 3600, "times further off are not believed on the wire; our ingest says so"),
+            "for_s": Limit(600, 0, _DAY_S, "a node that has just started has not asked the time yet"),
+        },
+        "calibration_due": {
+            "first_days": Limit(90, 1, 365, "viewLinc: 3 months, 1 month and on the day"),
+            "second_days": Limit(30, 1, 365, "viewLinc: 3 months, 1 month and on the day"),
+        },
+        "dead_letters": {
+            "most": Limit(0, 0, 10_000, "what nobody understood is nobody's reading: the first is told"),
+        },
         "door_open": {
             # A fridge's air is past 8 degrees after a few minutes of an open door, its packs much later.
-            "open_for_s": Limit(180, 10, 7200, "our judgement: taking stock out or in takes less; WHO asks for short"),
+            "open_for_s": Limit(180, 10, 7200, "our judgement: putting stock in takes less"),
         },
         "power_cut": {
             "off_for_s": Limit(60, 0, 7200, "a generator takes over within a minute; what is longer is a cut"),
@@ -58,7 +91,7 @@ DEFAULTS: Final[Mapping[str, Mapping[str, Limit]]] = MappingProxyType(
             "hysteresis_volts": Limit(0.1, 0, 5, "so that a warm day is no new battery"),
         },
         "again_critical": _repeats(
-            1800, 900, 0, 4 * 3600, "a domestic fridge without cooling leaves 8 degrees within the hour"
+            1800, 900, 0, 4 * 3600, "our judgement: a fridge without cooling is past 8 degrees within the hour"
         ),
         "again_warning": _repeats(4 * 3600, 3600, 900, 8 * 3600, "half a shift; EEMUA 191 on alarm load"),
         "again_upkeep": _repeats(
