@@ -3,7 +3,7 @@
 One object for the whole gateway; it keeps nothing but the keys. Every method works in the caller's transaction.
 """
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -13,9 +13,12 @@ from uuid import UUID, uuid4
 import psycopg
 
 from gateway.db.pool import Connection
-from gateway.people import audit, guardians, search
+from gateway.people import audit, duty, guardians, merging, search
 from gateway.people.blind_index import ExactKind
+from gateway.people.duplicates import Alike, alike
+from gateway.people.emergency import EmergencyData, read_emergency, write_emergency
 from gateway.people.keys import PeopleKeyError, PeopleKeys
+from gateway.people.merging import Doing, Merge, Side
 from gateway.people.person import Guardian, NewGuardian, NewPatient, Patient, Reader, Relation
 from gateway.people.records import Values, change_row, read_rows, sealed_row, values_of, write_rows
 from gateway.stock.errors import WorkConflictError, WorkNotFoundError, WorkRefusedError
@@ -32,7 +35,7 @@ class People:
         """`keys`: None where nobody is stored and none are configured; `clock`: now, with offset."""
         self._keys: Final = keys
         self.clock: Final = clock
-        self.undo_merge: Final = timedelta(days=undo_merge_days)
+        self.undo_merge_within: Final = timedelta(days=undo_merge_days)
 
     @property
     def has_keys(self) -> bool:
@@ -231,6 +234,91 @@ class People:
         """
         self.note(connection, "correct", by, [self.canonical(connection, patient_id)])
         guardians.leave(connection, patient_id, guardian_id)
+
+    def emergency(self, connection: Connection, patient_id: UUID, reader: Reader) -> EmergencyData | None:
+        """What must be known in an emergency, written down as such; None: nobody has entered any.
+
+        Raises:
+            WorkNotFoundError: there is no such patient.
+            WorkRefusedError: `glass_closed`: the patient is not here now as far as we know, and no reason is given.
+        """
+        patient_id = self.canonical(connection, patient_id)
+        if not reader.break_glass_reason and not self.on_duty(connection, reader.username, patient_id):
+            raise WorkRefusedError("glass_closed", f"patient {patient_id} is not here now: say why it must be known")
+        self.note(connection, "emergency", reader, [patient_id])
+        return read_emergency(connection, self.keys, patient_id)
+
+    def emergency_for_card(self, connection: Connection, patient_id: UUID, by: Reader) -> EmergencyData | None:
+        """As `emergency`, for whoever writes the patient's card: that is their duty."""
+        patient_id = self.canonical(connection, patient_id)
+        self.note(connection, "emergency", by, [patient_id])
+        return read_emergency(connection, self.keys, patient_id)
+
+    def set_emergency(self, connection: Connection, patient_id: UUID, data: EmergencyData, by: Reader) -> None:
+        """In place of what there was. An allergy in it sets the patient's allergy flag.
+
+        Raises:
+            WorkNotFoundError: there is no such patient.
+        """
+        patient_id = self.canonical(connection, patient_id)
+        write_emergency(connection, self.keys, patient_id, data, by=by.username, at=self.clock())
+        patient = read_rows(connection, self.keys, [patient_id])[patient_id]
+        if data.allergies and not patient.allergy_flag:
+            values = replace(values_of(patient), allergy_flag=True)
+            change_row(connection, self.keys, patient_id, values, by=by.username, at=self.clock())
+        self.note(connection, "correct", by, [patient_id])
+
+    def on_duty(self, connection: Connection, username: str, patient_id: UUID) -> bool:
+        """Whether this person has to do with the patient now (`gateway.people.duty`)."""
+        return duty.on_duty(connection, username, patient_id, self.clock())
+
+    def merge(
+        self, connection: Connection, survivor_id: UUID, merged_id: UUID, chosen: Mapping[str, Side], by: Reader
+    ) -> UUID:
+        """Two records that are one person: the second's visits, cards and dispensings are the first's from now on.
+
+        Args:
+            connection: in a transaction.
+            survivor_id: the record that survives, with its patient number.
+            merged_id: the one that points to it.
+            chosen: whose value survives, by the names in `merging.CHOSEN`; of what is not in it, the survivor's, or the
+                other's where the survivor has none.
+            by: who says that they are one person.
+
+        Raises:
+            WorkRefusedError: both are one record already, or a wrong choice.
+            WorkNotFoundError: one of them is not there.
+            WorkConflictError: one of them was merged meanwhile.
+        """
+        merge_id = merging.merge(connection, self.keys, (survivor_id, merged_id), chosen, self._doing(by))
+        self.note(connection, "merge", by, [survivor_id, merged_id])
+        return merge_id
+
+    def undo_merge(self, connection: Connection, merge_id: UUID, by: Reader) -> Merge:
+        """Two records again, each as it was. What was corrected by hand since then stays.
+
+        Raises:
+            WorkNotFoundError: there is no such merge.
+            WorkRefusedError: undone already, too late, or a later merge hides it.
+            WorkConflictError: a number was given to somebody else since.
+        """
+        found = merging.undo(connection, self.keys, merge_id, self._doing(by))
+        self.note(connection, "undo_merge", by, [found.survivor_id, found.merged_id])
+        return found
+
+    def alike(self, connection: Connection, patient_id: UUID, reader: Reader) -> list[Alike]:
+        """Who may be the same person, the likeliest first; written down as a read of them.
+
+        Raises:
+            WorkNotFoundError: there is no such patient.
+        """
+        patient_id = self.canonical(connection, patient_id)
+        found = alike(connection, self.keys, read_rows(connection, self.keys, [patient_id])[patient_id])
+        self.note(connection, "read", reader, [one.patient.patient_id for one in found])
+        return found
+
+    def _doing(self, by: Reader) -> Doing:
+        return Doing(by.username, self.clock(), self.undo_merge_within)
 
     def note(self, connection: Connection, act: audit.Act, reader: Reader, patient_ids: Iterable[UUID]) -> None:
         """Write down an act on people; for the methods here and in this package."""

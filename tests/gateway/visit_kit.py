@@ -16,6 +16,7 @@ from gateway.visits.opening import OpenedVisit, open_visit
 from gateway.visits.states import Kind
 from gateway.visits.steps import Acting, QueueChange
 from tests.gateway.ingest_kit import Database
+from tests.gateway.people_kit import register
 
 ZONE: Final = ZoneInfo("Asia/Ho_Chi_Minh")
 HEART, EYES = "heart", "eyes"
@@ -46,9 +47,8 @@ class Desk:
 
     def patient(self) -> uuid.UUID:
         """Somebody, by pseudonym."""
-        patient_id = uuid.uuid4()
-        self.database.run("INSERT INTO patient (patient_id) VALUES (%s)", patient_id)
-        return patient_id
+        with self.database.pool.connection() as connection:
+            return register(connection, "Nguyễn Thị Ánh")
 
     def later(self, minutes: float = 1) -> datetime:
         """Time goes on."""
