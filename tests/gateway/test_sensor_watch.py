@@ -22,7 +22,7 @@ LIMITS = SensorLimits(
 
 def fridge(hours: float, *, start_s: float = 0.0, every_s: float = 60.0) -> list[tuple[float, float]]:
     """A compressor that swings by a degree around 5 every half an hour, a probe that is a little uneasy."""
-    noise = random.Random(4711)
+    noise = random.Random(4711)  # noqa: S311 - the same each time
     times = [start_s + every_s * n for n in range(int(hours * HOUR / every_s))]
     return [(at, 5.0 + math.sin(2 * math.pi * at / 1800) + noise.gauss(0, 0.03)) for at in times]
 
