@@ -8,10 +8,12 @@ from pathlib import Path
 from firmware_sim.antenna import Antenna, Presentation
 from firmware_sim.card_ca import CardCa
 from firmware_sim.card_faults import UidOnlyCard, clone
+from firmware_sim.chips import Chip, was_read
 from firmware_sim.clock import Clock
 from firmware_sim.counts import Counts
 from firmware_sim.field import Field
 from firmware_sim.hospital import Hospital
+from firmware_sim.ndef_application import NdefApplication
 from firmware_sim.piv_card import PivCard, personalise
 from firmware_sim.pn532 import Pn532
 from firmware_sim.type4 import IsoDepTag
@@ -68,6 +70,12 @@ class CardDesk:
         """Lay something on the reader that copies the card's UID and has no application."""
         hold_s = 1.0 if hold_s is None else hold_s
         return self._show(IsoDepTag(UidOnlyCard(self.cards[index].uid)), hold_s, lambda: False, "uid_only_taps")
+
+    def tap_chip(self, chip: Chip | NdefApplication, hold_s: float | None, counter: str) -> Presentation:
+        """Lay a chip of the issuing desk, or a forger's copy of one, on the reader."""
+        if hold_s is None and isinstance(chip, NdefApplication):
+            hold_s = 1.0
+        return self._show(IsoDepTag(chip), hold_s, was_read(chip), counter)
 
     def close(self) -> None:
         """Take the card away, unplug the reader."""

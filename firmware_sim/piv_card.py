@@ -149,6 +149,10 @@ class PivCard:
         """Put a data object into the card's memory directly, past all access rules."""
         self.objects[tag] = DataObject(value, access)
 
+    def hold_key(self, slot: int, key: ec.EllipticCurvePrivateKey) -> None:
+        """Put a key pair into a slot, as a forger does who makes the chip himself."""
+        self._keys[slot] = key
+
     def apdu(self, command: bytes) -> bytes:
         """One command."""
         return self._server.answer(command)

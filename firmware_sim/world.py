@@ -8,6 +8,8 @@ from pathlib import Path
 from firmware_sim.antenna import Presentation
 from firmware_sim.autoplay import Autoplayer, Command
 from firmware_sim.card_desk import CardDesk
+from firmware_sim.card_station import CardStation
+from firmware_sim.chips import Chips
 from firmware_sim.clock import Clock
 from firmware_sim.cold_chain import ColdChain
 from firmware_sim.control import CommandError, Reply
@@ -16,7 +18,8 @@ from firmware_sim.hospital import generate_hospital
 from firmware_sim.stock_room import StockRoom
 
 _COUNTERS = (
-    "taps", "clone_taps", "uid_only_taps", "scans", "scans_unheard", "half_scans", "nfc_tags", "garbage_tags",
+    "taps", "clone_taps", "uid_only_taps", "chip_taps", "forged_taps",
+    "scans", "scans_unheard", "half_scans", "nfc_tags", "garbage_tags",
     "uhf_puts", "uhf_takes", "tag_reports", "modbus_reads", "w1_conversions", "autoplay_failures",
 )  # fmt: skip
 _GARBAGE = "payload longer than its message"
@@ -32,6 +35,8 @@ class World:
         self.stopping = threading.Event()
         self.hospital = generate_hospital(seed, clock.now().date())
         self.desk = CardDesk(self.hospital, directory / "pn532-desk-1", clock=clock, counts=self.counts)
+        self.chips = Chips(seed)
+        self.station = CardStation(self.chips, directory / "pn532-station")
         self.stock_room = StockRoom(self.hospital, directory, clock=clock, counts=self.counts)
         self.cold_chain = ColdChain(self.hospital, directory / "w1", physics_speed=physics_speed, counts=self.counts)
         self.autoplayer = Autoplayer(self.hospital, self._do_by_itself)
@@ -39,6 +44,10 @@ class World:
             "tap": self._tap,
             "tap_clone": self._tap_clone,
             "tap_uid_only": self._tap_uid_only,
+            "station_put": self._station_put,
+            "station_take": self._station_take,
+            "tap_chip": self._tap_chip,
+            "tap_forged": self._tap_forged,
             "first_answer": self._first_answer,
             "wait_removed": self._wait_removed,
             "scan": self._scan,
@@ -91,6 +100,7 @@ class World:
         """Unplug everything; nothing is left in the directory."""
         self.cold_chain.close()
         self.stock_room.close()
+        self.station.close()
         self.desk.close()
 
     def _do_by_itself(self, command: Command) -> None:
@@ -123,6 +133,33 @@ class World:
             "card_id": self.desk.card_ids[index],
             "arrived_monotonic_s": presentation.arrived_monotonic_s,
         }
+
+    def _station_put(self, *, profile: object = None, chip: object = None) -> Reply:
+        """Lay a new blank chip of a profile on the issuing desk's reader, or one that was there before."""
+        if (profile is None) == (chip is None):
+            raise CommandError("give either profile (piv or ntag424: a new blank chip) or chip (its number)")
+        number = self.chips.new(str(profile)) if chip is None else self._chip(chip)
+        self.station.put(number)
+        return {"chip": number, "uid": self.chips.chip(number).uid.hex()}
+
+    def _station_take(self) -> Reply:
+        return {"was_there": self.station.take()}
+
+    def _tap_chip(self, *, chip: object, hold_s: object = None) -> Reply:
+        number = self._chip(chip)
+        shown = self.desk.tap_chip(self.chips.chip(number), _seconds(hold_s), "chip_taps")
+        return {"uid": self.chips.chip(number).uid.hex(), "arrived_monotonic_s": shown.arrived_monotonic_s}
+
+    def _tap_forged(self, *, chip: object, hold_s: object = None) -> Reply:
+        forged = self.chips.forged(self._chip(chip))
+        shown = self.desk.tap_chip(forged, _seconds(hold_s), "forged_taps")
+        return {"uid": forged.uid.hex(), "arrived_monotonic_s": shown.arrived_monotonic_s}
+
+    def _chip(self, chip: object) -> int:
+        if isinstance(chip, bool) or not isinstance(chip, int):
+            raise CommandError(f"chip is {chip!r}: expected the number that station_put gave")
+        self.chips.chip(chip)
+        return chip
 
     def _first_answer(self, *, timeout_s: object = _WAIT_S) -> Reply:
         """When the reader first found the latest tapped card."""
@@ -207,6 +244,7 @@ class World:
         room, modbus = self.stock_room, self.cold_chain.modbus
         known = {
             "pn532-desk-1": (self.desk.reader.unplug, self.desk.reader.plug),
+            "pn532-station": (self.station.reader.unplug, self.station.reader.plug),
             "pn532-pharmacy": (room.nfc.unplug, room.nfc.plug),
             "scanner-receiving": (room.scanners["receiving"].unplug, room.scanners["receiving"].plug),
             "scanner-issue": (room.scanners["issue"].unplug, room.scanners["issue"].plug),

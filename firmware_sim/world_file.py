@@ -28,6 +28,7 @@ def describe(world: World, directory: Path) -> dict[str, Any]:
         "ports": {"llrp": world.stock_room.llrp.port, "modbus": world.cold_chain.modbus.port},
         "paths": {
             "pn532_desk": str(directory / "pn532-desk-1"),
+            "pn532_station": str(directory / "pn532-station"),
             "pn532_pharmacy": str(directory / "pn532-pharmacy"),
             "scanner_receiving": str(directory / "scanner-receiving"),
             "scanner_issue": str(directory / "scanner-issue"),

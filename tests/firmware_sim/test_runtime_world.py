@@ -94,7 +94,7 @@ def test_the_same_seed_and_day_give_the_same_cards(directory: Path) -> None:
 def test_a_stopped_world_leaves_its_directory_empty_and_no_thread(directory: Path) -> None:
     threads = set(threading.enumerate())
     with SimulatedHospital(RuntimeOptions(directory, autoplay=True)):
-        assert len(list(directory.iterdir())) == 7
+        assert len(list(directory.iterdir())) == 8
         assert set(threading.enumerate()) - threads
     assert list(directory.iterdir()) == []
     assert set(threading.enumerate()) - threads == set()
