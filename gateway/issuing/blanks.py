@@ -136,7 +136,7 @@ def book(
 ) -> None:
     """One line. The stock may fall below nothing: a card that was used was there, whatever the book says."""
     connection.execute(
-        "INSERT INTO card_blank_movement (profile, kind, quantity, at, doer.username, request_id, note)"
+        "INSERT INTO card_blank_movement (profile, kind, quantity, at, by, request_id, note)"
         " VALUES (%s, %s, %s, %s, %s, %s, %s)",
         (profile, kind, quantity, doer.at, doer.username, request_id, storable(note)),
     )

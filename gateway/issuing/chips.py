@@ -89,6 +89,7 @@ def begin(connection: Connection, request: CardRequest, seen: SeenCard, now: dat
             number=request.card_number,
         )
     _refuse_counted(connection, seen)
+    _let_go(connection, seen, Doer("system", now))
     card_id = seen.card_id or uuid.uuid4().hex
     connection.execute(
         "INSERT INTO card_chip (card_id, uid, request_id, begun_at, changed_at) VALUES (%s, %s, %s, %s, %s)",
@@ -114,6 +115,17 @@ def _gone_on_with(connection: Connection, request: CardRequest, chip: Chip) -> C
     other = read_request(connection, chip.request_id)
     code = "card_issued_already" if chip.state == "finished" else "card_of_request"
     raise WorkRefusedError(code, f"this card is of request {other.card_number}", number=other.card_number)
+
+
+def _let_go(connection: Connection, seen: SeenCard, doer: Doer) -> None:
+    """Begun for another request, and blank as ever: nothing of that is on it."""
+    rows = connection.execute(
+        f"SELECT {_COLUMNS} FROM card_chip WHERE uid = %s AND uid <> '' AND state = 'begun' FOR UPDATE".encode(),  # noqa: S608 - our own columns
+        (seen.uid,),
+    ).fetchall()
+    for row in rows:
+        request = read_request(connection, row[3])
+        end_chip(connection, Chip(*row), request.profile, doer, wiped=True, why="blank")
 
 
 def _refuse_counted(connection: Connection, seen: SeenCard) -> None:

@@ -183,6 +183,7 @@ class Desk:
 def back_to_requested(making: Making, connection: Connection, request_id: UUID, doer: Doer) -> CardRequest:
     """It waits for a blank card."""
     request = read_request(connection, request_id, lock=True)
+    move_request(connection, request, "requested", doer, step="waits_again")
     connection.execute(
         "UPDATE card_request SET card_id = NULL, key_version = NULL, certificate_der = NULL, tag_counter = NULL,"
         " valid_from = NULL, valid_until = NULL WHERE request_id = %s",
@@ -194,8 +195,6 @@ def back_to_requested(making: Making, connection: Connection, request_id: UUID, 
         (making.clock(), request_id),
     )
     put_off(connection, request_id=request_id)
-    if request.state != "requested":
-        move_request(connection, request, "requested", doer, step="waits_again")
     return read_request(connection, request_id)
 
 

@@ -17,11 +17,11 @@ from gateway.issuing.keyring import IssuingSecrets
 
 Written = Literal["written", "same", "no_room", "refused"]
 _READS: Final = (
-    "SELECT max(a.at), CASE WHEN a.break_glass THEN 'break_glass' ELSE 'record_read' END AS act,"
-    " coalesce((SELECT l.roles[1] FROM login_account l WHERE l.username = a.username), '') AS role"
+    "SELECT max(at), act, role FROM (SELECT a.at, CASE WHEN a.break_glass THEN 'break_glass' ELSE 'record_read' END"
+    " AS act, coalesce((SELECT l.roles[1] FROM login_account l WHERE l.username = a.username), '') AS role"
     " FROM people_audit a WHERE a.patient_ids && (SELECT array_agg(x) FROM patient_aliases(canonical_patient(%s)) x)"
-    " AND a.act IN ('read', 'emergency') AND a.purpose <> 'card'"
-    " GROUP BY a.at::date, act, role ORDER BY 1 DESC LIMIT %s"
+    " AND a.act IN ('read', 'emergency') AND a.purpose <> 'card') AS one"
+    " GROUP BY at::date, act, role ORDER BY 1 DESC LIMIT %s"
 )
 """One entry a day for each role: the books have every single one."""
 

@@ -257,7 +257,7 @@ def add_step(connection: Connection, request_id: uuid.UUID, step: str, doer: Doe
     """Write down what was done; never a secret, never a name of a patient."""
     kept = {name: storable(value) if isinstance(value, str) else value for name, value in detail.items()}
     connection.execute(
-        "INSERT INTO card_request_step (request_id, step, at, doer.username, detail) VALUES (%s, %s, %s, %s, %s)",
+        "INSERT INTO card_request_step (request_id, step, at, by, detail) VALUES (%s, %s, %s, %s, %s)",
         (request_id, step, doer.at, doer.username, Jsonb(kept)),
     )
 

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
+import psycopg
+
 from cards.card_state import CardState
 from cards.errors import CardError, CardGoneError
 from cards.issuing.signer import SignerError
@@ -69,6 +71,11 @@ class Workbench:
             turn.interrupted(error)
         except WarehouseError as error:
             turn.end(error.code, error.message, error.values)
+        except psycopg.OperationalError:
+            raise  # nothing can be shown either
+        except Exception:
+            turn.end("card_unexpected", "the program made a mistake")
+            raise
 
 
 class _Turn:
