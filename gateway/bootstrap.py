@@ -26,8 +26,7 @@ from gateway.ingest.committer import Committer
 from gateway.ingest.postgres_store import PostgresStore
 from gateway.ingest.projection import HospitalProjection
 from gateway.ingest.worker import IngestWorker
-from gateway.pager.channels import Channel, LogChannel, WebhookChannel
-from gateway.pager.delivery import Pager
+from gateway.pager.parts import Pager, Surroundings
 from gateway.people import parts as people_parts
 from gateway.services.accounts import ensure_first_admin_link
 from gateway.services.app_services import AppServices
@@ -116,17 +115,14 @@ class Gateway:
     def _start_work(self, config: GatewayConfig, pool: Pool, anchors: TrustAnchors, base_url: str) -> None:
         if not config.trust_anchor_files:
             _LOG.warning("no trust_anchor_files: no health card can be verified")
-        channels: list[Channel] = [LogChannel()]
-        if config.webhook_url:
-            channels.append(WebhookChannel(config.webhook_url))
-        pager = Pager(pool, channels, system_clock)
+        pager = Pager(config.pager, Surroundings(pool, system_clock, config.zone, base_url, config.webhook_url))
         pager.start()
         self._parts.callback(pager.stop)
         self._parts.callback(cold_chain_keeper.start(pool, system_clock).stop)
         housekeeping = Housekeeping(pool, system_clock, config.storage)
         housekeeping.start()
         self._parts.callback(housekeeping.stop)
-        paging = Paging(tuple(channel.name for channel in channels), config.zone, base_url, system_clock)
+        paging = Paging((), config.zone, base_url, system_clock)
         projection = HospitalProjection(CheckIn(lambda: anchors, config.zone), Stock(config.zone))
         judge = TemperatureJudge(paging)
         committers = [Committer(PostgresStore(pool, projection, judge)) for _ in range(_INGEST_LANES)]

@@ -11,6 +11,8 @@ import pydantic
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
 
 from gateway.errors import ConfigError
+from gateway.issuing.config import ISSUING_FILES, IssuingConfig
+from gateway.pager.config import PagerConfig
 from gateway.people.config import KEY_FILE_NAME, PeopleConfig
 from gateway.visits.config import InsuranceConfig
 
@@ -107,6 +109,8 @@ class GatewayConfig(_Table):
     http: HttpConfig = HttpConfig()
     storage: StorageConfig = StorageConfig()
     people: PeopleConfig = PeopleConfig()
+    issuing: IssuingConfig = IssuingConfig()
+    pager: PagerConfig = PagerConfig()
     insurance: InsuranceConfig = InsuranceConfig()
     base_url: HttpUrl = ""
     """The address people type, for links in pages and messages; empty: made from `http`."""
@@ -201,6 +205,16 @@ def _resolve(config: GatewayConfig, directory: Path) -> GatewayConfig:
     people = config.people.model_copy(update={"key_file": directory / (config.people.key_file or KEY_FILE_NAME)})
     token = found("insurance.token_file", config.insurance.token_file)
     insurance = config.insurance.model_copy(update={"token_file": token})
+    issuing = config.issuing.model_copy(
+        update={name: found(f"issuing.{name}", getattr(config.issuing, name)) for name in ISSUING_FILES}
+    )
     return config.model_copy(
-        update={"insurance": insurance, "mqtt": mqtt, "trust_anchor_files": anchors, "people": people}
+        update={
+            "issuing": issuing,
+            "insurance": insurance,
+            "mqtt": mqtt,
+            "trust_anchor_files": anchors,
+            "people": people,
+            "pager": config.pager.found_in(directory),
+        }
     )

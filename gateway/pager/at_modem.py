@@ -106,6 +106,10 @@ class AtModem:
         self._reference = 0
         self._pin_refused = False
 
+    def listen(self, listener: Callable[[Incoming | StatusReport], None]) -> None:
+        """From now on, hand over what comes in to this one."""
+        self._listener = listener
+
     def send(self, number: str, text: str) -> int:
         """Send a text, in several parts if it is long; the reference that its delivery report will carry.
 

@@ -1,4 +1,4 @@
-"""Paging channels: where a page goes. Each takes a page or says why not; none knows of the others."""
+"""Paging channels: where a message goes. Each takes it or says why not; none knows of the others."""
 
 import logging
 from collections.abc import Mapping
@@ -9,6 +9,8 @@ from uuid import UUID
 import httpx
 
 from gateway.errors import ChannelError
+from gateway.pager.messages import Words
+from gateway.pager.outbox import Kind
 
 _LOG = logging.getLogger("medtap.page")
 _TIMEOUT_S: Final = 10.0
@@ -16,24 +18,37 @@ _HTTP_ERROR_FROM: Final = 300
 
 
 @dataclass(frozen=True)
-class Page:
-    """One page for one channel."""
+class Outgoing:
+    """One message for one channel, as it is at the moment of sending."""
 
     page_id: UUID
+    kind: Kind
+    address: str
+    """Where on the channel; empty for channels without people."""
+    words: Words
+    severity: str
     message: Mapping[str, Any]
-    """As it was written when the alarm was raised, with the alarm's state of now under `state`."""
+    """For programs."""
+
+
+@dataclass(frozen=True)
+class Taken:
+    """The channel has it."""
+
+    channel_message_id: str = ""
+    """By which its receipt will name it."""
 
 
 class Channel(Protocol):
-    """A way to a person."""
+    """A way to people or to a program."""
 
     @property
     def name(self) -> str:
         """As it stands in the table `page`."""
         ...
 
-    def deliver(self, page: Page) -> None:
-        """Hand the page over; it may be one that was handed over before (same `page_id`).
+    def deliver(self, outgoing: Outgoing) -> Taken:
+        """Hand the message over; it may be one that was handed over before (same `page_id`).
 
         Raises:
             ChannelError: it was not taken; try again later.
@@ -50,42 +65,65 @@ class LogChannel:
 
     name = "log"
 
-    def deliver(self, page: Page) -> None:
+    def deliver(self, outgoing: Outgoing) -> Taken:
         """One line."""
-        message = page.message
-        _LOG.critical("%s | %s | %s", message.get("text_vi"), message.get("text_en"), page.page_id)
+        message = outgoing.message
+        vi, en = message.get("text_vi", outgoing.words.short), message.get("text_en", "")
+        _LOG.critical("%s | %s | %s", vi, en, outgoing.page_id)
+        return Taken()
 
     def close(self) -> None:
         """Nothing to let go of."""
 
 
-class WebhookChannel:
-    """POSTs the page as JSON. `Idempotency-Key` is the page's id: a receiver that has seen it may ignore it."""
-
-    name = "webhook"
+class HttpPoster:
+    """POSTs JSON; taken means an answer of 2xx."""
 
     def __init__(
-        self, url: str, *, timeout_s: float = _TIMEOUT_S, transport: httpx.BaseTransport | None = None
+        self, name: str, url: str, *, timeout_s: float = _TIMEOUT_S, transport: httpx.BaseTransport | None = None
     ) -> None:
         """`timeout_s` bounds connecting and each wait for an answer; `transport` is for tests."""
+        self.name: Final = name
         self._url = url
         # Redirects are not followed: a page goes where the hospital said, or nowhere.
         self._client = httpx.Client(timeout=timeout_s, transport=transport, follow_redirects=False, trust_env=False)
 
-    def deliver(self, page: Page) -> None:
+    def post(self, body: object, headers: Mapping[str, str]) -> None:
+        """One request.
+
+        Raises:
+            ChannelError: no answer in time, or another status.
+        """
+        try:
+            answer = self._client.post(self._url, json=body, headers=dict(headers))
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            raise ChannelError(f"{self.name} gave no answer: {type(error).__name__}: {error}") from None
+        if answer.status_code >= _HTTP_ERROR_FROM:
+            raise ChannelError(f"{self.name} answered {answer.status_code}: {answer.text[:200]!r}")
+
+    def close(self) -> None:
+        """Close kept connections."""
+        self._client.close()
+
+
+class WebhookChannel(HttpPoster):
+    """POSTs the page as JSON. `Idempotency-Key` is the page's id: a receiver that has seen it may ignore it."""
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        name: str = "webhook",
+        timeout_s: float = _TIMEOUT_S,
+        transport: httpx.BaseTransport | None = None,
+    ) -> None:
+        super().__init__(name, url, timeout_s=timeout_s, transport=transport)
+
+    def deliver(self, outgoing: Outgoing) -> Taken:
         """Taken means an answer of 2xx.
 
         Raises:
             ChannelError: no answer in time, or another status.
         """
-        headers = {"Idempotency-Key": str(page.page_id)}
-        try:
-            answer = self._client.post(self._url, json=dict(page.message), headers=headers)
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
-            raise ChannelError(f"webhook gave no answer: {type(error).__name__}: {error}") from None
-        if answer.status_code >= _HTTP_ERROR_FROM:
-            raise ChannelError(f"webhook answered {answer.status_code}: {answer.text[:200]!r}")
-
-    def close(self) -> None:
-        """Close kept connections."""
-        self._client.close()
+        self.post(dict(outgoing.message), {"Idempotency-Key": str(outgoing.page_id)})
+        return Taken()

@@ -5,6 +5,8 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
+from gateway.errors import ConfigError
+
 ChannelName = Annotated[str, StringConstraints(pattern=r"\A[a-z][a-z0-9_-]{0,30}\z")]
 Seconds = Annotated[float, Field(gt=0, le=7 * 86400)]
 _BUILT_IN: Final = frozenset({"log", "webhook", "phone"})
@@ -175,10 +177,33 @@ class PagerConfig(_Table):
             raise ValueError(f"channel: got the name {twice[0]!r} twice; each channel has its own")
         return self
 
-    def files(self) -> list[tuple[str, Path]]:
-        """Every file it names, with its key: they must be there at the start."""
-        found = [(f"pager.channel.{one.name}.secret_file", one.secret_file) for one in self.channel]
-        found += [(f"pager.channel.{one.name}.pin_file", one.pin_file) for one in self.channel]
-        found += [("pager.heartbeat.key_file", self.heartbeat.key_file)]
-        found += [("pager.alertmanager_token_file", self.alertmanager_token_file)]
-        return [(key, file) for key, file in found if file is not None]
+    def found_in(self, directory: Path) -> "PagerConfig":
+        """With every file it names made absolute, relative to the directory of the configuration.
+
+        Raises:
+            ConfigError: a secret's file isn't there. A serial line may be: it is looked for whenever it is used.
+        """
+        channels = tuple(
+            each.model_copy(
+                update={
+                    "secret_file": _found(directory, f"pager.channel.{each.name}.secret_file", each.secret_file),
+                    "pin_file": _found(directory, f"pager.channel.{each.name}.pin_file", each.pin_file),
+                }
+            )
+            for each in self.channel
+        )
+        key_file = _found(directory, "pager.heartbeat.key_file", self.heartbeat.key_file)
+        token_file = _found(directory, "pager.alertmanager_token_file", self.alertmanager_token_file)
+        heartbeat = self.heartbeat.model_copy(update={"key_file": key_file})
+        return self.model_copy(
+            update={"channel": channels, "heartbeat": heartbeat, "alertmanager_token_file": token_file}
+        )
+
+
+def _found(directory: Path, key: str, file: Path | None) -> Path | None:
+    if file is None:
+        return None
+    absolute = directory / file
+    if not absolute.is_file():
+        raise ConfigError(f"configuration: {key}: got {str(file)!r}: no such file (looked for {absolute})")
+    return absolute

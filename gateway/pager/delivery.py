@@ -1,25 +1,35 @@
-"""The pager: takes pages out of their outbox to their channels, for ever, until each is taken.
+"""Delivery: takes messages out of the outbox to their channel, again and again, until each is taken.
 
-Each channel has a thread of its own: a dead channel never blocks another. A page is claimed before it is sent and
-marked after, so a crash between the two sends it again, under the same id: at least once to the channel.
+Each channel has a thread of its own: a dead channel never blocks another. A message is claimed before it is sent and
+marked after, so a crash between the two sends it again, under the same id: at least once to the channel. What is said
+is made at the moment of sending; a person is not woken for what somebody has answered meanwhile, a program hears of it.
 """
 
 import logging
 import random
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 import psycopg
+from psycopg.types.json import Jsonb
 
 from gateway.db.pool import Connection, Pool
 from gateway.errors import ChannelError
-from gateway.pager.channels import Channel, Page
+from gateway.pager.channels import Channel, Outgoing, Taken
+from gateway.pager.health import note_failed, note_taken
+from gateway.pager.messages import Style, Words, alarm_json, alarm_words, plain_words, returned_words, summary_words
+from gateway.pager.outbox import Kind, Occasion
+from gateway.pager.page_facts import page_facts, several
+from gateway.services.live_events import NewLiveEvent, publish
 
 _LOG = logging.getLogger(__name__)
+_STALE: Final = timedelta(minutes=15)
+"""Replies, tests and probes that could not be sent for so long say nothing to anybody any more."""
+_INCIDENT_KINDS: Final = ("alarm", "returned")
 
 
 @dataclass(frozen=True)
@@ -43,123 +53,219 @@ class RetryPlan:
 DEFAULT_PLAN: Final = RetryPlan()
 
 
-class Pager:
-    """Start it once; `wake` it when a page was written."""
+@dataclass(frozen=True)
+class Claimed:
+    """A row of the outbox that is ours for a while."""
 
-    def __init__(
-        self,
-        pool: Pool,
-        channels: Sequence[Channel],
-        clock: Callable[[], datetime],
-        *,
-        plan: RetryPlan = DEFAULT_PLAN,
-        jitter: Callable[[], float] = random.random,
-    ) -> None:
-        self._workers = [_ChannelWorker(pool, channel, clock, plan, jitter) for channel in channels]
-
-    def start(self) -> None:
-        """Begin to deliver."""
-        for worker in self._workers:
-            worker.thread.start()
-
-    def wake(self) -> None:
-        """There may be something new. Cheap, from any thread."""
-        for worker in self._workers:
-            worker.news.set()
-
-    def stop(self) -> None:
-        """Finish what is being delivered, then end. What is left is delivered after the next start."""
-        for worker in self._workers:
-            worker.stopping.set()
-            worker.news.set()
-        for worker in self._workers:
-            if worker.thread.ident is not None:
-                worker.thread.join(timeout=30.0)
+    page_id: UUID
+    kind: Kind
+    address: str
+    severity: str
+    incident_id: UUID | None
+    run_id: UUID | None
+    occasion: Occasion
+    username: str | None
+    message: Mapping[str, Any]
+    attempts: int
+    receipt_token: str | None
+    created_at: datetime
 
 
-class _ChannelWorker:
+_CLAIM: Final = (
+    "UPDATE page SET attempts = attempts + 1, next_attempt_at = %s WHERE page_id = ("
+    " SELECT page_id FROM page WHERE channel = %s AND delivered_at IS NULL AND withdrawn_at IS NULL"
+    " AND next_attempt_at <= %s ORDER BY (severity = 'critical') DESC, next_attempt_at LIMIT 1 FOR UPDATE SKIP LOCKED)"
+    " RETURNING page_id, kind, address, severity, incident_id, run_id, occasion_kind, username, message, attempts,"
+    " receipt_token, created_at"
+)
+
+
+class Deliverer:
+    """Delivers what is due on one channel, one message after the other. No thread of its own."""
+
     def __init__(
         self,
         pool: Pool,
         channel: Channel,
         clock: Callable[[], datetime],
-        plan: RetryPlan,
-        jitter: Callable[[], float],
+        style: Style,
+        *,
+        plan: RetryPlan = DEFAULT_PLAN,
+        jitter: Callable[[], float] = random.random,
+        on_failure: Callable[[], None] = lambda: None,
     ) -> None:
+        """`on_failure` is called when a message was not taken: its person's next channel is wanted now."""
+        self.channel = channel
         self._pool = pool
-        self._channel = channel
         self._clock = clock
+        self._style = style
         self._plan = plan
         self._jitter = jitter
-        self.news = threading.Event()
-        self.stopping = threading.Event()
-        self.thread = threading.Thread(target=self._run, name=f"pager-{channel.name}", daemon=True)
+        self._on_failure = on_failure
 
-    def _run(self) -> None:
-        while not self.stopping.is_set():
-            self.news.clear()
-            try:
-                while not self.stopping.is_set() and self._deliver_one():
-                    pass
-            except psycopg.Error as error:
-                _LOG.warning("pager %s: the database is away, trying again: %s", self._channel.name, error)
-            except Exception:  # noqa: BLE001 - a pager that ends is worse than any error
-                _LOG.exception("pager %s: unexpected failure, trying again", self._channel.name)
-            self.news.wait(self._plan.poll_s)
-        self._channel.close()
+    def deliver_due(self) -> int:
+        """All that is due now; how many were taken up."""
+        count = 0
+        while self.deliver_one():
+            count += 1
+        return count
 
-    def _deliver_one(self) -> bool:
-        """Deliver the page that has waited longest; False if none is due."""
+    def deliver_one(self) -> bool:
+        """The most urgent message that is due; False if none is.
+
+        Raises:
+            psycopg.Error: the database is away.
+        """
         with self._pool.connection() as connection:
             claimed = self._claim(connection)
-        if claimed is None:
-            return False
-        page, attempts = claimed
-        try:
-            self._channel.deliver(page)
-        except Exception as error:  # noqa: BLE001 - whatever a channel raises, the page was not taken
-            self._failed(page.page_id, attempts, error)
-        else:
-            with self._pool.connection() as connection:
+            if claimed is None:
+                return False
+            outgoing = None if self._is_void(connection, claimed) else self._outgoing(connection, claimed)
+            if outgoing is None:
                 connection.execute(
-                    "UPDATE page SET delivered_at = %s, last_error = '' WHERE page_id = %s",
-                    (self._clock(), page.page_id),
+                    "UPDATE page SET withdrawn_at = %s, attempts = attempts - 1 WHERE page_id = %s",
+                    (self._clock(), claimed.page_id),
                 )
+                return True
+        try:
+            taken = self.channel.deliver(outgoing)
+        except Exception as error:  # noqa: BLE001 - whatever a channel raises, the page was not taken
+            self._failed(claimed, error)
+        else:
+            self._taken(claimed, outgoing, taken)
         return True
 
-    def _claim(self, connection: Connection) -> tuple[Page, int] | None:
+    def _claim(self, connection: Connection) -> Claimed | None:
         now = self._clock()
-        row = connection.execute(
-            "UPDATE page SET attempts = attempts + 1, next_attempt_at = %s WHERE page_id = ("
-            " SELECT page_id FROM page WHERE channel = %s AND delivered_at IS NULL AND next_attempt_at <= %s"
-            " ORDER BY next_attempt_at LIMIT 1 FOR UPDATE SKIP LOCKED)"
-            " RETURNING page_id, message, attempts, alarm_id",
-            (now + timedelta(seconds=self._plan.claim_s), self._channel.name, now),
-        ).fetchone()
-        if row is None:
-            return None
-        page_id, message, attempts, alarm_id = row
-        return Page(page_id, {**message, "state": _state(connection, alarm_id)}), attempts
+        claim_until = now + timedelta(seconds=self._plan.claim_s)
+        row = connection.execute(_CLAIM, (claim_until, self.channel.name, now)).fetchone()
+        return None if row is None else Claimed(*row)
 
-    def _failed(self, page_id: UUID, attempts: int, error: Exception) -> None:
-        if not isinstance(error, ChannelError):
-            _LOG.error("pager %s: unexpected failure", self._channel.name, exc_info=error)
-        delay_s = self._plan.delay_s(attempts, self._jitter())
-        reason = f"{error}"[:500].replace("\0", "\ufffd")
-        _LOG.warning("page %s: attempt %d: %s; again in %.0f s", page_id, attempts, reason, delay_s)
+    def _is_void(self, connection: Connection, claimed: Claimed) -> bool:
+        """Whether nobody needs it any more."""
+        if claimed.kind in {"reply", "probe", "test"}:
+            return self._clock() - claimed.created_at > _STALE
+        if claimed.username is None or claimed.kind != "alarm":
+            return False
+        row = connection.execute("SELECT ended_at FROM pager_run WHERE run_id = %s", (claimed.run_id,)).fetchone()
+        return row is not None and row[0] is not None
+
+    def _outgoing(self, connection: Connection, claimed: Claimed) -> Outgoing | None:
+        """The message as it is now; None: there is nothing to tell."""
+        made = self._words(connection, claimed)
+        if made is None:
+            return None
+        words, message = made
+        facts = {**message, "page_id": str(claimed.page_id), "page_kind": claimed.kind}
+        facts["sent_at"] = self._clock().isoformat()
+        return Outgoing(claimed.page_id, claimed.kind, claimed.address, words, claimed.severity, facts)
+
+    def _words(self, connection: Connection, claimed: Claimed) -> tuple[Words, dict[str, Any]] | None:
+        if claimed.kind == "summary":
+            rows = connection.execute(
+                "SELECT e.incident_id FROM page_incident e JOIN pager_run r USING (run_id)"
+                " WHERE e.page_id = %s AND r.ended_at IS NULL ORDER BY e.added_at",
+                (claimed.page_id,),
+            ).fetchall()
+            open_ones = several(connection, [row[0] for row in rows])
+            if not open_ones:
+                return None
+            words = summary_words(open_ones, self._style)
+            return words, {"text": words.short, "incidents": [one.incident.incident_number for one in open_ones]}
+        if claimed.kind not in _INCIDENT_KINDS or claimed.incident_id is None:
+            words = plain_words(str(claimed.message.get("text", "")))
+            return words, {"text": words.short}
+        facts = page_facts(connection, claimed.incident_id)
+        if facts is None:
+            return None
+        if claimed.kind == "returned":
+            words = returned_words(facts, self._style)
+        else:
+            words = alarm_words(facts, claimed.occasion, self._style, token=claimed.receipt_token or "")
+        return words, alarm_json(facts, claimed.kind, claimed.occasion, self._style, words)
+
+    def _taken(self, claimed: Claimed, outgoing: Outgoing, taken: Taken) -> None:
+        now = self._clock()
+        kept = {**outgoing.message, "sent_text": outgoing.words.short, "segments": outgoing.words.segments}
         with self._pool.connection() as connection:
             connection.execute(
-                "UPDATE page SET next_attempt_at = %s, last_error = %s WHERE page_id = %s",
-                (self._clock() + timedelta(seconds=delay_s), reason, page_id),
+                "UPDATE page SET delivered_at = %s, last_error = '', message = %s, channel_message_id = %s"
+                " WHERE page_id = %s",
+                (now, Jsonb(kept), taken.channel_message_id, claimed.page_id),
             )
+        self._note(lambda connection: note_taken(connection, self.channel.name, now), claimed)
+
+    def _failed(self, claimed: Claimed, error: Exception) -> None:
+        if not isinstance(error, ChannelError):
+            _LOG.error("pager %s: unexpected failure", self.channel.name, exc_info=error)
+        now = self._clock()
+        delay_s = self._plan.delay_s(claimed.attempts, self._jitter())
+        reason = f"{error}"[:500].replace("\0", "\ufffd")
+        _LOG.warning("page %s: attempt %d: %s; again in %.0f s", claimed.page_id, claimed.attempts, reason, delay_s)
+        with self._pool.connection() as connection:
+            connection.execute(
+                "UPDATE page SET next_attempt_at = %s, last_error = %s, failed_at = coalesce(failed_at, %s)"
+                " WHERE page_id = %s",
+                (now + timedelta(seconds=delay_s), reason, now, claimed.page_id),
+            )
+        self._note(lambda connection: note_failed(connection, self.channel.name, reason, now), claimed)
+        self._on_failure()
+
+    def _note(self, note: Callable[[Connection], tuple[NewLiveEvent, ...]], claimed: Claimed) -> None:
+        """A transaction of its own: it may take the lock of alarms, which is taken before any row of the outbox."""
+        with self._pool.connection() as connection:
+            publish(connection, [*note(connection), _about(claimed)])
 
 
-def _state(connection: Connection, alarm_id: UUID) -> str:
-    """The alarm's state at the moment of delivery: a page that comes late says so."""
-    row = connection.execute(
-        "SELECT returned_at IS NOT NULL, acknowledged_at IS NOT NULL FROM alarm WHERE alarm_id = %s", (alarm_id,)
-    ).fetchone()
-    returned, acknowledged = row if row is not None else (False, False)
-    if returned:
-        return "returned_to_normal_acknowledged" if acknowledged else "returned_to_normal_unacknowledged"
-    return "active_acknowledged" if acknowledged else "active_unacknowledged"
+def _about(claimed: Claimed) -> NewLiveEvent:
+    """The on-call page shows what became of pages."""
+    incident = str(claimed.incident_id) if claimed.incident_id is not None else None
+    return NewLiveEvent("on_call", "page", {"page_id": str(claimed.page_id), "incident_id": incident})
+
+
+class DeliveryThread:
+    """A deliverer at work. Start it once; `wake` it when a message was written."""
+
+    def __init__(self, deliverer: Deliverer, *, poll_s: float = DEFAULT_PLAN.poll_s) -> None:
+        self._deliverer = deliverer
+        self._poll_s = poll_s
+        self._news = threading.Event()
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=f"pager-{deliverer.channel.name}", daemon=True)
+        self.rounds = 0
+        """How often it has looked: one that hangs stands still."""
+
+    @property
+    def name(self) -> str:
+        """Of its channel."""
+        return self._deliverer.channel.name
+
+    def start(self) -> None:
+        """Begin to deliver."""
+        self._thread.start()
+
+    def wake(self) -> None:
+        """There may be something new. Cheap, from any thread."""
+        self._news.set()
+
+    def stop(self) -> None:
+        """Finish what is being delivered, then end. What is left is delivered after the next start."""
+        self._stopping.set()
+        self._news.set()
+        if self._thread.ident is not None:
+            self._thread.join(timeout=30.0)
+
+    def _run(self) -> None:
+        name = self.name
+        while not self._stopping.is_set():
+            self._news.clear()
+            try:
+                while not self._stopping.is_set() and self._deliverer.deliver_one():
+                    self.rounds += 1
+            except psycopg.Error as error:
+                _LOG.warning("pager %s: the database is away, trying again: %s", name, error)
+            except Exception:  # noqa: BLE001 - a pager that ends is worse than any error
+                _LOG.exception("pager %s: unexpected failure, trying again", name)
+            self.rounds += 1
+            self._news.wait(self._poll_s)
+        self._deliverer.channel.close()
