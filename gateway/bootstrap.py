@@ -26,6 +26,7 @@ from gateway.ingest.committer import Committer
 from gateway.ingest.postgres_store import PostgresStore
 from gateway.ingest.projection import HospitalProjection
 from gateway.ingest.worker import IngestWorker
+from gateway.issuing import parts as issuing_parts
 from gateway.pager.parts import Pager, Surroundings
 from gateway.people import parts as people_parts
 from gateway.services.accounts import ensure_first_admin_link
@@ -37,6 +38,8 @@ from gateway.visits import parts as visits_parts
 
 _LOG = logging.getLogger(__name__)
 _START_TIMEOUT_S: Final = 30.0
+_WEBSOCKET_BYTES_MAX: Final = 256 * 1024
+"""Card stations send one answer of a card at a time: 64 kB in hexadecimal digits."""
 _INGEST_LANES: Final = 2
 """One writes rows while the other commits and answers: a third would find nothing to do."""
 
@@ -108,7 +111,12 @@ class Gateway:
         live = LiveFeed(config.dsn, pool)
         live.start()
         self._parts.callback(live.close)
-        self._start_http(AppServices(pool=pool, config=config, clock=system_clock, live=live, people=people), listener)
+        issuing = issuing_parts.start(
+            issuing_parts.Around(pool, people, base_url, config.zone, system_clock), config.issuing
+        )
+        self._parts.callback(issuing.stop)
+        services = AppServices(pool=pool, config=config, clock=system_clock, live=live, people=people, issuing=issuing)
+        self._start_http(services, listener)
         self._start_work(config, pool, anchors, base_url)
         return first_admin_link
 
@@ -173,7 +181,15 @@ class _HttpServer:
     def __init__(self, app: FastAPI, listener: socket.socket) -> None:
         self._listener = listener
         self._server = uvicorn.Server(
-            uvicorn.Config(app, log_config=None, access_log=False, lifespan="on", timeout_graceful_shutdown=3)
+            uvicorn.Config(
+                app,
+                log_config=None,
+                access_log=False,
+                lifespan="on",
+                timeout_graceful_shutdown=3,
+                ws="websockets-sansio",
+                ws_max_size=_WEBSOCKET_BYTES_MAX,
+            )
         )
         self._thread = threading.Thread(
             target=self._server.run, kwargs={"sockets": [listener]}, name="http", daemon=True

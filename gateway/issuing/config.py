@@ -1,9 +1,12 @@
 """The table `[issuing]` of the gateway's configuration: where the keys of cards are, and what cards are made like."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+
+ISSUING_FILES: Final = ("key_file", "passphrase_file", "module", "pin_file", "ca_certificate_file")
+"""Keys that name files."""
 
 
 class IssuingConfig(BaseModel):
@@ -40,13 +43,6 @@ class IssuingConfig(BaseModel):
         if any(of_module) and not (all(of_module) and self.key_file):
             raise ValueError("module needs token, key, pin_file, ca_certificate_file and key_file as well")
         return self
-
-    def below(self, directory: Path) -> "IssuingConfig":
-        """With file names that are relative to the configuration's directory."""
-        names = ("key_file", "passphrase_file", "module", "pin_file", "ca_certificate_file")
-        return self.model_copy(
-            update={name: directory / file for name in names if (file := getattr(self, name)) is not None}
-        )
 
     def card_address(self, base_url: str) -> str:
         """What NTAG 424 cards lead to; empty where neither is https, as telephones must be able to trust it."""

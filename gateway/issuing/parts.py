@@ -45,23 +45,31 @@ class Issuing:
         self.hub.stop()
 
 
-def assemble(
-    pool: Pool, people: People, config: IssuingConfig, *, base_url: str, zone: ZoneInfo, clock: Callable[[], datetime]
-) -> Issuing:
+@dataclass(frozen=True)
+class Around:
+    """What there is in the gateway already."""
+
+    pool: Pool
+    people: People
+    base_url: str
+    zone: ZoneInfo
+    clock: Callable[[], datetime]
+
+
+def assemble(around: Around, config: IssuingConfig) -> Issuing:
     """All of it, with nothing running yet but what stations ask for."""
+    pool, zone, clock = around.pool, around.zone, around.clock
     keyring = Keyring(config)
-    sealing = RecordSealing(pool, people, keyring, clock)
-    making = Making(pool, clock, zone, config.card_address(base_url), config.card_years, sealing.seal)
+    sealing = RecordSealing(pool, around.people, keyring, clock)
+    making = Making(pool, clock, zone, config.card_address(around.base_url), config.card_years, sealing.seal)
     hub = StationHub(Workbench(pool, clock, keyring, making))
     return Issuing(config, keyring, making, hub, Desk(making, keyring.secrets), ExpiryJob(pool, zone, clock))
 
 
-def start(
-    pool: Pool, people: People, config: IssuingConfig, *, base_url: str, zone: ZoneInfo, clock: Callable[[], datetime]
-) -> Issuing:
+def start(around: Around, config: IssuingConfig) -> Issuing:
     """All of it, running."""
-    issuing = assemble(pool, people, config, base_url=base_url, zone=zone, clock=clock)
-    with pool.connection() as connection:
+    issuing = assemble(around, config)
+    with around.pool.connection() as connection:
         stations.nobody_is_connected(connection)
     if not issuing.keyring.configured:
         _LOG.warning("no [issuing] key_file: no health card can be made here")

@@ -13,6 +13,7 @@ import psycopg
 from psycopg.rows import TupleRow
 from psycopg_pool import ConnectionPool
 
+from gateway.issuing.parts import Issuing
 from gateway.people.people import People
 
 DbConnection = psycopg.Connection[TupleRow]
@@ -97,3 +98,5 @@ class AppServices:
     live: LiveFeedLike
     people: People
     """Who patients are: read and changed through it alone."""
+    issuing: Issuing | None = None
+    """The issuing desk; None: no card is made here."""

@@ -19,7 +19,7 @@ from gateway.db.pool import Pool
 from gateway.issuing.config import IssuingConfig
 from gateway.issuing.doer import Doer
 from gateway.issuing.hub import StationHub
-from gateway.issuing.parts import Issuing, assemble
+from gateway.issuing.parts import Around, Issuing, assemble
 from gateway.issuing.relay import AnswerWord, CardOnStation, CardWord, GoneWord, NoCardWord, Relay
 from gateway.issuing.requests import CardRequest, NewRequest, create_request, read_request
 from gateway.issuing.stations import enrol, make_station, read_station, set_task
@@ -196,7 +196,7 @@ def make_world(pool: Pool, directory: Path) -> CardDeskWorld:
         return worlds[0].now if worlds else BEGIN
 
     people = People(PEOPLE_KEYS, clock)
-    issuing = assemble(pool, people, config, base_url=BASE_URL, zone=ZoneInfo("Asia/Ho_Chi_Minh"), clock=clock)
+    issuing = assemble(Around(pool, people, BASE_URL, ZoneInfo("Asia/Ho_Chi_Minh"), clock), config)
     worlds.append(CardDeskWorld(pool, issuing, people, directory))
     return worlds[0]
 
