@@ -1,7 +1,7 @@
 """Who may use a route: declared on every one of them, checked here and nowhere else.
 
-A route says `Depends(PUBLIC)` or `Depends(RolesRequired(...))`; the application refuses to start with a route that says
-neither. The same dependency refuses requests that another site makes in a signed-in person's browser.
+A route says `Depends(PUBLIC)`, `Depends(RolesRequired(...))` or `Depends(STATION)`; the application refuses to start
+with a route that says none of them. The same dependency refuses requests that another site makes in a signed-in person's browser.
 """
 
 import secrets
@@ -11,10 +11,11 @@ from http import HTTPStatus
 from typing import Final
 from urllib.parse import urlsplit
 
-from fastapi import FastAPI, Request
+from fastapi import FastAPI, Request, WebSocketException, status
 from fastapi.dependencies.models import Dependant
-from fastapi.routing import APIRoute, iter_route_contexts
+from fastapi.routing import APIRoute, APIWebSocketRoute, iter_route_contexts
 from starlette.concurrency import run_in_threadpool
+from starlette.requests import HTTPConnection
 from starlette.routing import BaseRoute, Mount
 
 from gateway.api.problems import Problem, not_allowed, not_signed_in
@@ -61,9 +62,29 @@ class RolesRequired:
         return person
 
 
+@dataclass(frozen=True)
+class StationRequired:
+    """For a card station, by the secret it holds: its token, or the one-time link's."""
+
+    async def __call__(self, connection: HTTPConnection) -> str:
+        """The secret as it came; whose it is, the route finds out.
+
+        Raises:
+            Problem: there is none.
+            WebSocketException: the same, of a WebSocket.
+        """
+        kind, _, secret = connection.headers.get("authorization", "").partition(" ")
+        if kind.lower() == "bearer" and secret.strip():
+            return secret.strip()
+        if connection.scope["type"] == "websocket":
+            raise WebSocketException(status.WS_1008_POLICY_VIOLATION)
+        raise not_signed_in()
+
+
 PUBLIC: Final = Public()
+STATION: Final = StationRequired()
 ANYONE_SIGNED_IN: Final = RolesRequired(EVERY_ROLE)
-Access = Public | RolesRequired
+Access = Public | RolesRequired | StationRequired
 
 
 async def _recognise(request: Request) -> SignedIn | None:
@@ -124,7 +145,7 @@ def _forged() -> Problem:
 
 def declared_accesses(dependant: Dependant) -> Iterator[Access]:
     """Every declaration among a route's dependencies, at whatever depth."""
-    if isinstance(dependant.call, (Public, RolesRequired)):
+    if isinstance(dependant.call, (Public, RolesRequired, StationRequired)):
         yield dependant.call
     for inner in dependant.dependencies:
         yield from declared_accesses(inner)
@@ -135,7 +156,7 @@ def routes_with_access(app: FastAPI) -> Iterator[tuple[BaseRoute, Access | None]
     public_mounts = getattr(app.state, "public_mounts", ())
     for context in iter_route_contexts(app.routes):
         route = context.original_route
-        if isinstance(route, APIRoute):
+        if isinstance(route, APIRoute | APIWebSocketRoute):
             declared = list(declared_accesses(context.dependant))
             yield route, declared[0] if len(declared) == 1 else None
         else:

@@ -9,6 +9,7 @@ from fastapi import FastAPI
 from starlette.staticfiles import StaticFiles
 
 from gateway.api import (
+    card_stations,
     excursions,
     stock_catalogue,
     stock_counts,
@@ -33,6 +34,7 @@ from gateway.services.sessions import SessionPolicy
 _STATIC_PATH: Final = "/static"
 _TAGS: Final = [
     {"name": "desk", "description": "Health cards and visits"},
+    {"name": "cards", "description": "Health cards: asking for, making, printing, handing over"},
     {"name": "stock", "description": "Scans, movements, stock on hand"},
     {"name": "cold chain", "description": "Places, temperatures, alarms"},
     {"name": "system", "description": "Edge nodes, devices, health"},
@@ -80,6 +82,7 @@ def create_app(
     app.include_router(work_routes.router)
     app.include_router(catalogue_routes.router)
     app.include_router(operator_routes.router)
+    app.include_router(card_stations.router)
     for router in WORK_ROUTERS:
         app.include_router(router)
     for router in (stock_series.router, stock_pages, stock_files):

@@ -152,6 +152,7 @@ class StationHub:
         with self._lock:
             before = self._workers.pop(station_id, None)
             if before is not None:
+                before.relay.say(what="let_go")
                 before.stop()
                 self._ended.append(before)
             self._workers[station_id] = _Worker(station_id, relay, self._bench)
@@ -182,7 +183,7 @@ class StationHub:
         """End its connection, if it has one: it was revoked."""
         worker = self._worker(station_id)
         if worker is not None:
-            worker.relay.say(what="revoked")
+            worker.relay.say(what="let_go")
             self.detach(station_id, worker.relay)
 
     def again(self, station_id: uuid.UUID) -> None:

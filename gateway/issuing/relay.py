@@ -86,6 +86,11 @@ class Relay:
         self._waiting: dict[int, Future[bytes]] = {}
         self._closed = False
 
+    @property
+    def closed(self) -> bool:
+        """Whether it is over."""
+        return self._closed
+
     def say(self, **words: object) -> None:
         """Something for the station's screen; a station that left does not hear it."""
         try:

@@ -140,7 +140,9 @@ def import_site_file(config_file: ConfigFile, site_file: Path, as_json: AsJson =
 def add_account(
     config_file: ConfigFile,
     username: str,
-    role: Annotated[list[str], typer.Option(help="admin, pharmacist, clerk, on_call or viewer; repeat for several.")],
+    role: Annotated[
+        list[str], typer.Option(help="admin, pharmacist, clerk, clinician, card_issuer, on_call or viewer; repeat.")
+    ],
     display_name: Annotated[str, typer.Option(help="As colleagues know the person.")] = "",
 ) -> None:
     """Make an account and print a one-time link with which its owner signs in."""
