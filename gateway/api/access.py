@@ -1,7 +1,8 @@
 """Who may use a route: declared on every one of them, checked here and nowhere else.
 
 A route says `Depends(PUBLIC)`, `Depends(RolesRequired(...))` or `Depends(STATION)`; the application refuses to start
-with a route that says none of them. The same dependency refuses requests that another site makes in a signed-in person's browser.
+with a route that says none of them. The same dependency refuses requests that another site makes in a signed-in
+person's browser.
 """
 
 import secrets
