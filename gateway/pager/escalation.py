@@ -12,6 +12,7 @@ from typing import Final
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+from gateway.alarms.incident_life import write as journal
 from gateway.db.pool import Connection
 from gateway.pager.config import PagerConfig
 from gateway.pager.outbox import Kind, NewPage, Occasion, Severity, write_page
@@ -243,3 +244,24 @@ class Escalator:
                 not_before=person.quiet_until(at.now, self._zone),
             )
             write_page(at.connection, page)
+
+
+def pass_on(connection: Connection, incident_id: UUID, username: str, *, channel: str, now: datetime) -> bool:
+    """Somebody wants the next person asked now; False: the incident is not being paged.
+
+    Args:
+        connection: the caller's transaction.
+        incident_id: of which.
+        username: who wants it.
+        channel: by which way they said so.
+        now: the gateway's clock.
+    """
+    row = connection.execute(
+        "UPDATE pager_run SET next_step_at = %s, escalated_by = %s WHERE incident_id = %s AND ended_at IS NULL"
+        " AND occasion_kind <> 'returned' RETURNING run_id",
+        (now, username, incident_id),
+    ).fetchone()
+    if row is None:
+        return False
+    journal(connection, incident_id, now, "escalated", by=username, channel=channel)
+    return True

@@ -63,6 +63,15 @@ def note_taken(connection: Connection, channel: str, now: datetime) -> tuple[New
     return () if before.detail in _SILENT else _become(connection, before, "ok", "", now)
 
 
+def note_state(connection: Connection, channel: str, now: datetime) -> tuple[NewLiveEvent, ...]:
+    """It says of itself that it can work: whole, unless what it takes does not arrive."""
+    before = _locked(connection, channel, now)
+    if before.detail in _SILENT or before.state == "ok":
+        return ()
+    connection.execute("UPDATE pager_channel SET failures = 0 WHERE channel = %s", (channel,))
+    return _become(connection, before, "ok", "", now)
+
+
 def note_receipt(connection: Connection, channel: str, now: datetime) -> tuple[NewLiveEvent, ...]:
     """Something that it took has arrived: it is whole."""
     before = _locked(connection, channel, now)

@@ -18,7 +18,9 @@ from gateway.pager.delivery import DEFAULT_PLAN, Deliverer, DeliveryThread, Retr
 from gateway.pager.escalation import Escalator
 from gateway.pager.failover import Failover
 from gateway.pager.health import note_no_receipt
+from gateway.pager.inbox import Inbox, InboxThread
 from gateway.pager.messages import Style
+from gateway.pager.sms_channel import SmsChannel
 from gateway.services.live_events import publish
 
 _LOG = logging.getLogger(__name__)
@@ -96,12 +98,21 @@ class Pager:
             )
             for channel in self.channels
         ]
+        self._inboxes = [
+            InboxThread(
+                Inbox(around.pool, channel, config.country_code, around.clock), channel.name, on_answer=self.wake
+            )
+            for channel in self.channels
+            if isinstance(channel, SmsChannel)
+        ]
 
     def start(self) -> None:
         """Begin."""
         self._thread.start()
         for delivery in self._deliveries:
             delivery.start()
+        for inbox in self._inboxes:
+            inbox.start()
 
     def wake(self) -> None:
         """There may be something new. Cheap, from any thread."""
@@ -113,6 +124,8 @@ class Pager:
         self._news.set()
         if self._thread.ident is not None:
             self._thread.join(timeout=30.0)
+        for inbox in self._inboxes:
+            inbox.stop()
         for delivery in self._deliveries:
             delivery.stop()
 

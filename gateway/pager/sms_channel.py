@@ -2,7 +2,7 @@
 
 import threading
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -15,7 +15,7 @@ _PARTS_WAIT: Final = timedelta(seconds=60)
 
 
 class SmsChannel:
-    """One modem. What comes in is kept here until the inbox asks for it."""
+    """One modem. What comes in waits in its memory until the inbox has stored it."""
 
     def __init__(self, name: str, modem: AtModem) -> None:
         """The modem's listener becomes this channel."""
@@ -23,8 +23,8 @@ class SmsChannel:
         self._modem = modem
         self._lock = threading.Lock()
         self._reports: deque[StatusReport] = deque(maxlen=10_000)
-        self._whole: list[Incoming] = []
-        self._parts: dict[tuple[str, int], tuple[datetime, dict[int, Incoming]]] = {}
+        self._store: Callable[[Incoming], None] = _nowhere
+        self._parts: dict[tuple[str, int], tuple[datetime | None, dict[int, Incoming]]] = {}
         modem.listen(self._came)
 
     def deliver(self, outgoing: Outgoing) -> Taken:
@@ -52,22 +52,22 @@ class SmsChannel:
         """
         return self._modem.state()
 
-    def fetch(self, now: datetime) -> list[Incoming]:
-        """Everything that lies in the modem, long messages joined; it is deleted there.
+    def fetch(self, now: datetime, store: Callable[[Incoming], None]) -> None:
+        """Hand over everything that lies in the modem, long messages joined; what was stored is deleted there.
 
         Raises:
             ModemError: it does not answer.
+            Exception: whatever `store` raises; that message stays in the modem.
         """
-        self._modem.fetch()
         with self._lock:
-            whole, self._whole = self._whole, []
+            self._store = store
+            self._modem.fetch()
             for key, (since, parts) in list(self._parts.items()):
-                if since == _UNDATED:
+                if since is None:
                     self._parts[key] = (now, parts)
                 elif now - since > _PARTS_WAIT:
+                    store(_join(parts.values()))
                     del self._parts[key]
-                    whole.append(_join(parts.values()))
-        return whole
 
     def reports(self) -> list[StatusReport]:
         """Those that came since they were asked for last."""
@@ -81,22 +81,23 @@ class SmsChannel:
         self._reports.append(report)
 
     def _came(self, message: Incoming | StatusReport) -> None:
+        """Reports come from the modem's thread at any time, messages from within `fetch`."""
         if isinstance(message, StatusReport):
             self._reports.append(message)
             return
-        with self._lock:
-            if message.parts <= 1:
-                self._whole.append(message)
-                return
-            key = (message.sender, message.reference)
-            _, parts = self._parts.setdefault(key, (_UNDATED, {}))
-            parts[message.part] = message
-            if len(parts) == message.parts:
-                del self._parts[key]
-                self._whole.append(_join(parts.values()))
+        if message.parts <= 1:
+            self._store(message)
+            return
+        key = (message.sender, message.reference)
+        _, parts = self._parts.setdefault(key, (None, {}))
+        parts[message.part] = message
+        if len(parts) == message.parts:
+            self._store(_join(parts.values()))
+            del self._parts[key]
 
 
-_UNDATED: Final = datetime.min  # noqa: DTZ901 - compared by identity of value only, never with a time
+def _nowhere(_message: Incoming) -> None:
+    raise RuntimeError("messages are handed over by fetch alone")
 
 
 def _join(parts: Iterable[Incoming]) -> Incoming:
