@@ -111,7 +111,7 @@ class _Parts:
         self._cards = cards.keeper(config.node.state_dir, config.node.site, clock, config.cards)
         self._screen = DeskScreenParts(config.desk_screen, clock)
         self.supervisor = Supervisor(
-            build_drivers(config.devices, cards.trust(self._cards)),
+            build_drivers(config.devices, cards.trust(self._cards, self._screen.holders(cards))),
             self._screen.watching(OutboxRecorder(outbox)),
             clock,
             policy=SupervisorPolicy(

@@ -4,10 +4,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
+from cards.connection import CardConnection
 from cards.ntag424.counters import RememberedCounters, TapCounters
 from cards.ntag424.desk_keys import DeskKeys
 from cards.trust import TrustAnchors
-from edge.contracts.observations import CardStateThere, StatusListUsed
+from edge.contracts.observations import CardPresented, CardStateThere, StatusListUsed
 
 
 class CardStatuses(Protocol):
@@ -15,6 +16,14 @@ class CardStatuses(Protocol):
 
     def judge(self, card_id: str, now: datetime) -> tuple[CardStateThere, StatusListUsed | None]:
         """The card's state (`unknown` for an empty id), and the list that says so; None without a list."""
+        ...
+
+
+class HolderReading(Protocol):
+    """Who shows whose card it is, where somebody looks at a screen."""
+
+    def read(self, connection: CardConnection, card: CardPresented) -> None:
+        """Called after the tap is on disk, while the card may still lie there; raises nothing of a card's."""
         ...
 
 
@@ -35,5 +44,7 @@ class CardTrust:
     desk_keys: DeskKeys | None = None
     """None: NTAG 424 cards are judged by the gateway alone."""
     statuses: CardStatuses = field(default_factory=NoStatuses)
+    holders: HolderReading | None = None
+    """None: this node shows no names."""
     counters: TapCounters = field(default_factory=RememberedCounters)
     """Of this run: an address that was shown to this node already is a replay. The gateway remembers for good."""

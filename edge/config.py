@@ -137,6 +137,9 @@ class CardsConfig(_Section):
     them."""
     desk_keys_file: ExistingFile | None = None
     """Keys that judge NTAG 424 cards here; without them the gateway alone judges these."""
+    terminal_keys_file: ExistingFile | None = None
+    """Private keys of an emergency terminal (`medtap card keys export-terminal`): they open the emergency record of a
+    PIV card for the desk's own screen."""
     status_age_max_h: Annotated[float, Field(gt=0, le=8760, description="hours, above 0 and up to 8760")] = 24.0
     """A status list older than this is said to be old with every card."""
 

@@ -8,11 +8,12 @@ from typing import TypeVar
 
 from cryptography import x509
 
+from cards.emergency.sealing import TerminalKeys
 from cards.ntag424.desk_keys import DeskKeys, DeskKeysError
 from cards.trust import TrustAnchorError, TrustAnchors
 from edge.agent_errors import AgentError
 from edge.card_status import CardStatusKeeper
-from edge.card_trust import CardTrust
+from edge.card_trust import CardTrust, HolderReading
 from edge.clock import Clock
 from edge.config import CardsConfig
 from edge.status import CardStatusEntry
@@ -28,6 +29,8 @@ class NodeCards:
     status_signers: TrustAnchors
     """The trust anchors, and whoever else signs status lists: these can't make a card genuine."""
     desk_keys: DeskKeys | None
+    terminal_keys: TerminalKeys | None = None
+    """They open the emergency records of PIV cards."""
 
     @classmethod
     def load(cls, config: CardsConfig) -> "NodeCards":
@@ -44,16 +47,18 @@ class NodeCards:
         )
         keys = config.desk_keys_file
         desk_keys = None if keys is None else _read("desk_keys_file", keys, DeskKeys.from_json)
-        return cls(anchors, TrustAnchors.joined((anchors, signers)), desk_keys)
+        pem = config.terminal_keys_file
+        terminal_keys = None if pem is None else _read("terminal_keys_file", pem, TerminalKeys.from_pem)
+        return cls(anchors, TrustAnchors.joined((anchors, signers)), desk_keys, terminal_keys)
 
     def keeper(self, state_dir: Path, site: str, clock: Clock, config: CardsConfig) -> CardStatusKeeper:
         """The node's status list, as it was kept."""
         age_max = timedelta(hours=config.status_age_max_h)
         return CardStatusKeeper(state_dir, site, self.status_signers, clock, age_max=age_max)
 
-    def trust(self, keeper: CardStatusKeeper) -> CardTrust:
+    def trust(self, keeper: CardStatusKeeper, holders: HolderReading | None) -> CardTrust:
         """What the drivers are given."""
-        return CardTrust(self.anchors, self.desk_keys, keeper)
+        return CardTrust(self.anchors, self.desk_keys, keeper, holders)
 
 
 def card_status_entry(keeper: CardStatusKeeper, clock: Clock) -> CardStatusEntry | None:

@@ -6,9 +6,11 @@ from typing import Final
 from edge.clock import Clock
 from edge.config import DeskScreenConfig
 from edge.contracts.streams import Stream
+from edge.desk_screen.holder_reader import HolderReader
 from edge.desk_screen.screen import DeskScreen, NodeHealth
 from edge.desk_screen.server import ScreenServer
 from edge.desk_screen.watching_recorder import WatchingRecorder
+from edge.node_cards import NodeCards
 from edge.recorder import Recorder
 from edge.status import NodeStatus
 
@@ -48,6 +50,12 @@ class DeskScreenParts:
     def watching(self, recorder: Recorder) -> Recorder:
         """The recorder, with the screen looking over its shoulder."""
         return recorder if self.screen is None else WatchingRecorder(recorder, self.screen)
+
+    def holders(self, cards: NodeCards) -> HolderReader | None:
+        """What reads names for the screen; None without a screen, or without the keys of an emergency terminal."""
+        if self.screen is None or cards.terminal_keys is None:
+            return None
+        return HolderReader(cards.terminal_keys, cards.anchors, self.screen.show_holder)
 
     def start(self) -> None:
         """Serve from now on."""

@@ -108,6 +108,16 @@ class CardTaps:
             status_list=used,
         )
 
+    def show_holder(self, connection: CardConnection, card: CardPresented) -> None:
+        """Where the node has a screen: show whose card it is. Call it after the event is kept."""
+        if self._trust.holders is not None:
+            self._trust.holders.read(connection, card)
+
+    @property
+    def shows_holders(self) -> bool:
+        """Whether it is worth a second look at the card."""
+        return self._trust.holders is not None
+
     def unverified(self, stamp: Stamp, uid: bytes, reason: str) -> CardPresented:
         """The event of a card of which nothing could be learned; `reason` begins with a code of cards.verification."""
         return self.presented(stamp, uid, ReadCard(CardReading("unknown", "", "unverified", reason, None)))

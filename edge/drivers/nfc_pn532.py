@@ -1,5 +1,6 @@
 """Driver `nfc_pn532`: a PN532 NFC reader on a serial line. Health cards (ISO-DEP) and tags with NDEF (Type 2 and 4)."""
 
+import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -110,6 +111,7 @@ class NfcPn532Driver:
             read = _Read(self._taps.unverified(stamp, uid, f"unreadable: {error}"), None)
         if read is not None:
             session.emit(read.event)
+            self._show_holder(reader, read)
         is_card = read is not None and isinstance(read.event, CardPresented)
         try:
             left = self._wait_until_it_left(session, reader, None if read is None else read.tag, uid)
@@ -119,6 +121,12 @@ class NfcPn532Driver:
             raise
         if left and is_card:
             session.emit(self._taps.removed(session.stamp(), uid))
+
+    def _show_holder(self, reader: Pn532Reader, read: _Read) -> None:
+        """The tap is kept; whose it is only a screen wants to know: a card that left meanwhile is no fault."""
+        if self._taps.shows_holders and read.tag is not None and isinstance(read.event, CardPresented):
+            with contextlib.suppress(CardError), reader.limited(self._read_s):
+                self._taps.show_holder(NfcConnection(read.tag), read.event)
 
     def _read_patiently(
         self,

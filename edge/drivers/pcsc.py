@@ -1,5 +1,6 @@
 """Driver `pcsc`: health cards on PC/SC readers, through pcscd."""
 
+import contextlib
 import threading
 import time
 from collections.abc import Callable
@@ -8,6 +9,7 @@ from typing import Any, Final
 from cards.errors import CardError, CardGoneError
 from edge.card_trust import CardTrust
 from edge.clock import Stamp
+from edge.contracts.observations import CardPresented
 from edge.drivers.card_taps import CardTaps, ReadCard, draw_challenge
 from edge.drivers.driver import DeviceLostError, DeviceSession
 from edge.drivers.pcsc_connection import PcscConnection
@@ -183,7 +185,16 @@ class _Run:
         else:
             if tap.claim():
                 tap.reported = True
-                self._session.emit(self._taps.presented(tap.stamp, tap.uid, reading))
+                card = self._taps.presented(tap.stamp, tap.uid, reading)
+                self._session.emit(card)
+                self._show_holder(slot.reader, card)
+
+    def _show_holder(self, reader: str, card: CardPresented) -> None:
+        """The tap is kept; whose it is only a screen wants to know: a card that left meanwhile is no fault."""
+        if not self._taps.shows_holders:
+            return
+        with contextlib.suppress(CardError), PcscConnection(self._scard, reader) as connection:
+            self._taps.show_holder(connection, card)
 
     def _read_patiently(self, reader: str, tap: Tap) -> ReadCard:
         """Read it; again if the exchange failed but the card is still there (half in the field, or reset by others).
