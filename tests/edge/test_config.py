@@ -45,7 +45,8 @@ NEEDS_FILES = (
     "client_key_file",
     "password_file",
     "trust_anchor_files",
-    "desk_keys_file", "terminal_keys_file",
+    "desk_keys_file",
+    "terminal_keys_file",
     "status_signer_files",
 )
 
