@@ -31,9 +31,10 @@ from gateway.pager.parts import Pager, Surroundings
 from gateway.people import parts as people_parts
 from gateway.services.accounts import ensure_first_admin_link
 from gateway.services.app_services import AppServices
-from gateway.services.check_in import CheckIn
 from gateway.services.live_feed import LiveFeed
 from gateway.services.stock import Stock
+from gateway.taps import parts as tap_parts
+from gateway.taps.tap_services import TapServices
 from gateway.visits import parts as visits_parts
 
 _LOG = logging.getLogger(__name__)
@@ -115,12 +116,17 @@ class Gateway:
             issuing_parts.Around(pool, people, base_url, config.zone, system_clock), config.issuing
         )
         self._parts.callback(issuing.stop)
-        services = AppServices(pool=pool, config=config, clock=system_clock, live=live, people=people, issuing=issuing)
+        taps = tap_parts.open_taps(pool, config.taps, config.issuing, system_clock())
+        services = AppServices(
+            pool=pool, config=config, clock=system_clock, live=live, people=people, issuing=issuing, taps=taps
+        )
         self._start_http(services, listener)
-        self._start_work(config, pool, anchors, base_url)
+        self._start_work(config, pool, anchors, base_url, taps)
         return first_admin_link
 
-    def _start_work(self, config: GatewayConfig, pool: Pool, anchors: TrustAnchors, base_url: str) -> None:
+    def _start_work(
+        self, config: GatewayConfig, pool: Pool, anchors: TrustAnchors, base_url: str, taps: TapServices
+    ) -> None:
         if not config.trust_anchor_files:
             _LOG.warning("no trust_anchor_files: no health card can be verified")
         pager = Pager(config.pager, Surroundings(pool, system_clock, config.zone, base_url, config.webhook_url))
@@ -131,12 +137,16 @@ class Gateway:
         housekeeping.start()
         self._parts.callback(housekeeping.stop)
         paging = Paging((), config.zone, base_url, system_clock)
-        projection = HospitalProjection(CheckIn(lambda: anchors, config.zone), Stock(config.zone))
+        projection = HospitalProjection(tap_parts.check_in(taps, anchors, config.zone), Stock(config.zone))
         judge = TemperatureJudge(paging)
         committers = [Committer(PostgresStore(pool, projection, judge)) for _ in range(_INGEST_LANES)]
         self.ingest = IngestWorker(config.mqtt, committers, system_clock, on_alarm=pager.wake)
         self.ingest.start()
         self._parts.callback(self.ingest.stop)
+        pushing = tap_parts.start_status_push(
+            config.dsn, pool, self.ingest.subscriber, config.taps, clock=system_clock, zone=config.zone
+        )
+        self._parts.callback(pushing.stop)
 
     def _start_http(self, services: AppServices, listener: socket.socket) -> None:
         server = _HttpServer(_make_app(services), listener)

@@ -14,6 +14,7 @@ from gateway.errors import ConfigError
 from gateway.issuing.config import ISSUING_FILES, IssuingConfig
 from gateway.pager.config import PagerConfig
 from gateway.people.config import KEY_FILE_NAME, PeopleConfig
+from gateway.taps.config import TapsConfig
 from gateway.visits.config import InsuranceConfig
 
 ENVIRONMENT_PREFIX: Final = "MEDTAP_GATEWAY_"
@@ -111,6 +112,7 @@ class GatewayConfig(_Table):
     people: PeopleConfig = PeopleConfig()
     issuing: IssuingConfig = IssuingConfig()
     pager: PagerConfig = PagerConfig()
+    taps: TapsConfig = TapsConfig()
     insurance: InsuranceConfig = InsuranceConfig()
     base_url: HttpUrl = ""
     """The address people type, for links in pages and messages; empty: made from `http`."""
@@ -216,5 +218,6 @@ def _resolve(config: GatewayConfig, directory: Path) -> GatewayConfig:
             "trust_anchor_files": anchors,
             "people": people,
             "pager": config.pager.found_in(directory),
+            "taps": config.taps.below(directory),
         }
     )

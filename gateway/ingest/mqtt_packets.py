@@ -86,9 +86,9 @@ def subscribe(packet_id: int, filters: tuple[str, ...]) -> bytes:
     return _packet(0x82, packet_id.to_bytes(2) + b"\x00" + b"".join(_text(name) + b"\x01" for name in filters))
 
 
-def publish(topic: str, payload: bytes) -> bytes:
-    """PUBLISH with QoS 0, not retained, section 3.3."""
-    return _packet(0x30, _text(topic) + b"\x00" + payload)
+def publish(topic: str, payload: bytes, *, retain: bool = False) -> bytes:
+    """PUBLISH with QoS 0, section 3.3."""
+    return _packet(0x31 if retain else 0x30, _text(topic) + b"\x00" + payload)
 
 
 def puback(packet_id: int) -> bytes:

@@ -131,8 +131,8 @@ class Subscriber:
             self._ring()
         return len(ready)
 
-    def publish(self, topic: str, payload: bytes) -> bool:
-        """Send with QoS 0; False if not connected.
+    def publish(self, topic: str, payload: bytes, *, retain: bool = False) -> bool:
+        """Send with QoS 0; False if not connected, or if too much waits to be sent.
 
         QoS 0 is right for acknowledgements: a lost one is answered by a resend, and one that a broker kept for an edge
         node that was away could tell it a mark of a database that has been replaced since.
@@ -141,7 +141,7 @@ class Subscriber:
             if not self._connected.is_set() or len(self._outbox) > _OUTBOX_BYTES_MAX:
                 return False
             asleep = not self._outbox
-            self._outbox += packets.publish(topic, payload)
+            self._outbox += packets.publish(topic, payload, retain=retain)
         if asleep:
             self._ring()
         return True

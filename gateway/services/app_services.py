@@ -15,6 +15,7 @@ from psycopg_pool import ConnectionPool
 
 from gateway.issuing.parts import Issuing
 from gateway.people.people import People
+from gateway.taps.tap_services import TapServices
 
 DbConnection = psycopg.Connection[TupleRow]
 """A connection as the pool hands it out."""
@@ -98,5 +99,7 @@ class AppServices:
     live: LiveFeedLike
     people: People
     """Who patients are: read and changed through it alone."""
+    taps: TapServices | None = None
+    """What taps are judged with; None: none are judged here."""
     issuing: Issuing | None = None
     """The issuing desk; None: no card is made here."""

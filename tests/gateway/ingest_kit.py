@@ -9,7 +9,9 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import psycopg
+from cryptography.hazmat.primitives.asymmetric import ec
 
+from cards.ntag424.desk_keys import DeskKeys
 from cards.trust import TrustAnchors
 from edge.contracts import topics
 from edge.contracts.frame import FrameHeader, encode_frame
@@ -27,6 +29,8 @@ from gateway.ingest.projection import HospitalProjection, Projection
 from gateway.services.check_in import CheckIn
 from gateway.services.site_file import import_site, parse_site
 from gateway.services.stock import Stock
+from gateway.taps.judging import TapJudge
+from gateway.taps.presence_token import PresenceTokens
 from tests.gateway.fresh_rows import fresh_rows
 
 ZONE = ZoneInfo("Asia/Ho_Chi_Minh")
@@ -189,7 +193,10 @@ class Database:
         self.pool = pool
         self.anchors = TrustAnchors()
         self.paging = Paging(("log", "webhook"), ZONE, "https://medtap.test", lambda: NOW)
-        self.projection: Projection = HospitalProjection(CheckIn(lambda: self.anchors, ZONE), Stock(ZONE))
+        self.address_keys: DeskKeys | None = None
+        self.tokens = PresenceTokens(ec.generate_private_key(ec.SECP256R1()))
+        judge = TapJudge(lambda: self.anchors, lambda: self.address_keys)
+        self.projection: Projection = HospitalProjection(CheckIn(judge, ZONE, self.tokens), Stock(ZONE))
         self.committer = self.another_committer()
 
     def another_committer(
