@@ -12,9 +12,10 @@ from gateway.pages.live import LiveStream
 from gateway.pages.on_call_view import ON_CALL_VIEW
 from gateway.pages.pharmacy_view import PHARMACY_VIEW
 from gateway.pages.view import Scene, View
+from gateway.pages.wall_view import WALL_VIEW
 from gateway.services.sessions import SignedIn
 
-VIEWS: Final = (PHARMACY_VIEW, DESK_VIEW, ON_CALL_VIEW)
+VIEWS: Final = (PHARMACY_VIEW, DESK_VIEW, ON_CALL_VIEW, WALL_VIEW)
 PlaceId = Annotated[str | None, Query(max_length=63, description="Only what happens at this place")]
 EventId = Annotated[int | None, Query(ge=0)]
 
@@ -24,7 +25,7 @@ def live_router() -> APIRouter:
     router = APIRouter(include_in_schema=False)
     for view in VIEWS:
         _add_page(router, view)
-        add_stream(router, view, f"/live/{view.audience}", f"{view.audience}_stream")
+        add_stream(router, view, view.stream, f"{view.name or view.audience}_stream")
     return router
 
 
@@ -38,14 +39,15 @@ def _add_page(router: APIRouter, view: View) -> None:
             row = connection.execute("SELECT coalesce(max(live_event_id), 0) FROM live_event").fetchone()
             scene = Scene(web, connection, person, web.speech(request), web.services.clock(), place)
             fragments = view.render_all(scene)
-        stream = f"/live/{view.audience}" + (f"?{request.url.query}" if place else "")
+        stream = view.stream + (f"?{request.url.query}" if place else "")
         return web.page(
             request,
             view.template,
             {"fragments": fragments, "view": view, "stream": stream, "after_id": row[0] if row else 0},
         )
 
-    router.add_api_route(view.path, page, methods=["GET"], name=f"{view.audience}_page", response_class=HTMLResponse)
+    name = f"{view.name or view.audience}_page"
+    router.add_api_route(view.path, page, methods=["GET"], name=name, response_class=HTMLResponse)
 
 
 def add_stream(router: APIRouter, view: View, path: str, name: str) -> None:

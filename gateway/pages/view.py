@@ -53,6 +53,13 @@ class View:
     """By name; the template of `places` is `fragments/places.html`, its root element has the id `places`."""
     touched: Callable[[LiveEventLike], Sequence[str]]
     """Names of the fragments that an event changes, the most urgent first. `place:17` is fragment `place` of 17."""
+    name: str = ""
+    """Of its stream, where an audience has several pages; empty: the audience's."""
+
+    @property
+    def stream(self) -> str:
+        """Address of its events."""
+        return f"/live/{self.name or self.audience}"
 
     def render(self, scene: Scene, name: str) -> Markup:
         """One fragment."""
@@ -67,7 +74,7 @@ class View:
         return {name: self.render(scene, name) for name in self.fragments if name not in PARTS}
 
 
-PARTS: Final = frozenset({"place"})
+PARTS: Final = frozenset({"place", "wall_tile"})
 """Fragments that are a part of another one and are only sent alone."""
 
 
