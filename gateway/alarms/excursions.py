@@ -45,7 +45,7 @@ def _write_one(connection: Connection, watch: RuleWatch, excursion: Excursion, r
     started_at = from_us(excursion.started_us)
     new = _values(excursion)
     before = connection.execute(
-        f"SELECT excursion_id, {_COLUMNS}, taken_back_at FROM excursion"  # noqa: S608 - constant columns
+        f"SELECT excursion_id, {_COLUMNS}, taken_back_at, rule FROM excursion"  # noqa: S608 - constant columns
         " WHERE device_key = %s AND rule_name = %s AND started_at = %s FOR UPDATE",
         (watch.device_key, excursion.rule.name, started_at),
     ).fetchone()
@@ -61,11 +61,11 @@ def _write_one(connection: Connection, watch: RuleWatch, excursion: Excursion, r
             ),
         )
         return Stored(excursion_id, excursion, triggers, is_further=False)
-    excursion_id, *old, taken_back_at = before
+    excursion_id, *old, taken_back_at, old_rule = before
     was_triggered = old[0] is not None and taken_back_at is None
     if tuple(old) != new or taken_back_at is not None:
         if reason is not None and (old[1] is not None or taken_back_at is not None or tuple(old[:1]) != new[:1]):
-            _keep(connection, excursion_id, old, taken_back_at, reason)
+            _keep(connection, excursion_id, [*old, taken_back_at, old_rule], reason)
         connection.execute(
             "UPDATE excursion SET (triggered_at, ended_at, outside_s, shortest_s, longest_s, peak_celsius)"
             " = (%s, %s, %s, %s, %s, %s), taken_back_at = NULL, rule = %s, interval_s = %s WHERE excursion_id = %s",
@@ -90,24 +90,24 @@ def take_back(
 ) -> None:
     """Mark what stands in the table from `since` on and was not found again."""
     rows = connection.execute(
-        f"SELECT excursion_id, {_COLUMNS} FROM excursion WHERE device_key = %s AND rule_name = %s"  # noqa: S608 - constant columns
+        f"SELECT excursion_id, {_COLUMNS}, taken_back_at, rule FROM excursion WHERE device_key = %s AND rule_name = %s"  # noqa: S608 - constant columns
         " AND started_at >= %s AND NOT started_at = ANY(%s) AND taken_back_at IS NULL FOR UPDATE",
         (device_key, rule.name, since, [from_us(excursion.started_us) for excursion in found]),
     ).fetchall()
     for excursion_id, *old in rows:
-        _keep(connection, excursion_id, old, None, reason)
+        _keep(connection, excursion_id, old, reason)
         connection.execute("UPDATE excursion SET taken_back_at = now() WHERE excursion_id = %s", (excursion_id,))
 
 
 def end_open(connection: Connection, device_key: int, rule_name: str, at: datetime, reason: ChangeReason) -> None:
     """End what was open when its rule or its place ended; `at` is the last reading that was judged by it."""
     rows = connection.execute(
-        f"SELECT excursion_id, {_COLUMNS} FROM excursion WHERE device_key = %s AND rule_name = %s"  # noqa: S608 - constant columns
+        f"SELECT excursion_id, {_COLUMNS}, taken_back_at, rule FROM excursion WHERE device_key = %s AND rule_name = %s"  # noqa: S608 - constant columns
         " AND ended_at IS NULL AND taken_back_at IS NULL FOR UPDATE",
         (device_key, rule_name),
     ).fetchall()
     for excursion_id, *old in rows:
-        _keep(connection, excursion_id, old, None, reason)
+        _keep(connection, excursion_id, old, reason)
         connection.execute(
             "UPDATE excursion SET ended_at = greatest(%s, started_at) WHERE excursion_id = %s", (at, excursion_id)
         )
@@ -134,15 +134,9 @@ def _values(excursion: Excursion) -> tuple[Any, ...]:
     )
 
 
-def _keep(
-    connection: Connection,
-    excursion_id: uuid.UUID,
-    old: Sequence[Any],
-    taken_back_at: datetime | None,
-    reason: ChangeReason,
-) -> None:
-    names = (*_COLUMNS.split(", "), "taken_back_at")
-    values = (value.isoformat() if isinstance(value, datetime) else value for value in (*old, taken_back_at))
+def _keep(connection: Connection, excursion_id: uuid.UUID, old: Sequence[Any], reason: ChangeReason) -> None:
+    names = (*_COLUMNS.split(", "), "taken_back_at", "rule")
+    values = (value.isoformat() if isinstance(value, datetime) else value for value in old)
     connection.execute(
         "INSERT INTO excursion_change (excursion_id, changed_at, reason, before)"
         " VALUES (%s, clock_timestamp(), %s, %s)",
