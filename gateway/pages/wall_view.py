@@ -17,8 +17,8 @@ _TILES_ALONE_MAX: Final = 8
 _SIZES: Final = ((6, "huge"), (15, "large"), (35, "medium"), (60, "small"))
 """Up to so many tiles are drawn so large: what one screen of 1920 by 1080 holds."""
 ALARM: Final = State("stop", N_("Alarm"))
-_ACKNOWLEDGED: Final = State("attention", N_("Acknowledged, still outside"))
-_RETURNED: Final = State("attention", N_("Back to normal, not acknowledged"))
+_ACKNOWLEDGED: Final = State("attention", N_("Acknowledged"))
+_RETURNED: Final = State("attention", N_("Not acknowledged"))
 _SILENCED: Final = State("info", N_("Out of service"))
 _NO_SENSOR: Final = State("unknown", N_("No thermometer"))
 _NO_DATA: Final = State("unknown", N_("No data"))
