@@ -27,8 +27,8 @@ from gateway.services.hospital import Hospital, write_hospital
 from gateway.services.site_products import ProductItem, StorageClass, import_product
 from gateway.stock.books import place_account
 from gateway.stock.errors import WorkRefusedError
+from gateway.taps.card_states import CardState, set_card_state
 from gateway.visits.clinics import ClinicItem, RoomItem, import_clinics
-from gateway.visits.errors import VisitRefusedError
 from inventory.element_string import GS
 from inventory.separator_guess import SUBSTITUTE_CHARACTERS_MAX, may_be_separator
 
@@ -103,9 +103,11 @@ class PatientItem(_Item):
 class CardItem(_Item):
     """A health card and whose it is."""
 
-    card_id: Annotated[str, StringConstraints(pattern=r"\A[0-9a-f]{32}\z")]
+    card_id: Annotated[str, StringConstraints(pattern=r"\A([0-9a-f]{32}|[0-9a-f]{14})\z")]
+    """PIV: the GUID; NTAG 424 DNA: the UID of the chip."""
     patient_id: uuid.UUID
-    state: Literal["active", "lost", "revoked", "expired"] = "active"
+    state: CardState = "active"
+    """Of a card that is new here; what becomes of it later is said at the desk."""
 
 
 class SiteFile(_Item):
@@ -196,6 +198,9 @@ def import_site(connection: Connection, site: SiteFile, people: People | None = 
         _import_patients(connection, site.patients, people)
         for card in site.cards:
             _run(connection, "cards", card.card_id, _CARD, card.model_dump())
+            if card.state != "active":  # a card that was reported lost here is not found by a file that says nothing
+                with _contradictions_named("cards", card.card_id):
+                    set_card_state(connection, card.card_id, card.state, "site file", "")
         with _contradictions_named("clinics", "rooms"):
             import_clinics(connection, site.clinics, site.rooms)
         if site.hospital is not None:
@@ -223,9 +228,9 @@ DO UPDATE SET place_id = excluded.place_id, scan_action = excluded.scan_action, 
     expects_lot = excluded.expects_lot, join_within_s = excluded.join_within_s"""
 
 _CARD = """\
-INSERT INTO card (card_id, patient_id, state) VALUES (%(card_id)s, %(patient_id)s, %(state)s)
-ON CONFLICT (card_id) DO UPDATE SET state = excluded.state, state_changed_at = now()
-WHERE card.state <> excluded.state"""
+INSERT INTO card (card_id, patient_id, state, profile) VALUES (%(card_id)s, %(patient_id)s, %(state)s,
+ CASE length(%(card_id)s) WHEN 32 THEN 'piv' ELSE 'ntag424' END)
+ON CONFLICT (card_id) DO NOTHING"""
 
 
 def _run(connection: Connection, table: str, name: str, statement: str, values: dict[str, Any]) -> None:
@@ -261,7 +266,7 @@ def _import_patients(connection: Connection, patients: Sequence[PatientItem], pe
 def _contradictions_named(table: str, name: str) -> Iterator[None]:
     try:
         yield
-    except VisitRefusedError as error:
+    except WorkRefusedError as error:
         raise SiteFileError(f"site file: {table}: {error.message}") from None
     except psycopg.IntegrityError as error:
         detail = error.diag.message_detail or error.diag.message_primary or str(error)

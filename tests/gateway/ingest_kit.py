@@ -193,7 +193,7 @@ class Database:
         self.pool = pool
         self.anchors = TrustAnchors()
         self.paging = Paging(("log", "webhook"), ZONE, "https://medtap.test", lambda: NOW)
-        self.address_keys: DeskKeys | None = None
+        self.address_keys = DeskKeys({})
         self.tokens = PresenceTokens(ec.generate_private_key(ec.SECP256R1()))
         judge = TapJudge(lambda: self.anchors, lambda: self.address_keys)
         self.projection: Projection = HospitalProjection(CheckIn(judge, ZONE, self.tokens), Stock(ZONE))

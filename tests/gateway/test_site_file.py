@@ -67,6 +67,8 @@ def test_a_changed_card_state_is_taken_over_and_what_the_file_does_not_mention_s
     _take(database, FULL)
     _take(database, {"cards": [{"card_id": "ab" * 16, "patient_id": PATIENT_ID, "state": "lost"}]})
     assert database.column("SELECT state FROM card") == ["lost"]
+    _take(database, FULL)
+    assert database.column("SELECT state FROM card") == ["lost"]
     assert database.value("SELECT count(*) FROM patient") == 1
 
 
