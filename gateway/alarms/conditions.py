@@ -15,6 +15,7 @@ from psycopg.types.json import Jsonb
 
 from gateway.alarms import incident_life
 from gateway.alarms.alarm_lock import enter
+from gateway.alarms.causes import note_cause
 from gateway.alarms.incident_life import Joining
 from gateway.alarms.kinds import FALLING, SEVERITIES, Severity, is_worse, kind_of, worst
 from gateway.db.pool import Connection
@@ -110,6 +111,8 @@ def _raise_new(connection: Connection, condition: Condition, now: datetime) -> t
             _measured_at(condition),
         ),
     )
+    if kind_of(condition.kind).family == "place":
+        note_cause(connection, incident_id, now)
     # Paged when the alarm stands in its table: a page takes its words from there.
     if tell is not None:
         incident_life.page(connection, incident_id, tell, now)

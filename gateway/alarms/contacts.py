@@ -103,6 +103,11 @@ def subject_of(contact: ContactState) -> str:
     return f"device:{contact.device_key}/{contact.contact}"
 
 
+def is_told(connection: Connection, contact: ContactState) -> bool:
+    """Whether its condition is active."""
+    return is_active(connection, KINDS[contact.contact][0], subject_of(contact))
+
+
 def raise_contact(
     connection: Connection, contact: ContactState, matured_at: datetime, now: datetime
 ) -> tuple[NewLiveEvent, ...]:

@@ -24,6 +24,7 @@ _KINDS: Final = ("rate_of_rise", "sensor_implausible")
 class _Sensor:
     device_key: int
     place_id: str
+    placed_at: datetime | None
     high_celsius: float | None
     range_celsius: tuple[float, float] | None
 
@@ -44,6 +45,8 @@ def judge_sensors(
     live: list[NewLiveEvent] = []
     for key, sensor in sensors.items():
         memory = memories.setdefault(key, Memory())
+        if memory.at_s is not None and sensor.placed_at is not None and memory.at_s < sensor.placed_at.timestamp():
+            memory = memories[key] = Memory()  # it was moved: what was usual there says nothing here
         readings = sorted(
             (each.occurred_at.timestamp(), corrections.celsius(key, each.occurred_at, each.temperature_celsius))
             for each in by_device[key]
@@ -58,10 +61,11 @@ def _sensors(
     connection: Connection, watching: Sequence[RuleWatch], by_device: Mapping[int, Iterable[ReadingRow]]
 ) -> dict[int, _Sensor]:
     highs: dict[int, list[float]] = {}
-    places: dict[int, str] = {}
+    places: dict[int, RuleWatch] = {}
     for each in watching:
         if each.device_key in by_device:
-            places[each.device_key] = each.place_id
+            if each.storage_class is None or each.device_key not in places:
+                places[each.device_key] = each
             highs.setdefault(each.device_key, [])
             if each.rule.side == "high" and each.storage_class is None:
                 highs[each.device_key].append(each.rule.threshold)
@@ -75,7 +79,8 @@ def _sensors(
     ).fetchall()
     ranges = {key: (low, high) for key, low, high in rows}
     return {
-        key: _Sensor(key, place_id, min(highs[key], default=None), ranges.get(key)) for key, place_id in places.items()
+        key: _Sensor(key, each.place_id, each.placed_at, min(highs[key], default=None), ranges.get(key))
+        for key, each in places.items()
     }
 
 
