@@ -92,7 +92,7 @@ def rejoin(connection: Connection, incident_id: uuid.UUID, joining: Joining, now
 
 
 def _take_in(connection: Connection, found: Open, joining: Joining, now: datetime) -> Occasion | None:
-    is_new = not _has_kind(connection, found.incident_id, joining.kind)
+    is_new = not _is_known(connection, found.incident_id, joining)
     worse = is_worse(joining.severity, found.severity)
     back = found.returned_at is not None
     connection.execute(
@@ -265,9 +265,12 @@ def _page_at(connection: Connection, incident_id: uuid.UUID, at: datetime) -> No
     connection.execute("UPDATE incident SET next_page_at = %s WHERE incident_id = %s", (at, incident_id))
 
 
-def _has_kind(connection: Connection, incident_id: uuid.UUID, kind: str) -> bool:
+def _is_known(connection: Connection, incident_id: uuid.UUID, joining: Joining) -> bool:
+    """Whether the incident has told of it: of a fridge each kind is told, of an instrument each stage."""
+    by_subject = kind_of(joining.kind).family == "device"
     row = connection.execute(
-        "SELECT FROM alarm WHERE incident_id = %s AND condition = %s LIMIT 1", (incident_id, kind)
+        "SELECT FROM alarm WHERE incident_id = %s AND condition = %s AND (subject = %s OR NOT %s) LIMIT 1",
+        (incident_id, joining.kind, joining.subject, by_subject),
     ).fetchone()
     return row is not None
 

@@ -115,7 +115,8 @@ class TemperatureJudge:
         """Make the alarms say what the engine says, whatever they said before."""
         last, now = found.last, self._paging.clock()
         if found.open is not None and found.open.triggered_us is not None:
-            if not is_active:
+            was_edited = alarm is not None and alarm.limit_celsius != watch.rule.threshold
+            if not is_active or (was_edited and not told):
                 return threshold_alarms.open_alarm(connection, watch, found.open, last, now)
         elif is_active and found.open is None:
             return threshold_alarms.close(connection, watch, last, last.occurred_at, now)

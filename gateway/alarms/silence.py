@@ -77,7 +77,7 @@ class Silence:
     sensors: tuple[SilentSensor, ...]
     heard_nodes: frozenset[str]
     heard_sensors: frozenset[int]
-    """Silent ones of silent nodes are in neither: nothing is known of them."""
+    """Whoever is in neither (a thermometer of a silent node; silent while nobody listened) is as it was known."""
 
 
 def judge_silence(
@@ -109,6 +109,16 @@ def judge_silence(
         for sensor in sensors
         if sensor.is_thermometer and sensor.node not in gone and sensor.device_key not in quiet
     }
+
+    def is_heard(sensor: SensorSeen) -> bool:
+        if not sensor.is_thermometer:
+            return sensor.down_since is None
+        return sensor.last_at is not None and now - sensor.last_at < sensor.allowed
+
+    def node_is_heard(node: NodeSeen) -> bool:
+        measuring = [each for each in of_node.get(node.node, ()) if each.is_thermometer and each.down_since is None]
+        return not node.is_down and (not measuring or any(is_heard(each) for each in measuring))
+
     return Silence(
         tuple(silent_nodes),
         tuple(
@@ -116,8 +126,8 @@ def judge_silence(
             for sensor in sensors
             if sensor.device_key in quiet
         ),
-        frozenset(node.node for node in nodes) - gone,
-        frozenset(sensor.device_key for sensor in sensors if sensor.node not in gone) - frozenset(quiet),
+        frozenset(node.node for node in nodes if node.node not in gone and node_is_heard(node)),
+        frozenset(sensor.device_key for sensor in sensors if sensor.node not in gone and is_heard(sensor)),
     )
 
 

@@ -112,12 +112,10 @@ def _clear_heard(
 ) -> tuple[NewLiveEvent, ...]:
     last_at = {_subject(sensor.device_key): sensor.last_at for sensor in sensors}
     heard = {_subject(key) for key in silence.heard_sensors}
-    silent_nodes = {each.node.node for each in silence.nodes}
     live: list[NewLiveEvent] = []
     for kind, subject in known:
-        if kind == "agent_silent" and subject not in silent_nodes:
-            if subject in silence.heard_nodes:
-                note_outage_cause(connection, subject, now)
+        if kind == "agent_silent" and subject in silence.heard_nodes:
+            note_outage_cause(connection, subject, now)
             live += clear_condition(connection, kind, subject, now, now=now)
         elif kind == "sensor_silent" and subject in heard:
             live += clear_condition(connection, kind, subject, last_at[subject] or now, now=now)
