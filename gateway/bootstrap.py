@@ -12,6 +12,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from cards.trust import TrustAnchorError, TrustAnchors
+from gateway.alarms import sweeper as alarm_sweeper
 from gateway.alarms.judge import TemperatureJudge
 from gateway.alarms.lifecycle import Paging
 from gateway.cold_chain import keeper as cold_chain_keeper
@@ -143,6 +144,9 @@ class Gateway:
         self.ingest = IngestWorker(config.mqtt, committers, system_clock, on_alarm=pager.wake)
         self.ingest.start()
         self._parts.callback(self.ingest.stop)
+        listening, wake = self.ingest.subscriber, pager.wake
+        sweeper = alarm_sweeper.start(pool, system_clock, config.zone, listening=listening, on_page=wake)
+        self._parts.callback(sweeper.stop)
         pushing = tap_parts.start_status_push(
             config.dsn, pool, self.ingest.subscriber, config.taps, clock=system_clock, zone=config.zone
         )
