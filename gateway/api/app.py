@@ -10,6 +10,7 @@ from starlette.staticfiles import StaticFiles
 
 from gateway.api import (
     card_stations,
+    cards,
     excursions,
     stock_catalogue,
     stock_counts,
@@ -20,7 +21,9 @@ from gateway.api import (
     v1,
 )
 from gateway.api.access import refuse_undeclared_routes
+from gateway.api.people_mount import ROUTERS as PEOPLE_ROUTERS
 from gateway.api.problems import install_problem_handlers
+from gateway.api.records_mount import ROUTERS as RECORD_ROUTERS
 from gateway.api.security_headers import SecurityHeaders
 from gateway.api.web import HEARTBEAT_S, make_web
 from gateway.api.work_mount import ROUTERS as WORK_ROUTERS
@@ -33,6 +36,7 @@ from gateway.services.sessions import SessionPolicy
 
 _STATIC_PATH: Final = "/static"
 _TAGS: Final = [
+    {"name": "people", "description": "Patients, guardians, merges, the audit of reads"},
     {"name": "desk", "description": "Health cards and visits"},
     {"name": "cards", "description": "Health cards: asking for, making, printing, handing over"},
     {"name": "stock", "description": "Scans, movements, stock on hand"},
@@ -82,8 +86,9 @@ def create_app(
     app.include_router(work_routes.router)
     app.include_router(catalogue_routes.router)
     app.include_router(operator_routes.router)
+    app.include_router(cards.router)
     app.include_router(card_stations.router)
-    for router in WORK_ROUTERS:
+    for router in (*WORK_ROUTERS, *PEOPLE_ROUTERS, *RECORD_ROUTERS):
         app.include_router(router)
     for router in (stock_series.router, stock_pages, stock_files):
         app.include_router(router)

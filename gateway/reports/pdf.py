@@ -29,8 +29,8 @@ from gateway.reports.document import Align, Column, Document, Facts, Letterhead,
 from gateway.reports.long_rows import CUT, CellFonts, Layout, lay_out
 from gateway.reports.pdf_chart import ChartFlowable
 
-_REGULAR, _BOLD, _ITALIC = "Roboto", "Roboto-Bold", "Roboto-Italic"
-_FILES: Final = {_REGULAR: "Roboto-Regular.ttf", _BOLD: "Roboto-Bold.ttf", _ITALIC: "Roboto-Italic.ttf"}
+REGULAR, BOLD, _ITALIC = "Roboto", "Roboto-Bold", "Roboto-Italic"
+_FILES: Final = {REGULAR: "Roboto-Regular.ttf", BOLD: "Roboto-Bold.ttf", _ITALIC: "Roboto-Italic.ttf"}
 _MARGIN: Final = 15 * mm
 _FOOTER: Final = 9 * mm
 _FRAME_PADDING: Final = 6.0
@@ -51,7 +51,7 @@ _LINE_CHARACTERS_MAX: Final = 1000
 
 def render(document: Document) -> bytes:
     """The PDF file."""
-    _register_fonts()
+    register_fonts()
     size = landscape(A4) if document.landscape else A4
     width = size[0] - 2 * (_MARGIN + _FRAME_PADDING)
     out = io.BytesIO()
@@ -62,9 +62,9 @@ def render(document: Document) -> bytes:
         rightMargin=_MARGIN,
         topMargin=_MARGIN,
         bottomMargin=_MARGIN,
-        title=_clean(" ".join(part for part in (document.title, document.number) if part)),
-        author=_clean(document.letterhead.hospital),
-        subject=_clean(document.subtitle),
+        title=clean(" ".join(part for part in (document.title, document.number) if part)),
+        author=clean(document.letterhead.hospital),
+        subject=clean(document.subtitle),
         creator="medtap",
         lang="vi",
         invariant=1,
@@ -77,7 +77,7 @@ def render(document: Document) -> bytes:
     return out.getvalue()
 
 
-def _register_fonts() -> None:
+def register_fonts() -> None:
     """Once a process; reportlab keeps fonts in a registry of its own."""
     for name, file in _FILES.items():
         if name not in pdfmetrics.getRegisteredFontNames():
@@ -117,11 +117,11 @@ def _set_time(canvas: Any, document: Document) -> None:  # noqa: ANN401
 
 def _draw_footer(canvas: Any, document: Document, page: int, pages: int) -> None:  # noqa: ANN401
     head = document.letterhead
-    canvas.setFont(_REGULAR, 7.5)
+    canvas.setFont(REGULAR, 7.5)
     left = f"In lúc {wording.moment(head.printed_at)}, người in: {head.printed_by}"
-    canvas.drawString(_MARGIN, _FOOTER, _clean(left))
+    canvas.drawString(_MARGIN, _FOOTER, clean(left))
     middle = " ".join(part for part in (document.title, document.number) if part)
-    canvas.drawCentredString(canvas._pagesize[0] / 2, _FOOTER, _clean(middle) if page > 1 else "")  # noqa: SLF001
+    canvas.drawCentredString(canvas._pagesize[0] / 2, _FOOTER, clean(middle) if page > 1 else "")  # noqa: SLF001
     canvas.drawRightString(canvas._pagesize[0] - _MARGIN, _FOOTER, f"Trang {page}/{pages}")  # noqa: SLF001
 
 
@@ -152,7 +152,7 @@ def _head(document: Document, width: float) -> list[Flowable]:
 def _part(part: Facts | Table | Paragraph | Signatures | LineChart, width: float, head: Letterhead) -> list[Flowable]:
     match part:
         case LineChart():
-            return [ChartFlowable(part, width, _REGULAR), Spacer(0, 3 * mm)]
+            return [ChartFlowable(part, width, REGULAR), Spacer(0, 3 * mm)]
         case Facts():
             return [_facts(part, width), Spacer(0, 2 * mm)]
         case Table():
@@ -182,11 +182,11 @@ def _facts(facts: Facts, width: float) -> Flowable:
 def _table(table: Table, width: float) -> Flowable:
     total = sum(column.width_mm for column in table.columns)
     widths = tuple(width * column.width_mm / total for column in table.columns)
-    fonts = CellFonts(_REGULAR, _BOLD, _CELL_POINTS, _CELL_POINTS * _LEADING, _PADDING)
+    fonts = CellFonts(REGULAR, BOLD, _CELL_POINTS, _CELL_POINTS * _LEADING, _PADDING)
     layout = Layout(
         lambda: _heading_grid(table.columns, widths), widths, tuple(column.align for column in table.columns), fonts
     )
-    return lay_out([([" ".join(_clean(text).split()) for text in row.cells], row.strong) for row in table.rows], layout)
+    return lay_out([([" ".join(clean(text).split()) for text in row.cells], row.strong) for row in table.rows], layout)
 
 
 def _heading_grid(columns: Sequence[Column], widths: Sequence[float]) -> Flowable:
@@ -254,7 +254,7 @@ def _text(
     italic: bool = False,
     whole: bool = False,
 ) -> Flowable:
-    font = _BOLD if strong else _ITALIC if italic else _REGULAR
+    font = BOLD if strong else _ITALIC if italic else REGULAR
     style = ParagraphStyle(
         f"{font}-{points}-{align}",
         fontName=font,
@@ -264,9 +264,9 @@ def _text(
         splitLongWords=1,
     )
     cut = not whole and len(text) > _LINE_CHARACTERS_MAX
-    return Flow(escape(_clean(text[:_LINE_CHARACTERS_MAX] + CUT if cut else text)), style)
+    return Flow(escape(clean(text[:_LINE_CHARACTERS_MAX] + CUT if cut else text)), style)
 
 
-def _clean(text: str) -> str:
+def clean(text: str) -> str:
     """Without control characters and half surrogates, which no font has and XML forbids."""
     return _CONTROL.sub(" ", text)
