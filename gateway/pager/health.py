@@ -6,7 +6,7 @@ receipt or a probe makes it whole again, never another friendly answer.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final, Literal
 
 from gateway.alarms.conditions import Condition, clear_condition, raise_condition
@@ -16,7 +16,8 @@ from gateway.services.live_events import NewLiveEvent
 State = Literal["unknown", "ok", "failing", "dead"]
 DEAD: Final = "pager_channel_dead"
 FAILURES_MAX: Final = 3
-"""In a row, and the channel is dead."""
+FAILING_MAX: Final = timedelta(seconds=30)
+"""So many failures in a row and for so long, and the channel is dead; less is a hiccup, for which there are retries."""
 UNRECEIPTED_MAX: Final = 2
 """Messages in a row that were taken and never reported as delivered."""
 NO_RECEIPT: Final = "no_receipt"
@@ -86,7 +87,8 @@ def note_failed(connection: Connection, channel: str, error: str, now: datetime)
     _count(connection, channel, failures, error, now)
     if before.detail in _SILENT:
         return ()
-    return _become(connection, before, "dead" if failures >= FAILURES_MAX else "failing", "", now)
+    lasting = before.state == "dead" or (before.state == "failing" and now - before.state_since >= FAILING_MAX)
+    return _become(connection, before, "dead" if failures >= FAILURES_MAX and lasting else "failing", "", now)
 
 
 def note_no_receipt(connection: Connection, channel: str, now: datetime) -> tuple[NewLiveEvent, ...]:
@@ -94,9 +96,7 @@ def note_no_receipt(connection: Connection, channel: str, now: datetime) -> tupl
     before = _locked(connection, channel, now)
     failures = before.failures + 1
     _count(connection, channel, failures, "no delivery report", now)
-    if failures < UNRECEIPTED_MAX:
-        return ()
-    return _become(connection, before, "dead", NO_RECEIPT, now)
+    return _become(connection, before, "dead" if failures >= UNRECEIPTED_MAX else "failing", NO_RECEIPT, now)
 
 
 def note_probe_missing(connection: Connection, channel: str, now: datetime) -> tuple[NewLiveEvent, ...]:

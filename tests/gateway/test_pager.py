@@ -1,140 +1,126 @@
-"""The pager: every page reaches its channel, however long that takes, and no channel waits for another."""
+"""Delivery: every message reaches its channel, however long that takes, and no channel waits for another."""
 
 import json
 import logging
 import threading
 import uuid
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 
 import httpx
 import pytest
 
-from gateway.alarms.lifecycle import acknowledge_alarm
 from gateway.errors import ChannelError
-from gateway.pager.channels import LogChannel, Page, WebhookChannel
-from gateway.pager.delivery import Pager, RetryPlan
+from gateway.pager.channels import LogChannel, Outgoing, Taken, WebhookChannel
+from gateway.pager.delivery import RetryPlan
+from gateway.pager.messages import plain_words
+from gateway.pager.parts import Pager, Surroundings
 from tests.gateway.edge_client import eventually
-from tests.gateway.ingest_kit import NOW, Database, Node, readings_from
+from tests.gateway.ingest_kit import ZONE, Database
+from tests.gateway.pager_kit import PagerWorld, pager_config
 
-pytestmark = pytest.mark.integration
-
-FAST = RetryPlan(first_s=0.02, longest_s=0.1, claim_s=30.0, poll_s=0.02)
+FAST = RetryPlan(first_s=0.02, longest_s=0.1, claim_s=60.0, poll_s=0.02)
 
 
 def _clock() -> datetime:
-    return datetime.now(UTC) + timedelta(days=3650)  # later than NOW, at which the pages are written
+    return datetime.now(UTC) + timedelta(days=3650)  # later than NOW, at which incidents begin
 
 
-class FakeChannel:
-    """A channel that fails as often as it is told."""
+class GatedChannel:
+    """A channel that waits for its gate, and fails as often as it is told."""
 
     def __init__(self, name: str, failures: int = 0) -> None:
         self.name = name
         self.failures = failures
-        self.tried: list[Page] = []
-        self.taken: list[Page] = []
+        self.tried: list[Outgoing] = []
+        self.taken: list[Outgoing] = []
         self.gate = threading.Event()
         self.gate.set()
 
-    def deliver(self, page: Page) -> None:
+    def deliver(self, outgoing: Outgoing) -> Taken:
         """Wait for the gate, then fail or take."""
-        self.gate.wait(20.0)
-        self.tried.append(page)
+        self.tried.append(outgoing)
+        self.gate.wait(60.0)
         if self.failures:
             self.failures -= 1
             raise ChannelError("nobody answers")
-        self.taken.append(page)
+        self.taken.append(outgoing)
+        return Taken()
 
     def close(self) -> None:
         """Nothing to do."""
 
 
-@contextmanager
-def running(database: Database, *channels: FakeChannel) -> Iterator[Pager]:
-    """A pager at work."""
-    pager = Pager(database.pool, channels, _clock, plan=FAST, jitter=lambda: 0.0)
+def started(parts: ExitStack, database: Database, *channels: GatedChannel) -> Pager:
+    """A pager at work, with its threads."""
+    around = Surroundings(database.pool, _clock, ZONE, "http://medtap", "http://hook.test")
+    pager = Pager(pager_config(channel=[]), around, channels=channels, plan=FAST)
+    parts.callback(pager.stop)
+    for channel in channels:
+        parts.callback(channel.gate.set)
     pager.start()
-    try:
-        yield pager
-    finally:
-        for channel in channels:
-            channel.gate.set()
-        pager.stop()
+    return pager
 
 
-@pytest.fixture
-def alarm(database: Database) -> Database:
-    """A database with one alarm and its pages to the log and the webhook."""
-    database.take(Node().readings(*readings_from(NOW, [9.0] * 8)))
-    return database
-
-
-def test_a_page_is_delivered_once_to_each_channel(alarm: Database) -> None:
-    log, webhook = FakeChannel("log"), FakeChannel("webhook")
-    with running(alarm, log, webhook):
-        eventually(lambda: bool(log.taken and webhook.taken))
-        eventually(lambda: None not in alarm.column("SELECT delivered_at FROM page"))
-    assert len(log.tried) == len(webhook.tried) == 1
+@pytest.mark.integration
+def test_a_dead_channel_blocks_nobody_and_takes_its_page_in_the_end(database: Database) -> None:
+    log, webhook = GatedChannel("log"), GatedChannel("webhook", failures=4)
+    webhook.gate.clear()  # hangs in its delivery
+    with ExitStack() as parts:
+        pager = started(parts, database, log, webhook)
+        PagerWorld(database).warm()
+        pager.wake()
+        eventually(lambda: bool(log.taken))
+        assert webhook.taken == []
+        webhook.gate.set()
+        eventually(lambda: bool(webhook.taken))
+        eventually(lambda: None not in database.column("SELECT delivered_at FROM page"))
+    assert database.rows("SELECT attempts, last_error FROM page WHERE channel = 'webhook'") == [(5, "")]
+    assert len({each.page_id for each in webhook.tried}) == 1
     message = webhook.taken[0].message
-    assert message["temperature_celsius"] == 9.0
-    assert message["limit_celsius"] == 8.0
+    assert (message["temperature_celsius"], message["limit_celsius"]) == (9.4, 8.0)
     assert message["state"] == "active_unacknowledged"
     assert message["page_id"] == str(webhook.taken[0].page_id)
+    assert message["incident_key"] == str(database.value("SELECT incident_id FROM incident"))
 
 
-def test_a_channel_that_fails_is_tried_until_it_takes_the_page(alarm: Database) -> None:
-    webhook = FakeChannel("webhook", failures=4)
-    with running(alarm, webhook):
-        eventually(lambda: bool(webhook.taken))
-        eventually(lambda: alarm.value("SELECT delivered_at FROM page WHERE channel = 'webhook'") is not None)
-    assert alarm.rows("SELECT attempts, last_error FROM page WHERE channel = 'webhook'") == [(5, "")]
-    assert len({page.page_id for page in webhook.tried}) == 1
-
-
-def test_a_failure_is_kept_where_it_can_be_seen(alarm: Database) -> None:
-    with running(alarm, FakeChannel("webhook", failures=10**9)):
-        eventually(lambda: alarm.value("SELECT last_error FROM page WHERE channel = 'webhook'") == "nobody answers")
-    assert alarm.value("SELECT delivered_at FROM page WHERE channel = 'webhook'") is None
-
-
-def test_a_dead_channel_never_blocks_another(alarm: Database) -> None:
-    log, webhook = FakeChannel("log"), FakeChannel("webhook")
-    webhook.gate.clear()  # hangs in its delivery
-    with running(alarm, log, webhook):
-        eventually(lambda: bool(log.taken))
-        assert webhook.tried == []
-
-
-def test_a_page_for_a_channel_that_was_down_says_that_all_is_well_again(alarm: Database) -> None:
-    """Returned and acknowledged in the meantime: still delivered, for nothing is dropped in silence."""
-    alarm.take(Node(epoch="00000000000000e2").readings(*readings_from(NOW + timedelta(minutes=5), [5.0])))
-    with alarm.pool.connection() as connection:
-        acknowledge_alarm(connection, alarm.value("SELECT alarm_id FROM alarm"), "an", "")
-    webhook = FakeChannel("webhook")
-    with running(alarm, webhook):
-        eventually(lambda: bool(webhook.taken))
-    assert webhook.taken[0].message["state"] == "returned_to_normal_acknowledged"
-
-
-def test_a_page_claimed_by_a_pager_that_died_is_delivered_by_the_next(alarm: Database) -> None:
-    alarm.run("UPDATE page SET attempts = 1, next_attempt_at = %s", _clock() - timedelta(seconds=1))
-    webhook = FakeChannel("webhook")
-    with running(alarm, webhook):
-        eventually(lambda: bool(webhook.taken))
-
-
-def test_two_pagers_do_not_deliver_the_same_page(alarm: Database) -> None:
-    first, second = FakeChannel("webhook"), FakeChannel("webhook")
+@pytest.mark.integration
+def test_two_pagers_do_not_deliver_the_same_page_and_one_that_died_is_followed(database: Database) -> None:
+    first, second = GatedChannel("log"), GatedChannel("log")
     first.gate.clear()
     second.gate.clear()
-    with running(alarm, first), running(alarm, second):
-        eventually(lambda: alarm.value("SELECT attempts FROM page WHERE channel = 'webhook'") == 1)
+    with ExitStack() as parts:
+        started(parts, database, first)
+        started(parts, database, second)
+        PagerWorld(database).warm()
+        eventually(lambda: bool(first.tried or second.tried))
         first.gate.set()
         second.gate.set()
-        eventually(lambda: alarm.value("SELECT delivered_at FROM page WHERE channel = 'webhook'") is not None)
+        eventually(lambda: database.column("SELECT delivered_at IS NOT NULL FROM page WHERE channel = 'log'") == [True])
     assert len(first.taken) + len(second.taken) == 1
+    # Claimed by one that was killed before it could say what came of it: the claim ends, the next one delivers.
+    database.run("UPDATE page SET delivered_at = NULL, attempts = 1, next_attempt_at = %s", _clock())
+    third = GatedChannel("log")
+    with ExitStack() as parts:
+        started(parts, database, third)
+        eventually(lambda: bool(third.taken))
+    assert third.taken[0].page_id == (first.taken or second.taken)[0].page_id
+
+
+@pytest.mark.integration
+def test_a_program_hears_of_everything_however_late(database: Database) -> None:
+    """Returned and acknowledged in the meantime: still delivered, for nothing is dropped in silence."""
+    world = PagerWorld(database)
+    world.log.broken = True
+    incident = world.warm()
+    world.go(seconds=10)
+    world.cool()
+    world.acknowledge(incident, "boss")
+    world.log.broken = False
+    world.go(minutes=2)
+    assert [each.message["state"] for each in world.log.taken] == ["returned_to_normal_acknowledged"] * 2
+    assert {each.kind for each in world.log.taken} == {"alarm", "returned"}
 
 
 def test_waiting_doubles_up_to_a_limit_and_never_ends() -> None:
@@ -143,7 +129,14 @@ def test_waiting_doubles_up_to_a_limit_and_never_ends() -> None:
     assert plan.delay_s(1, 1.0) == pytest.approx(1.6)
 
 
-PAGE = Page(uuid.UUID(int=1), {"text_vi": "Tủ 1: 9,0 °C", "text_en": "Fridge 1: 9.0 °C"})
+PAGE = Outgoing(
+    page_id=uuid.UUID(int=1),
+    kind="alarm",
+    address="",
+    words=plain_words("Tủ 1: 9,0 °C"),
+    severity="critical",
+    message={"text_vi": "Tủ 1: 9,0 °C", "text_en": "Fridge 1: 9.0 °C"},
+)
 
 
 def _webhook(answer: Callable[[httpx.Request], httpx.Response]) -> WebhookChannel:
