@@ -4,9 +4,9 @@ import json
 import logging
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -16,12 +16,15 @@ import psycopg
 
 from firmware_sim.client import ControlClient
 from gateway.db.migrator import migrate
+from gateway.issuing.doer import Doer
+from gateway.issuing.stations import make_station
 from gateway.people.config import KEY_FILE_NAME
 from gateway.people.key_store import keys_for
 from gateway.people.people import People
 from gateway.services.accounts import create_account, sign_in_link
 from gateway.services.site_file import import_site, load_site_file
-from medtap.demo.site_plan import SitePlan, edge_config, plan_site
+from medtap.demo.card_keys import CardKeyFiles
+from medtap.demo.site_plan import DESK, SitePlan, edge_config, plan_site
 from medtap.demo.tally import NodeTally, read_node
 from medtap.demo.toml_text import toml_text
 from medtap.services.broker import EmbeddedBroker
@@ -36,6 +39,8 @@ _READY_TIMEOUT_S: Final = 60.0
 _ACCOUNTS: Final = {
     "pharmacist": ("Dược sĩ trực", "pharmacist"),
     "clerk": ("Nhân viên đăng ký", "clerk"),
+    "doctor": ("Bác sĩ phòng khám", "clinician"),
+    "issuer": ("Nhân viên cấp thẻ", "card_issuer"),
     "oncall": ("Người trực kho", "on_call"),
     "admin": ("Quản trị", "admin"),
 }
@@ -57,6 +62,10 @@ class HospitalOptions:
     """An existing, empty database instead of an embedded one."""
     broker: tuple[str, int] | None = None
     """An existing MQTT broker (host, port) instead of an embedded one."""
+    card_station: bool = False
+    """Start the issuing desk's reader too."""
+    desk_devices: Sequence[Mapping[str, object]] = field(default_factory=tuple)
+    """More `[[device]]` tables of the registration desk's node, such as a PC/SC reader."""
 
 
 class SimulatedHospital:
@@ -74,6 +83,11 @@ class SimulatedHospital:
         self._broker_address = options.broker or ("", 0)
         self._sim: ChildProcess | None = None
         self._gateway: ChildProcess | None = None
+        self._station: ChildProcess | None = None
+        self._keys: CardKeyFiles | None = None
+        self.desk_broker: tuple[str, int] | None = None
+        """Another way to the broker for the registration desk's node alone, such as one that a test cuts."""
+        self.desk_screen_port = free_port()
         self._agents: dict[str, ChildProcess] = {}
         self._plan: SitePlan | None = None
         self.dsn = options.dsn or ""
@@ -91,6 +105,11 @@ class SimulatedHospital:
     def broker_address(self) -> tuple[str, int]:
         """Host and port of the MQTT broker."""
         return self._broker_address
+
+    @property
+    def desk_screen_url(self) -> str:
+        """The registration desk's own screen, on its edge node."""
+        return f"http://127.0.0.1:{self.desk_screen_port}/"
 
     @property
     def control(self) -> ControlClient:
@@ -118,12 +137,14 @@ class SimulatedHospital:
             self.start_agent(edge_node)
         self._await_ready(began)
         self.ready_seconds = time.monotonic() - began
+        if self._options.card_station:
+            self._start_station()
         if self._options.autoplay:
             self.control.do(do="autoplay", on=True)
 
     def start_gateway(self) -> None:
         """Start (or start again) the gateway; does not wait for it."""
-        config = self._directory / "gateway.toml"
+        config, keys = self._directory / "gateway.toml", self._card_keys()
         config.write_text(
             toml_text(
                 {
@@ -131,8 +152,9 @@ class SimulatedHospital:
                         "dsn": self.dsn,
                         "base_url": self.http_url,
                         "webhook_url": self._options.webhook_url,
-                        "trust_anchor_files": [str(self._directory / "card-ca.pem")],
+                        "trust_anchor_files": self._anchors(keys),
                     },
+                    **keys.gateway_tables(),
                     "mqtt": {"host": self._broker_address[0], "port": self._broker_address[1]},
                     "http": {"host": "127.0.0.1", "port": self.http_port},
                 }
@@ -157,14 +179,19 @@ class SimulatedHospital:
 
     def start_agent(self, edge_node: str) -> None:
         """Start (or start again) the agent of one edge node; does not wait for it."""
-        config = self._directory / f"{edge_node}.toml"
+        config, keys = self._directory / f"{edge_node}.toml", self._card_keys()
+        is_desk = edge_node == DESK
         tables = edge_config(
             self._site_plan(),
             edge_node,
             state_dir=self._state_dir(edge_node),
-            broker=self._broker_address,
-            trust_anchor_file=self._directory / "card-ca.pem",
+            broker=(self.desk_broker if is_desk else None) or self._broker_address,
+            trust_anchor_files=self._anchors(keys),
         )
+        if is_desk:
+            tables["cards"] |= {"desk_keys_file": str(keys.desk_keys), "terminal_keys_file": str(keys.terminal_keys)}
+            tables["desk_screen"] = {"port": self.desk_screen_port}
+            tables["device"] += self._options.desk_devices
         config.write_text(toml_text(tables))
         self._agents[edge_node] = self._child(edge_node, "edge", "run", str(config), "--log-level", "warning")
 
@@ -216,13 +243,33 @@ class SimulatedHospital:
 
     def stop(self) -> None:
         """Stop everything that was started, in the order of the data's way. Safe to call twice."""
-        for child in [self._sim, *self._agents.values(), self._gateway]:
+        for child in [self._sim, self._station, *self._agents.values(), self._gateway]:
             if child is not None:
                 child.stop()
         if self._broker is not None:
             self._broker.stop()
         if self._postgres is not None:
             self._postgres.stop()
+
+    def _card_keys(self) -> CardKeyFiles:
+        if self._keys is None:
+            self._keys = CardKeyFiles.make(self._directory)
+        return self._keys
+
+    def _anchors(self, keys: CardKeyFiles) -> list[str]:
+        """Cards that the simulated patients have already, and those that are issued here."""
+        return [str(self._directory / "card-ca.pem"), str(keys.anchor)]
+
+    def _start_station(self) -> None:
+        """The issuing desk's reader: let in by a one-time link."""
+        with psycopg.connect(self.dsn) as connection:
+            doer = Doer("issuer", datetime.now(UTC))
+            _, link = make_station(connection, "Bàn cấp thẻ", "desk-a", self.http_url, doer)
+        self._station = self._child(
+            "station",
+            *("card", "station", "run", "--link", link, "--json"),
+            *("--file", str(self._directory / "station.json"), "--pn532", self.world["paths"]["pn532_station"]),
+        )
 
     def _start_sim(self) -> None:
         world = self._directory / "world"

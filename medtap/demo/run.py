@@ -46,7 +46,9 @@ def run_demo(options: DemoOptions, stop: threading.Event) -> Mapping[str, Any]:
         raise ServiceError(f"port {options.http_port} is taken: stop what listens there, or give --port")
     with tempfile.TemporaryDirectory(prefix="medtap-demo-") as directory, WebhookReceiver() as pager:
         hospital = SimulatedHospital(
-            HospitalOptions(Path(directory), options.seed, http_port=options.http_port, webhook_url=pager.url)
+            HospitalOptions(
+                Path(directory), options.seed, http_port=options.http_port, webhook_url=pager.url, card_station=True
+            )
         )
         narrator: Narrator | None = None
         try:
@@ -87,8 +89,11 @@ def _welcome(hospital: SimulatedHospital, say: Say, directory: str) -> None:
     say("Sign in with a one-time link (each works once; open them in separate private windows):")
     say(f"  Dược sĩ / pharmacist:           {links['pharmacist']}")
     say(f"  Quầy đăng ký / registration:    {links['clerk']}")
+    say(f"  Phòng khám / clinic:            {links['doctor']}")
+    say(f"  Bàn cấp thẻ / card desk:        {links['issuer']}")
     say(f"  Người trực / person on call:    {links['oncall']}")
     say(f"  Quản trị / administrator:       {links['admin']}")
+    say(f"The desk's own screen, without the server: {hospital.desk_screen_url}")
     say(f"Make things happen yourself:      {sys.argv[0]} sim do tap patient=3 --dir {directory}/world")
     say("Stop with Ctrl-C. What is happening:")
 

@@ -62,14 +62,14 @@ def plan_site(world: Mapping[str, Any], *, alarm_after_s: int) -> SitePlan:
 
 
 def edge_config(
-    plan: SitePlan, edge_node: str, *, state_dir: Path, broker: tuple[str, int], trust_anchor_file: Path
+    plan: SitePlan, edge_node: str, *, state_dir: Path, broker: tuple[str, int], trust_anchor_files: Sequence[str]
 ) -> dict[str, Any]:
     """The tables of one edge node's TOML file."""
     return {
         "node": {"site": SITE, "edge_node": edge_node, "state_dir": str(state_dir)},
         "broker": {"host": broker[0], "port": broker[1]},
         "outbox": {"telemetry_group_age_s": 0.5},
-        "cards": {"trust_anchor_files": [str(trust_anchor_file)]},
+        "cards": {"trust_anchor_files": list(trust_anchor_files)},
         "device": list(plan.edge_nodes[edge_node]),
     }
 

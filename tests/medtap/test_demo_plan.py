@@ -47,7 +47,7 @@ def test_a_card_goes_to_its_own_list_and_the_patient_keeps_a_pseudonym() -> None
 def test_the_written_toml_says_what_was_planned() -> None:
     plan = plan_site(WORLD, alarm_after_s=10)
     tables = edge_config(
-        plan, STORE, state_dir=Path("/s"), broker=("127.0.0.1", 1883), trust_anchor_file=Path("/s/ca.pem")
+        plan, STORE, state_dir=Path("/s"), broker=("127.0.0.1", 1883), trust_anchor_files=["/s/ca.pem"]
     )
     assert tomllib.loads(toml_text(tables)) == tables
 
