@@ -21,10 +21,12 @@ from gateway.api import (
     v1,
 )
 from gateway.api.access import refuse_undeclared_routes
+from gateway.api.cold_chain_mount import ROUTERS as COLD_CHAIN_ROUTERS
 from gateway.api.people_mount import ROUTERS as PEOPLE_ROUTERS
 from gateway.api.problems import install_problem_handlers
 from gateway.api.records_mount import ROUTERS as RECORD_ROUTERS
 from gateway.api.security_headers import SecurityHeaders
+from gateway.api.visits_mount import ROUTERS as VISIT_ROUTERS
 from gateway.api.web import HEARTBEAT_S, make_web
 from gateway.api.work_mount import ROUTERS as WORK_ROUTERS
 from gateway.pages import catalogue_routes, excursion_routes, operator_routes, sign_in_routes, work_routes
@@ -91,6 +93,8 @@ def create_app(
     for router in (*WORK_ROUTERS, *PEOPLE_ROUTERS, *RECORD_ROUTERS):
         app.include_router(router)
     for router in (stock_series.router, stock_pages, stock_files):
+        app.include_router(router)
+    for router in VISIT_ROUTERS:
         app.include_router(router)
     app.include_router(live_router())
     static = files("gateway.pages") / "static"

@@ -3,7 +3,15 @@
 from typing import Final
 
 from gateway.pages.translations import N_
-from gateway.services.roles import ADMIN_ROLES, COLD_CHAIN_ROLES, DESK_ROLES, STOCK_ROLES, Role
+from gateway.services.roles import (
+    ADMIN_ROLES,
+    COLD_CHAIN_ROLES,
+    DESK_ROLES,
+    QUEUE_ROLES,
+    RECORD_ROLES,
+    STOCK_ROLES,
+    Role,
+)
 
 NAVIGATION: Final[tuple[tuple[str, str, frozenset[Role]], ...]] = (
     ("/pharmacy", N_("Pharmacy"), STOCK_ROLES),
@@ -12,6 +20,8 @@ NAVIGATION: Final[tuple[tuple[str, str, frozenset[Role]], ...]] = (
     ("/stock", N_("Stock"), STOCK_ROLES),
     ("/catalogue", N_("Catalogue"), STOCK_ROLES),
     ("/desk", N_("Registration desk"), DESK_ROLES),
+    ("/queues", N_("Queues"), QUEUE_ROLES),
+    ("/patients", N_("Patients"), RECORD_ROLES),
     ("/on-call", N_("On call"), COLD_CHAIN_ROLES),
     ("/admin", N_("Administration"), ADMIN_ROLES),
 )

@@ -7,7 +7,9 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
+from gateway.pages import card_words, cold_chain_words, people_words
 from gateway.pages.translations import N_
+from gateway.pages.visit_words import VISIT_REFUSALS
 
 _ACTS: Final = {
     "refused": N_("This can't be booked as it was asked for. Check product, lot, quantity and place, and ask again."),
@@ -189,7 +191,20 @@ _COUNTS: Final = {
     "decision_missing": N_("No decision is chosen. Choose one from the list."),
     "nothing_to_count": N_("The readers can see all that the books have there. Nothing is left to count by hand."),
 }
-REFUSALS: Final[Mapping[str, str]] = MappingProxyType({**_ACTS, **_STOCK, **_IN, **_OUT, **_CARE, **_COUNTS})
+REFUSALS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        **_ACTS,
+        **_STOCK,
+        **_IN,
+        **_OUT,
+        **_CARE,
+        **_COUNTS,
+        **people_words.REFUSALS,
+        **cold_chain_words.REFUSALS,
+        **card_words.REFUSALS,
+        **VISIT_REFUSALS,
+    }
+)
 """The sentence of each code."""
 
 STATES: Final[Mapping[str, str]] = MappingProxyType(
@@ -203,6 +218,7 @@ STATES: Final[Mapping[str, str]] = MappingProxyType(
         "recounting": N_("being counted again"),
         "waiting_verification": N_("waits to be verified"),
         "verified": N_("verified"),
+        **card_words.IN_SENTENCES,
     }
 )
 """Of documents and stocktakes, inside a sentence."""

@@ -5,6 +5,7 @@ On duty is who opens the record of a patient that
 - put a card on one of our readers since yesterday,
 - was registered or corrected here since yesterday,
 - or whose papers this person has in hand: their number was typed or scanned in the last eight hours.
+Whoever has said why may open the record for the same eight hours.
 Everybody else says why. That is written down, marked, and listed for review; nobody is kept from helping.
 """
 
@@ -27,7 +28,8 @@ _DUTY: Final[LiteralString] = (
     " AND greatest(registered_at, changed_at) > %(yesterday)s AND changed_by NOT IN ('import', 'system'))"
     " OR EXISTS (SELECT FROM tap t JOIN card c USING (card_id) WHERE c.patient_id IN (SELECT patient_id FROM them)"
     " AND t.occurred_at > %(yesterday)s)"
-    " OR EXISTS (SELECT FROM people_audit WHERE username = %(username)s AND at > %(papers)s AND purpose = %(by_papers)s"
+    " OR EXISTS (SELECT FROM people_audit WHERE username = %(username)s AND at > %(papers)s"
+    " AND (purpose = %(by_papers)s OR break_glass)"
     " AND patient_ids && ARRAY(SELECT patient_id FROM them))"
 )
 
