@@ -42,7 +42,9 @@ _ALL: Final = (
     Kind("pager_channel_dead", "system", "critical"),
     Kind("schedule_hole", "system", "warning"),
     Kind("heartbeat_missing", "system", "critical"),
+    Kind("external", "system", "warning"),
     Kind("drill", "system", "critical"),
+    Kind("drill_failed", "system", "critical"),
 )
 KINDS: Final[Mapping[str, Kind]] = MappingProxyType({kind.name: kind for kind in _ALL})
 FALLING: Final = frozenset({"temperature_low", "freeze"})

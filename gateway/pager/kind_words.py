@@ -88,6 +88,12 @@ _ALL: Final = {
     "external": KindWords(
         "báo động từ hệ thống khác", "alert of another system", "Xem hệ thống đó.", "Look at that system."
     ),
+    "drill_failed": KindWords(
+        "diễn tập báo động không đạt",
+        "alarm drill failed",
+        "Xem trang diễn tập: bước nào không đến.",
+        "See the drill page: which step is missing.",
+    ),
     "drill": KindWords("diễn tập", "drill", "Trả lời để hoàn tất diễn tập.", "Answer to finish the drill."),
 }
 KIND_WORDS: Final[Mapping[str, KindWords]] = MappingProxyType(_ALL)

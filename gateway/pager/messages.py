@@ -161,6 +161,8 @@ def incident_link(base_url: str, number: int, token: str) -> str:
 def place_name(facts: PageFacts, language: int) -> str:
     """The place, else the device, else what it is about."""
     incident = facts.incident
+    if incident.is_drill and not incident.place_names_vi:
+        return ("Tủ diễn tập", "Drill fridge")[language]
     names = incident.place_names_en if language else incident.place_names_vi
     return names[0] if names else incident.leading.device or incident.leading.subject.partition(":")[2]
 
