@@ -90,7 +90,7 @@ def create_app(
     app.include_router(operator_routes.router)
     app.include_router(cards.router)
     app.include_router(card_stations.router)
-    for router in (*WORK_ROUTERS, *PEOPLE_ROUTERS, *RECORD_ROUTERS):
+    for router in (*WORK_ROUTERS, *PEOPLE_ROUTERS, *RECORD_ROUTERS, *COLD_CHAIN_ROUTERS):
         app.include_router(router)
     for router in (stock_series.router, stock_pages, stock_files):
         app.include_router(router)
