@@ -9,6 +9,9 @@ from fastapi.responses import HTMLResponse
 from gateway.api.access import RolesRequired
 from gateway.api.excursions import detail
 from gateway.api.web import web_of
+from gateway.api.work_kit import WORK_ROLES
+from gateway.pages.catalogue_words import STORAGE
+from gateway.pages.cold_chain_words import SEVERITIES
 from gateway.pages.stock_overview_words import ACCOUNTS
 from gateway.pages.translations import N_
 from gateway.services import reads_excursions as reads
@@ -52,6 +55,9 @@ def excursion_page(request: Request, excursion_id: UUID) -> HTMLResponse:
         "sides": SIDE_WORDS,
         "reasons": CHANGE_WORDS,
         "stock_roles": STOCK_ROLES,
+        "work_roles": WORK_ROLES,
+        "classes": STORAGE,
+        "severities": SEVERITIES,
         "now": web.services.clock(),
     }
     return web.page(request, "excursion.html", values)

@@ -19,6 +19,14 @@ class ExcursionLine(Row):
     side: Literal["high", "low"]
     threshold: float
     minutes_allowed: float
+    severity: Literal["warning", "critical"]
+    holds_stock: bool
+    storage_class: str | None
+    """Only goods of this class are meant: they are guests there. Null: all that stand there."""
+    interval_s: float | None
+    """Between two readings: the duration may be off by one at each end. Null: judged before it was kept."""
+    is_certain: bool
+    """Any course between the readings would have led to the same verdict."""
     started_at: datetime
     triggered_at: datetime | None
     """Null: it has not lasted long enough to alarm."""
@@ -71,7 +79,10 @@ class ExcursionChange(Row):
 _EXCURSIONS: Final = (
     "SELECT e.excursion_id, e.place_id, p.name_vi AS place_name_vi, p.name_en AS place_name_en, d.device_id,"
     " e.rule->>'side' AS side, (e.rule->>'threshold')::float8 AS threshold,"
-    " (e.rule->>'minutes')::float8 AS minutes_allowed, e.started_at, e.triggered_at, e.ended_at, e.outside_s,"
+    " (e.rule->>'minutes')::float8 AS minutes_allowed, coalesce(e.rule->>'severity', 'critical') AS severity,"
+    " coalesce((e.rule->>'holds_stock')::boolean, true) AS holds_stock, e.storage_class, e.interval_s,"
+    " (e.shortest_s >= (e.rule->>'minutes')::float8 * 60) = (e.longest_s >= (e.rule->>'minutes')::float8 * 60)"
+    " AS is_certain, e.started_at, e.triggered_at, e.ended_at, e.outside_s,"
     " e.shortest_s, e.longest_s, e.peak_celsius, e.taken_back_at,"
     " (SELECT count(*) FROM excursion_change c WHERE c.excursion_id = e.excursion_id) AS changes,"
     " (SELECT count(*) FROM excursion_stock s WHERE s.excursion_id = e.excursion_id) AS goods"
