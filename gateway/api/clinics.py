@@ -7,6 +7,7 @@ from typing import Annotated, Any, Final, Literal
 
 from fastapi import APIRouter, Depends, Query, Request
 from pydantic import BaseModel, Field
+from starlette.concurrency import run_in_threadpool
 
 from gateway.api.access import RolesRequired
 from gateway.api.v1 import PREFIX
@@ -105,8 +106,6 @@ async def post_appointments_csv(
     request: Request, person: Clerk, source: Annotated[str, Query(min_length=1, max_length=64)]
 ) -> ImportedAnswer:
     """The body is the file: reference, patient_number, clinic_id, date, and where known time and state."""
-    from starlette.concurrency import run_in_threadpool  # noqa: PLC0415 - beside its one use
-
     del person
     content = await request.body()
     return await run_in_threadpool(lambda: take_appointments_file(request, source, content))

@@ -10,6 +10,7 @@ from pydantic import AwareDatetime, BaseModel, Field
 
 from gateway.api.access import RolesRequired
 from gateway.api.people_kit import reading_of
+from gateway.api.web import web_of
 from gateway.api.work_kit import WORK_PROBLEMS, actor_of, now_of, zone_of
 from gateway.db.pool import Connection
 from gateway.people.people import Reading
@@ -18,6 +19,7 @@ from gateway.services.roles import DESK_ROLES, QUEUE_ROLES
 from gateway.services.sessions import SignedIn
 from gateway.visits.calling import BirthDates
 from gateway.visits.entries import Entry
+from gateway.visits.errors import VisitRefusedError
 from gateway.visits.hints import Hint
 from gateway.visits.priority import Priority
 from gateway.visits.steps import Acting, QueueChange
@@ -72,9 +74,15 @@ def entry_answer(entry: Entry) -> EntryAnswer:
     stay = entry.stay
     return EntryAnswer.model_validate(
         {
-            "entry_id": entry.entry_id, "visit_id": entry.visit_id, "clinic_id": entry.clinic_id,
-            "ticket": entry.ticket, "state": stay.phase, "priority": stay.priority, "room_id": stay.room_id,
-            "times_called": stay.times_called, "arrived_at": stay.arrived_at,
+            "entry_id": entry.entry_id,
+            "visit_id": entry.visit_id,
+            "clinic_id": entry.clinic_id,
+            "ticket": entry.ticket,
+            "state": stay.phase,
+            "priority": stay.priority,
+            "room_id": stay.room_id,
+            "times_called": stay.times_called,
+            "arrived_at": stay.arrived_at,
             "first_called_at": stay.first_called_at,
         }
     )
@@ -116,3 +124,25 @@ def today_in(request: Request) -> date:
 def names_of_clinics(connection: Connection) -> dict[str, tuple[str, str]]:
     """By id, in both languages."""
     return {row[0]: (row[1], row[2]) for row in connection.execute("SELECT clinic_id, name_vi, name_en FROM clinic")}
+
+
+def presence_facts(
+    request: Request, connection: Connection, visit_id: uuid.UUID, token: str, place_id: str
+) -> dict[str, Any]:
+    """What a proof of presence says of this visit's patient, for the event.
+
+    Raises:
+        PresenceError: expired, of another desk, or none of ours.
+        VisitRefusedError: it is of another patient (`presence_other`).
+    """
+    services = web_of(request).services
+    if services.taps is None:
+        raise VisitRefusedError("identity_missing", "no taps are judged here: say by which papers the patient is known")
+    proof = services.taps.tokens.verify(token, now_of(request), place_id)
+    same = connection.execute(
+        "SELECT canonical_patient(patient_id) = canonical_patient(%s) FROM visit WHERE visit_id = %s",
+        (proof.patient_id, visit_id),
+    ).fetchone()
+    if same is None or not same[0]:
+        raise VisitRefusedError("presence_other", "the proof of presence is of another patient's card")
+    return {"identified_by": "card", "tapped_at": proof.tapped_at.isoformat(), "place_id": proof.place_id}

@@ -16,6 +16,7 @@ from gateway.pages.reasons import MENDS, UNKNOWN_CODE
 from gateway.pages.refusal_words import DECISIONS, FINDINGS, NO_LOT, NOBODY, NOWHERE, REFUSALS, STATES
 from gateway.pages.speech import Speech
 from gateway.pages.translations import N_
+from gateway.pages.visit_words import PHASES
 from gateway.pages.work_out_words import OUTSIDE, WHY
 from gateway.stock.names import Names
 
@@ -132,13 +133,14 @@ TELLERS: Final[Mapping[str, Callable[[Teller, object, Mapping[str, object]], str
         "problem": Teller._problem,  # noqa: SLF001 - as above
         "state": _word(STATES),
         **dict.fromkeys(("decision", "fitting"), _word(DECISIONS)),
+        "phase": _word(PHASES),
         "outcome": _word(FINDINGS),
         **dict.fromkeys(("needed", "stored"), _word(STORAGE)),
     }
 )
 """How a fact is told, by its name."""
 PLAIN: Final = frozenset(
-    {"pack", "gtin", "number", "text", "epc", "count", "most", "arrival", "account_name"}
+    {"ticket", "pack", "gtin", "number", "text", "epc", "count", "most", "arrival", "account_name"}
     | {"at", "began_at", "first", "last", "date"}
 )
 """Facts that are written as they are; days and times as people write them."""

@@ -5,7 +5,7 @@ values: `{{ v.panel(_, t, m, person, visit_panel) }}`.
 """
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from gateway.pages import visit_words as words
@@ -31,6 +31,10 @@ class VisitPanel:
     """What can be undone."""
     presence_token: str
     """Goes back with the form: the card was here."""
+    place_id: str
+    """The desk where it was."""
+    asks_identity: bool
+    """Nothing proves who it is any more: the form asks how the clerk knows."""
     event_id: uuid.UUID
     """Of whatever the form asks for: sent twice, it is one act."""
     suggested: str
@@ -39,17 +43,22 @@ class VisitPanel:
     phases: Mapping[str, str] = words.PHASES
     steps: Mapping[str, str] = words.STEPS
     identified: Mapping[str, str] = words.IDENTIFIED
+    by_papers: Sequence[str] = words.BY_PAPERS
 
 
-def visit_panel(scene: Scene, visit_id: uuid.UUID | None, presence_token: str = "") -> VisitPanel | None:
-    """Of a tap's visit, on a live page; None: it has none."""
+def visit_panel(
+    scene: Scene, visit_id: uuid.UUID | None, presence_token: str | None = None, place_id: str | None = None
+) -> VisitPanel | None:
+    """Of a tap's visit, on a live page, with the tap's proof of presence and desk; None: it has none."""
     if visit_id is None:
         return None
-    return panel_of(scene.connection, scene.speech, visit_id, presence_token)
+    return panel_of(scene.connection, scene.speech, visit_id, (presence_token or "", place_id or ""))
 
 
-def panel_of(connection: DbConnection, speech: Speech, visit_id: uuid.UUID, presence_token: str = "") -> VisitPanel:
-    """Of any visit.
+def panel_of(
+    connection: DbConnection, speech: Speech, visit_id: uuid.UUID, presence: tuple[str, str] = ("", "")
+) -> VisitPanel:
+    """Of any visit; `presence` is a tap's proof and its desk.
 
     Raises:
         VisitNotFoundError: there is none.
@@ -65,7 +74,9 @@ def panel_of(connection: DbConnection, speech: Speech, visit_id: uuid.UUID, pres
         counts=clinic_counts(connection, visit.visit_date),
         names=names,
         undo=last_step(visit, current.entry_id) if current else None,
-        presence_token=presence_token,
+        presence_token=presence[0],
+        place_id=presence[1],
+        asks_identity=not presence[0] and visit.identified_by == "card",
         event_id=uuid.uuid4(),
         suggested=booked[0] if booked else "",
     )

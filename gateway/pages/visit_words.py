@@ -62,6 +62,8 @@ IDENTIFIED: Final[Mapping[str, str]] = MappingProxyType(
         "program": N_("By another program"),
     }
 )
+BY_PAPERS: Final = ("citizen_card", "insurance_card", "search", "guardian")
+"""How a clerk may know who it is without a card."""
 HINTS: Final[Mapping[str, State]] = MappingProxyType(
     {
         "appointment_today": State("ok", N_("Has an appointment today: %(when)s, %(clinic)s")),
@@ -163,6 +165,9 @@ VISIT_REFUSALS: Final[Mapping[str, str]] = MappingProxyType(
         "clinic_form": N_("An entry is wrong: %(text)s. Correct it."),
         "nobody_chosen": N_("Nobody is chosen. Choose at least one child."),
         "guardian_child": N_("This child is not one of this guardian's. Search again."),
+        "identity_missing": N_(
+            "Nothing proves who it is. Let the patient put the card on the reader, or say which papers you have seen."
+        ),
         "presence_other": N_("Another patient's card was shown. Let this patient put theirs on the reader."),
     }
 )

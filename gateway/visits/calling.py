@@ -77,13 +77,11 @@ def call_one(connection: Connection, entry_id: uuid.UUID, room_id: str, acting: 
 def settle_priorities(
     connection: Connection, clinic_id: str, day: date, birth_dates: BirthDates, at: datetime
 ) -> tuple[NewLiveEvent, ...]:
-    """Give whoever waits the priority of their age, if nobody has looked yet. Takes the day's lock."""
+    """Give whoever waits the priority of their age, if nobody has looked yet; then it takes the day's lock."""
+    if not _unsettled(connection, clinic_id, day):
+        return ()
     lock_day(connection, day)
-    unsettled = connection.execute(
-        "SELECT entry_id, patient_id FROM queue_entry q JOIN visit USING (visit_id) WHERE clinic_id = %s"
-        " AND q.visit_date = %s AND state = ANY (%s) AND NOT priority_settled ORDER BY q.queue_number",
-        (clinic_id, day, ["waiting", "absent"]),
-    ).fetchall()
+    unsettled = _unsettled(connection, clinic_id, day)
     if not unsettled:
         return ()
     born = birth_dates(connection, [patient_id for _, patient_id in unsettled])
@@ -96,6 +94,15 @@ def settle_priorities(
             step = Step(acting.event_id, "prioritised", at, priority=priority)
             events += take_step(connection, read_entry(connection, entry_id), step, acting).events
     return tuple(events)
+
+
+def _unsettled(connection: Connection, clinic_id: str, day: date) -> list[tuple[uuid.UUID, uuid.UUID]]:
+    rows = connection.execute(
+        "SELECT entry_id, patient_id FROM queue_entry q JOIN visit USING (visit_id) WHERE clinic_id = %s"
+        " AND q.visit_date = %s AND state = ANY (%s) AND NOT priority_settled ORDER BY q.queue_number",
+        (clinic_id, day, ["waiting", "absent"]),
+    ).fetchall()
+    return [(row[0], row[1]) for row in rows]
 
 
 def calling_line(connection: Connection, clinic_id: str, day: date, now: datetime) -> list[Waiting]:

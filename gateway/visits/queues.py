@@ -6,8 +6,9 @@ Calling is in `gateway.visits.calling`.
 """
 
 import uuid
+from collections.abc import Mapping
 from datetime import date, datetime
-from typing import Final
+from typing import Any, Final
 
 from gateway.db.pool import Connection
 from gateway.services.live_events import NewLiveEvent
@@ -33,6 +34,7 @@ def join_queue(
     priority: str | None = None,
     due_at: datetime | None = None,
     arrived_at: datetime | None = None,
+    facts: Mapping[str, Any] | None = None,
 ) -> QueueChange:
     """Give a visit the next number of a clinic.
 
@@ -44,6 +46,7 @@ def join_queue(
         priority: as a person says it; None: by appointment, and by age once it is looked at.
         due_at: time of the appointment.
         arrived_at: when the patient came, if that was before now.
+        facts: kept with the event, such as how the clerk knew who it is.
 
     Raises:
         VisitNotFoundError: no such visit or clinic.
@@ -79,8 +82,8 @@ def join_queue(
             "came": came,
         },
     )
-    facts = {"clinic_id": clinic_id, "priority": first}
-    keep_event(connection, NewEvent(acting.event_id, visit_id, "queued", came, acting.by, entry_id, facts=facts))
+    said = {**(facts or {}), "clinic_id": clinic_id, "priority": first}
+    keep_event(connection, NewEvent(acting.event_id, visit_id, "queued", came, acting.by, entry_id, facts=said))
     entry = project(connection, None, entry_id)
     return QueueChange(entry, told(entry, "queued"))
 

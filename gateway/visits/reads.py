@@ -280,3 +280,27 @@ def board_now(connection: Connection, clinic_ids: Sequence[str], day: date, now:
         tickets = [ticket_of(code, one.queue_number) for one in line[:_BOARD_NEXT]]
         clinics.append(BoardClinic(clinic_id, name_vi, name_en, len(line), tickets))
     return BoardNow(calls, clinics)
+
+
+@dataclass(frozen=True)
+class AppointmentLine:
+    """An appointment of a day."""
+
+    appointment_id: uuid.UUID
+    patient_id: uuid.UUID
+    clinic_id: str
+    due_at: datetime | None
+    state: str
+    visit_id: uuid.UUID | None
+    source: str
+    reference: str
+
+
+def appointments_of(connection: Connection, day: date) -> list[AppointmentLine]:
+    """Of that day, by clinic and time."""
+    rows = connection.execute(
+        "SELECT appointment_id, patient_id, clinic_id, due_at, state, visit_id, source, reference FROM appointment"
+        " WHERE due_on = %s ORDER BY clinic_id, due_at NULLS FIRST, reference LIMIT 2000",
+        (day,),
+    )
+    return [AppointmentLine(*row) for row in rows]
