@@ -139,9 +139,7 @@ def _line(frame: _Frame, series: DeviceSeries, columns: int) -> ChartLine:
             pieces.append([])
         pieces[-1].append(point)
     binned = [_binned(piece, frame, columns) for piece in pieces]
-    has_band = series.resolution != "reading" or any(
-        len(piece) < len(raw) for piece, raw in zip(binned, pieces, strict=True)
-    )
+    has_band = any(low != high for piece in binned for _, low, high, _ in piece)
     return ChartLine(
         name,
         tuple(tuple((x, frame.y(mean)) for x, _, _, mean in piece) for piece in binned),

@@ -180,6 +180,34 @@ def _day(
     )
 
 
+@dataclass(frozen=True)
+class HourLine:
+    """One local hour with readings."""
+
+    begins_at: datetime
+    lowest_celsius: float
+    highest_celsius: float
+    mean_celsius: float
+    readings: int
+
+
+def hours_of(series: DeviceSeries, zone: ZoneInfo) -> list[HourLine]:
+    """Every hour that has a reading, oldest first: the table beside a chart."""
+    hours: dict[datetime, list[SeriesPoint]] = {}
+    for point in series.points:
+        hours.setdefault(point.at.astimezone(zone).replace(minute=0, second=0, microsecond=0), []).append(point)
+    return [
+        HourLine(
+            at,
+            min(point.low_celsius for point in points),
+            max(point.high_celsius for point in points),
+            sum(point.mean_celsius * point.readings for point in points) / sum(point.readings for point in points),
+            sum(point.readings for point in points),
+        )
+        for at, points in hours.items()
+    ]
+
+
 def _near(points: Sequence[SeriesPoint], moment: datetime) -> float | None:
     nearest = min(points, key=lambda point: abs(point.at - moment), default=None)
     return nearest.mean_celsius if nearest is not None and abs(nearest.at - moment) <= _NEAR else None

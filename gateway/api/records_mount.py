@@ -1,0 +1,9 @@
+"""All routers of the cold chain's records, API and pages, to be mounted together."""
+
+from typing import Final
+
+from fastapi import APIRouter
+
+from gateway.pages import place_routes
+
+ROUTERS: Final[tuple[APIRouter, ...]] = (place_routes.router,)
