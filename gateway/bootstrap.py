@@ -118,21 +118,29 @@ class Gateway:
         )
         self._parts.callback(issuing.stop)
         taps = tap_parts.open_taps(pool, config.taps, config.issuing, system_clock())
+        checks = {"broker": lambda: self.ingest is not None and self.ingest.subscriber.connected}
+        pager = Pager(config.pager, Surroundings(pool, system_clock, config.zone, base_url, config.webhook_url, checks))
+        self._parts.callback(pager.stop)
         services = AppServices(
-            pool=pool, config=config, clock=system_clock, live=live, people=people, issuing=issuing, taps=taps
+            pool=pool,
+            config=config,
+            clock=system_clock,
+            live=live,
+            people=people,
+            issuing=issuing,
+            taps=taps,
+            pager=pager,
         )
         self._start_http(services, listener)
-        self._start_work(config, pool, anchors, base_url, taps)
+        self._start_work(config, pool, anchors, base_url, taps, pager)
         return first_admin_link
 
     def _start_work(
-        self, config: GatewayConfig, pool: Pool, anchors: TrustAnchors, base_url: str, taps: TapServices
+        self, config: GatewayConfig, pool: Pool, anchors: TrustAnchors, base_url: str, taps: TapServices, pager: Pager
     ) -> None:
         if not config.trust_anchor_files:
             _LOG.warning("no trust_anchor_files: no health card can be verified")
-        pager = Pager(config.pager, Surroundings(pool, system_clock, config.zone, base_url, config.webhook_url))
         pager.start()
-        self._parts.callback(pager.stop)
         self._parts.callback(cold_chain_keeper.start(pool, system_clock).stop)
         housekeeping = Housekeeping(pool, system_clock, config.storage)
         housekeeping.start()

@@ -1,8 +1,8 @@
 """Drills: an excursion that never was goes the whole way to a person and back, and each step's time is written down.
 
 Its readings are made as an edge node makes them, read as the ingest reads them and judged by the same engine; what
-follows is a real incident, marked as a drill everywhere. No reading, no place and no excursion is stored, so it is in no
-record and holds no stock; and it never joins a real incident.
+follows is a real incident, marked as a drill everywhere. No reading, no place and no excursion is stored, so it is in
+no record and holds no stock; and it never joins a real incident.
 """
 
 import uuid
@@ -35,8 +35,8 @@ from inventory.cold_chain.rule_run import RuleRun
 SCHEDULE: Final = "schedule"
 """Who starts the weekly drill."""
 STEPS: Final = ("injected", "decoded", "judged", "paged", "handed", "arrived", "acknowledged")
-"""In their order: readings made, read, judged and an incident made, a person's page written, taken by a channel, said to
-have arrived (as far as the channel says), acknowledged."""
+"""In their order: readings made, read, judged and an incident made, a person's page written, taken by a channel, said
+to have arrived (as far as the channel says), acknowledged."""
 _OBLIGATORY: Final = ("judged", "paged", "handed", "acknowledged")
 _FAILED: Final = "drill_failed"
 _SUBJECT: Final = "pager"

@@ -2,9 +2,9 @@
 
 import logging
 import threading
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -18,13 +18,17 @@ from gateway.pager.delivery import DEFAULT_PLAN, Deliverer, DeliveryThread, Retr
 from gateway.pager.escalation import Escalator
 from gateway.pager.failover import Failover
 from gateway.pager.health import note_no_receipt
+from gateway.pager.heartbeat import Pinger, Vitals, vitals
 from gateway.pager.inbox import Inbox, InboxThread
+from gateway.pager.keeper import Keeper
 from gateway.pager.messages import Style
+from gateway.pager.relay import Relay, SirenThread
 from gateway.pager.sms_channel import SmsChannel
 from gateway.services.live_events import publish
 
 _LOG = logging.getLogger(__name__)
 _BATCHES_MAX: Final = 1000
+_KEEP_EVERY: Final = timedelta(seconds=5)
 
 
 @dataclass(frozen=True)
@@ -36,6 +40,8 @@ class Surroundings:
     zone: ZoneInfo
     base_url: str
     webhook_url: str = ""
+    checks: Mapping[str, Callable[[], bool]] = field(default_factory=dict)
+    """Other parts of the gateway that its heartbeat answers for, by name: the broker's connection."""
 
 
 class Rounds:
@@ -88,6 +94,10 @@ class Pager:
         style = Style(around.zone, around.base_url)
         self._rounds = Rounds(config, around)
         self._plan = plan
+        self._around = around
+        self._keeper = Keeper(around.pool, config, around.zone)
+        self._kept_at: datetime | None = None
+        self._rounds_seen: dict[str, int] = {}
         self._news = threading.Event()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="pager", daemon=True)
@@ -106,9 +116,19 @@ class Pager:
             if isinstance(channel, SmsChannel)
         ]
 
+        self.siren = None
+        if config.relay is not None:
+            self.siren = SirenThread(around.pool, Relay(config.relay), config.relay, around.clock)
+        self._pinger = Pinger(config.heartbeat, self.vitals) if config.heartbeat.ping_url else None
+
     def start(self) -> None:
         """Begin."""
+        names = [channel.name for channel in self.channels] + ([self.siren.name] if self.siren else [])
+        self._keeper.begin(names, self._around.clock())
         self._thread.start()
+        for part in (self.siren, self._pinger):
+            if part is not None:
+                part.start()
         for delivery in self._deliveries:
             delivery.start()
         for inbox in self._inboxes:
@@ -120,6 +140,9 @@ class Pager:
 
     def stop(self) -> None:
         """Finish what is being done, then end. What is left is done after the next start."""
+        for part in (self.siren, self._pinger):
+            if part is not None:
+                part.stop()
         self._stopping.set()
         self._news.set()
         if self._thread.ident is not None:
@@ -128,12 +151,29 @@ class Pager:
             inbox.stop()
         for delivery in self._deliveries:
             delivery.stop()
+        self._keeper.close()
+
+    def vitals(self) -> Vitals:
+        """What of the gateway works now."""
+        checks = {"threads": self._thread.is_alive, **self._around.checks}
+        return vitals(self._around.pool, self._around.clock(), checks)
+
+    def _keep(self) -> int:
+        """The look at ourselves, every few seconds."""
+        now = self._around.clock()
+        if self._kept_at is not None and now - self._kept_at < _KEEP_EVERY:
+            return 0
+        self._kept_at = now
+        rounds = {delivery.name: delivery.rounds for delivery in self._deliveries}
+        working = [name for name, count in rounds.items() if count != self._rounds_seen.get(name)]
+        self._rounds_seen = rounds
+        return self._keeper.look(working, now)
 
     def _run(self) -> None:
         while not self._stopping.is_set():
             self._news.clear()
             try:
-                if self._rounds.go():
+                if self._rounds.go() + self._keep():
                     for delivery in self._deliveries:
                         delivery.wake()
             except psycopg.Error as error:

@@ -14,6 +14,7 @@ from psycopg.rows import TupleRow
 from psycopg_pool import ConnectionPool
 
 from gateway.issuing.parts import Issuing
+from gateway.pager.parts import Pager
 from gateway.people.people import People
 from gateway.taps.tap_services import TapServices
 
@@ -103,3 +104,5 @@ class AppServices:
     """What taps are judged with; None: none are judged here."""
     issuing: Issuing | None = None
     """The issuing desk; None: no card is made here."""
+    pager: Pager | None = None
+    """Who is woken; None: nobody is from here."""
