@@ -5,8 +5,9 @@ values: `{{ v.panel(_, t, m, person, visit_panel) }}`.
 """
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 from gateway.pages import visit_words as words
 from gateway.pages.speech import Speech
@@ -39,11 +40,11 @@ class VisitPanel:
     """Of whatever the form asks for: sent twice, it is one act."""
     suggested: str
     """Clinic that the form begins with; empty: none."""
-    priorities: Mapping[str, str] = words.PRIORITIES  # type: ignore[assignment]  # keys are texts too
-    phases: Mapping[str, str] = words.PHASES
-    steps: Mapping[str, str] = words.STEPS
-    identified: Mapping[str, str] = words.IDENTIFIED
-    by_papers: Sequence[str] = words.BY_PAPERS
+    priorities: ClassVar = words.PRIORITIES
+    phases: ClassVar = words.PHASES
+    steps: ClassVar = words.STEPS
+    identified: ClassVar = words.IDENTIFIED
+    by_papers: ClassVar = words.BY_PAPERS
 
 
 def visit_panel(
