@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 from typing import NamedTuple
 
+from gateway.cold_chain.following import follow_arrival
 from gateway.db.pool import Connection
 from gateway.stock import acts, books, cases, documents
 from gateway.stock.acts import ActLine, Actor, Done, Notice
@@ -175,6 +176,7 @@ def arrive(connection: Connection, act: Arrival, actor: Actor) -> Done:
     if controlled_among(connection, {line.goods.product_id for line in lines}):
         doing = replace(doing, second_person=_sender(transfer, actor))
     books.book(connection, doing, lines)
+    follow_arrival(connection, act.transfer_id, act.document_id, transfer.number, actor.received_at)
     notices = _open_cases(connection, transfer, lines, actor)
     if act.is_complete or not left:
         documents.change_state(connection, act.transfer_id, "posted", actor.received_at)

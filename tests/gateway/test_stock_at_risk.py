@@ -1,16 +1,18 @@
 """A fridge warms: which goods were there, and that nobody can give them out before two people have judged them."""
 
+import uuid
 from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
 
 from gateway.services.site_file import import_site, parse_site
-from gateway.stock import holds
+from gateway.stock import holds, transfers
+from gateway.stock.acts import ActLine, Actor
 from gateway.stock.errors import SecondPersonError
 from inventory.errors import StockHeldError
-from tests.gateway.ingest_kit import NOW, Database, Node, device, readings_from
-from tests.gateway.warehouse_kit import STORE, WARD, Warehouse, doing, goods, line
+from tests.gateway.ingest_kit import NOW, ZONE, Database, Node, device, readings_from
+from tests.gateway.warehouse_kit import EXPIRY, PARA, STORE, WARD, Warehouse, doing, goods, line
 
 pytestmark = pytest.mark.integration
 
@@ -93,6 +95,36 @@ def test_what_left_while_it_was_warm_is_found_where_it_went(database: Database, 
         warehouse.issue(goods(30), WARD)
     with pytest.raises(StockHeldError):
         warehouse.issue(goods(100, serial="S1"), STORE)
+
+
+def test_what_was_on_its_way_when_it_was_warm_is_held_where_it_arrives(
+    database: Database, warehouse: Warehouse
+) -> None:
+    warehouse.book(line("receive", goods(100), "supplier", FRIDGE), **early())  # type: ignore[arg-type] # Doing
+    left = START + timedelta(seconds=30)
+    transfer = uuid.uuid4()
+    box = ActLine(PARA, 30, "L1", EXPIRY)
+    with database.pool.connection() as connection:
+        sending = transfers.Sending(transfer, "fridge-1", "ward", (box,))
+        transfers.send(connection, sending, Actor("lan", left, left, "web", ZONE))
+    node = Node()
+    warm(database, node)
+    cool(database, node, 120)
+    assert database.rows(_AT_RISK) == [("L1", "in_transit", None, 30, True), ("L1", FRIDGE, None, 70, True)]
+    for quantity, is_complete in ((20, False), (10, True)):
+        part = ActLine(PARA, quantity, "L1", EXPIRY)
+        arrival = transfers.Arrival(uuid.uuid4(), transfer, (part,), is_complete=is_complete)
+        with database.pool.connection() as connection:
+            transfers.arrive(connection, arrival, Actor("minh", NOW, NOW, "web", ZONE))
+    held = "SELECT account_id, quantity, released_at IS NULL FROM stock_hold ORDER BY 1, 2"
+    assert database.rows(held) == [
+        ("in_transit", 10, False),
+        (FRIDGE, None, True),
+        (WARD, 10, True),
+        (WARD, 20, True),
+    ]
+    with pytest.raises(StockHeldError):
+        warehouse.issue(goods(1), WARD)
 
 
 def test_what_left_before_it_was_warm_is_not_touched(database: Database, warehouse: Warehouse) -> None:
