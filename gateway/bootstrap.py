@@ -132,11 +132,11 @@ class Gateway:
             pager=pager,
         )
         self._start_http(services, listener)
-        self._start_work(config, pool, anchors, base_url, taps, pager)
+        self._start_work(config, pool, anchors, taps, pager)
         return first_admin_link
 
     def _start_work(
-        self, config: GatewayConfig, pool: Pool, anchors: TrustAnchors, base_url: str, taps: TapServices, pager: Pager
+        self, config: GatewayConfig, pool: Pool, anchors: TrustAnchors, taps: TapServices, pager: Pager
     ) -> None:
         if not config.trust_anchor_files:
             _LOG.warning("no trust_anchor_files: no health card can be verified")
@@ -145,7 +145,7 @@ class Gateway:
         housekeeping = Housekeeping(pool, system_clock, config.storage)
         housekeeping.start()
         self._parts.callback(housekeeping.stop)
-        paging = Paging((), config.zone, base_url, system_clock)
+        paging = Paging((), config.zone, config.base_url, system_clock)
         projection = HospitalProjection(tap_parts.check_in(taps, anchors, config.zone), Stock(config.zone))
         judge = TemperatureJudge(paging)
         committers = [Committer(PostgresStore(pool, projection, judge)) for _ in range(_INGEST_LANES)]

@@ -7,16 +7,18 @@ inheriting, and a test passes its own.
 from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import psycopg
 from psycopg.rows import TupleRow
 from psycopg_pool import ConnectionPool
 
 from gateway.issuing.parts import Issuing
-from gateway.pager.parts import Pager
 from gateway.people.people import People
 from gateway.taps.tap_services import TapServices
+
+if TYPE_CHECKING:  # its answers are audited, which needs this module
+    from gateway.pager.parts import Pager
 
 DbConnection = psycopg.Connection[TupleRow]
 """A connection as the pool hands it out."""
@@ -104,5 +106,5 @@ class AppServices:
     """What taps are judged with; None: none are judged here."""
     issuing: Issuing | None = None
     """The issuing desk; None: no card is made here."""
-    pager: Pager | None = None
+    pager: "Pager | None" = None
     """Who is woken; None: nobody is from here."""
