@@ -4,6 +4,6 @@ from typing import Final
 
 from fastapi import APIRouter
 
-from gateway.pages import place_routes
+from gateway.pages import place_routes, records_routes, sensor_routes
 
-ROUTERS: Final[tuple[APIRouter, ...]] = (place_routes.router,)
+ROUTERS: Final[tuple[APIRouter, ...]] = (place_routes.router, sensor_routes.router, records_routes.router)

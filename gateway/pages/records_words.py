@@ -56,6 +56,7 @@ REFUSALS: Final[Mapping[str, str]] = MappingProxyType(
         "position_without_readings": N_("Position “%(position)s”: choose a thermometer, or the file of a logger."),
         "file_outside": N_("The file of position “%(position)s” has no reading in the time of the mapping."),
         "file_unreadable": N_("The file of position “%(position)s” can't be read: %(problem)s"),
+        "no_thermometer": N_("No thermometer hung there in this time. Choose another time or place."),
         "mapping_unknown": N_("There is no such mapping that counts."),
     }
 )
@@ -92,6 +93,27 @@ KINDS: Final[Mapping[str, str]] = MappingProxyType(
     }
 )
 """Kinds of conditions; one that is not here is shown by its name."""
+JOURNAL: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "raised": N_("raised"),
+        "paged": N_("message sent"),
+        "escalated": N_("passed on to the next person"),
+        "acknowledged": N_("acknowledged"),
+        "commented": N_("comment"),
+        "acknowledgement_lapsed": N_("still outside: asked again"),
+        "shelved": N_("put off"),
+        "out_of_service": N_("taken out of service"),
+        "unsilenced": N_("counts again"),
+        "condition_ended": N_("one cause is over"),
+        "returned": N_("back to normal"),
+        "closed": N_("over"),
+        "drill": N_("drill"),
+    }
+)
+"""What happened to an alarm; what is not here is shown by its name."""
+CHANNELS: Final[Mapping[str, str]] = MappingProxyType(
+    {"page": N_("web page"), "api": N_("other software"), "sms": N_("text message"), "drill": N_("drill")}
+)
 RESOLUTIONS: Final[Mapping[str, str]] = MappingProxyType(
     {"reading": N_("every reading"), "minute": N_("minute by minute"), "hour": N_("hour by hour")}
 )
