@@ -47,6 +47,22 @@ def keys_for(connection: Connection, key_file: Path | None, now: datetime) -> Pe
     return keys
 
 
+def stored_without(connection: Connection, key_file: Path | None) -> str:
+    """After a restore: how many patients there are, and whether the keys that are here open them."""
+    stored, known = people_stored(connection), _known(connection)
+    if not stored:
+        return "No patients are stored: no people keys are needed."
+    if key_file is None:
+        return f"{stored} patients are stored sealed: have [people] key_file of this backup's days ready."
+    try:
+        if not key_file.exists():
+            return _missing(key_file, stored, known)
+        _compare(read_keys(key_file), known, key_file, stored)
+    except PeopleKeyError as error:
+        return str(error)
+    return f"{stored} patients are stored sealed, and {key_file} has their keys."
+
+
 def people_stored(connection: Connection) -> int:
     """How many patients' records there are."""
     row = connection.execute("SELECT count(*) FROM patient").fetchone()

@@ -46,19 +46,20 @@ class Wanted:
 
 
 def read_text(text: str) -> Wanted:
-    """A card's QR code, a number as it may be written, or words of a name, with a birth day or year behind it."""
+    """A card's QR code, a number as it may be written, or words of a name, with a birth day or year behind it.
+
+    What has digits in it may be a number; if nobody has it, it is taken for a name.
+    """
     text = text.strip()[:TEXT_CHARACTERS_MAX]
     if "|" in text:
         return _read_card(text)
-    compact = re.sub(r"[\s.-]", "", text)
-    if re.search(r"[0-9]", compact) and not _DAY.search(text) and " " not in _without_digit_groups(text):
-        kinds: tuple[ExactKind, ...] = ("patient_number", "citizen_id", "insurance_number", "phone")
-        return Wanted(tuple((kind, text) for kind in kinds))
+    kinds: tuple[ExactKind, ...] = ("patient_number", "citizen_id", "insurance_number", "phone")
+    numbers = tuple((kind, text) for kind in kinds) if re.search("[0-9]", text) else ()
     day = _DAY.search(text)
     rest = _DAY.sub(" ", text)
     year = _YEAR.search(rest)
     words = fold(_YEAR.sub(" ", rest))
-    return Wanted((), words, _date(day), int(year[1]) if year and day is None else None)
+    return Wanted(numbers, words, _date(day), int(year[1]) if year and day is None else None)
 
 
 def find_exact(connection: Connection, keys: PeopleKeys, kind: ExactKind, value: str) -> list[UUID]:
@@ -135,11 +136,6 @@ def _read_card(text: str) -> Wanted:
     birth, words = citizen.birth_date, fold(citizen.full_name)
     # Somebody registered without the number is found by the card's name and day of birth.
     return Wanted((("citizen_id", citizen.number),), words if birth is not None else (), birth)
-
-
-def _without_digit_groups(text: str) -> str:
-    """Spaces between groups of digits are writing; others part words."""
-    return re.sub(r"(?<=[0-9])\s+(?=[0-9])", "", re.sub(r"(?<=^[A-Za-z]{2})\s*(?=[0-9])", "", text.strip()))
 
 
 def _date(found: re.Match[str] | None) -> date | None:

@@ -63,6 +63,7 @@ def backup(database: Database, file: Path, as_json: AsJson = False) -> None:
         print_json(asdict(report))
     else:
         say(f"{report.file}: {report.size_bytes} bytes in {report.duration_s:.1f} s, schema {report.newest_migration}")
+        say("The keys of patients' names are not in it: keep a copy of [people] key_file, apart from this file.")
 
 
 @app.command()
@@ -90,7 +91,24 @@ def restore(
         print_json(asdict(report))
     else:
         say(f"restored {report.file} in {report.duration_s:.1f} s, schema {report.newest_migration}")
+        say(_people_of(dsn, database))
         say("Start the gateway: the edge nodes send again what this backup does not have and they still keep.")
+
+
+def _people_of(dsn: str, database: str) -> str:
+    """Whether the patients that were brought back can be read with the keys that are here."""
+    import psycopg
+
+    from gateway.config import load
+    from gateway.people.key_store import stored_without
+
+    key_file = None if _is_dsn(database) else load(Path(database)).people.key_file
+    with psycopg.connect(dsn) as connection:
+        return stored_without(connection, key_file)
+
+
+def _is_dsn(database: str) -> bool:
+    return "=" in database or "://" in database
 
 
 def _dsn(database: str) -> str:
@@ -102,7 +120,7 @@ def _database(database: str) -> "tuple[str, StorageConfig]":
     from gateway.config import StorageConfig, load
     from gateway.errors import GatewayError
 
-    if "=" in database or "://" in database:
+    if _is_dsn(database):
         return database, StorageConfig()
     try:
         config = load(Path(database))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
+from medtap.cli import people_keys
 from medtap.cli.output import fail, print_json, say
 from medtap.cli.stop_signal import stop_on_signals
 
@@ -19,6 +20,9 @@ _DATABASE_AGAIN_S: Final = 1.0
 app = typer.Typer(
     no_args_is_help=True, help="The gateway: takes rows in, keeps stock, visits and alarms, serves pages."
 )
+
+app.add_typer(people_keys.app, name="people-keys")
+app.add_typer(people_keys.audit_app, name="people-audit")
 
 ConfigFile = Annotated[Path, typer.Argument(help="The gateway's TOML file (gateway/sample.toml explains each key).")]
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object for scripts.")]
