@@ -33,6 +33,21 @@ def run(
     run_world(RuntimeOptions(directory=where, seed=seed, autoplay=autoplay), stop)
 
 
+@app.command()
+def insurance(
+    port: Annotated[int, typer.Option(help="TCP port on this machine; 0 takes a free one.")] = 8090,
+    delay_s: Annotated[float, typer.Option("--delay", help="Seconds before each answer.")] = 0.0,
+    away: Annotated[bool, typer.Option("--away", help="Answer every question with status 503.")] = False,
+) -> None:
+    """Stand in for the insurance's portal until SIGTERM or Ctrl-C: a card number's last digit decides the answer."""
+    from firmware_sim.insurance_service import InsurancePortal, InsuranceServer
+
+    stop = stop_on_signals()
+    with InsuranceServer(InsurancePortal(delay_s=delay_s, away=away), port=port) as server:
+        say(f"the gateway's configuration: [insurance] url = {server.url!r}")
+        stop.wait()
+
+
 @app.command("do")
 def do_something(
     verb: Annotated[str, typer.Argument(help="tap, scan, half_scan, warm, cool, door, unplug, plug, counts, ...")],

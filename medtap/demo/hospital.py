@@ -15,6 +15,7 @@ import httpx
 import psycopg
 
 from firmware_sim.client import ControlClient
+from firmware_sim.insurance_service import InsuranceServer
 from gateway.db.migrator import migrate
 from gateway.issuing.doer import Doer
 from gateway.issuing.stations import make_station
@@ -85,6 +86,8 @@ class SimulatedHospital:
         self._gateway: ChildProcess | None = None
         self._station: ChildProcess | None = None
         self._keys: CardKeyFiles | None = None
+        self.insurance = InsuranceServer()
+        """Stands in for the insurance's portal."""
         self.desk_broker: tuple[str, int] | None = None
         """Another way to the broker for the registration desk's node alone, such as one that a test cuts."""
         self.desk_screen_port = free_port()
@@ -123,6 +126,7 @@ class SimulatedHospital:
             ServiceError: something did not come up; the message has its last words.
         """
         began = time.monotonic()
+        self.insurance.start()
         self._start_sim()
         if self._postgres is not None:
             self._postgres.start()
@@ -157,6 +161,7 @@ class SimulatedHospital:
                     **keys.gateway_tables(),
                     "mqtt": {"host": self._broker_address[0], "port": self._broker_address[1]},
                     "http": {"host": "127.0.0.1", "port": self.http_port},
+                    "insurance": {"url": self.insurance.url},
                 }
             )
         )
@@ -246,6 +251,7 @@ class SimulatedHospital:
         for child in [self._sim, self._station, *self._agents.values(), self._gateway]:
             if child is not None:
                 child.stop()
+        self.insurance.stop()
         if self._broker is not None:
             self._broker.stop()
         if self._postgres is not None:

@@ -14,6 +14,21 @@ READING_INTERVAL_S: Final = 1.0
 """A demo shows something at once; a hospital samples each fridge every 10 to 60 s."""
 
 
+CLINICS: Final = (
+    ("general", "NK", "Nhi tổng quát", "General paediatrics"),
+    ("respiratory", "HH", "Hô hấp", "Respiratory"),
+    ("cardiology", "TM", "Tim mạch", "Cardiology"),
+)
+ROOMS: Final = (
+    ("room-11", "general", "Phòng 11", "Room 11"),
+    ("room-12", "general", "Phòng 12", "Room 12"),
+    ("room-21", "respiratory", "Phòng 21", "Room 21"),
+    ("room-31", "cardiology", "Phòng 31", "Room 31"),
+)
+_CLINIC: Final = ("clinic_id", "code", "name_vi", "name_en")
+_ROOM: Final = ("room_id", "clinic_id", "door_vi", "door_en")
+
+
 @dataclass(frozen=True)
 class SitePlan:
     """What the demo writes to files before it starts the real parts."""
@@ -57,6 +72,8 @@ def plan_site(world: Mapping[str, Any], *, alarm_after_s: int) -> SitePlan:
             for patient in world["patients"]
             if patient.get("card_id")
         ],
+        "clinics": [dict(zip(_CLINIC, clinic, strict=True)) for clinic in CLINICS],
+        "rooms": [dict(zip(_ROOM, room, strict=True)) for room in ROOMS],
     }
     return SitePlan(site_file, edge_nodes)
 
