@@ -102,7 +102,7 @@ def verify(
     try:
         config = load(config_file)
         if config.people.key_file is None:
-            raise PeopleKeyError("people.key_file is not set")  # noqa: TRY301 - load always sets it
+            raise PeopleKeyError("people.key_file is not set")
         keys = read_keys(config.people.key_file)
         with psycopg.connect(config.dsn) as connection:
             state = verify_audit(connection, keys)
