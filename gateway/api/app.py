@@ -12,12 +12,14 @@ from gateway.api import (
     card_stations,
     cards,
     excursions,
+    incidents,
     stock_catalogue,
     stock_counts,
     stock_operators,
     stock_papers,
     stock_series,
     stock_tag_counts,
+    taps,
     v1,
 )
 from gateway.api.access import refuse_undeclared_routes
@@ -29,7 +31,17 @@ from gateway.api.security_headers import SecurityHeaders
 from gateway.api.visits_mount import ROUTERS as VISIT_ROUTERS
 from gateway.api.web import HEARTBEAT_S, make_web
 from gateway.api.work_mount import ROUTERS as WORK_ROUTERS
-from gateway.pages import catalogue_routes, excursion_routes, operator_routes, sign_in_routes, work_routes
+from gateway.pages import (
+    card_routes,
+    catalogue_routes,
+    desk_routes,
+    excursion_routes,
+    incident_routes,
+    operator_routes,
+    sign_in_routes,
+    work_routes,
+)
+from gateway.pages.card_address_routes import card_address_router
 from gateway.pages.live_routes import live_router
 from gateway.pages.stock_overview_files import router as stock_files
 from gateway.pages.stock_overview_routes import router as stock_pages
@@ -78,6 +90,8 @@ def create_app(
     app.add_middleware(SecurityHeaders, https=web.https)
     app.include_router(v1.router)
     app.include_router(excursions.router)
+    app.include_router(incidents.router)
+    app.include_router(incident_routes.router)
     app.include_router(excursion_routes.router)
     app.include_router(stock_catalogue.router)
     app.include_router(stock_counts.router)
@@ -88,7 +102,12 @@ def create_app(
     app.include_router(work_routes.router)
     app.include_router(catalogue_routes.router)
     app.include_router(operator_routes.router)
+    app.include_router(taps.router)
+    app.include_router(desk_routes.router)
+    app.include_router(card_address_router())
     app.include_router(cards.router)
+    app.include_router(card_routes.router)
+    app.include_router(card_routes.code_router)
     app.include_router(card_stations.router)
     for router in (*WORK_ROUTERS, *PEOPLE_ROUTERS, *RECORD_ROUTERS, *COLD_CHAIN_ROUTERS):
         app.include_router(router)

@@ -1,96 +1,105 @@
-"""The registration desk's live page: the newest tap, huge, and the day's visits."""
+"""The registration desk's live page: the newest tap, huge, verdicts that were changed later, and the day's visits."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
 from types import MappingProxyType
 from typing import Any, Final
 
+from gateway.pages import desk_words as words
 from gateway.pages.banner import banner_of
 from gateway.pages.state import State
-from gateway.pages.translations import N_
 from gateway.pages.view import BANNER, Scene, View
+from gateway.pages.visit_panel import visit_panel
+from gateway.people.person import Patient
 from gateway.services import reads_desk
 from gateway.services.app_services import LiveEventLike
 from gateway.services.reads_operations import DESK_DRIVERS
 from gateway.services.roles import DESK_ROLES
+from gateway.taps.second_identifier import LATE, Question, TapRisk, question_for
 
 _VISITS_SHOWN: Final = 50
+_CHANGED_SHOWN: Final = 5
+_CHANGED_SINCE: Final = timedelta(days=3)
+"""A long weekend: after that a changed verdict is history, in the API and the tap's row."""
+_PHONE_DIGITS: Final = 3
+_NUMBER_DIGITS: Final = 4
 
-_PAPERS: Final = N_("Ask for the patient's papers (citizen card or insurance card) and find the patient by them.")
 
-TAP_STATES: Final[Mapping[str, State]] = MappingProxyType(
-    {
-        "checked_in": State(
-            "ok",
-            N_("Checked in"),
-            N_("The card is genuine and the visit of today is open."),
-            N_("Ask for the date of birth, then give the queue number."),
-        ),
-        "already_checked_in": State(
-            "info",
-            N_("Already checked in"),
-            N_("This patient has checked in today already. It is the same visit and the same queue number."),
-            N_("Nothing more to do: tell the patient their number again."),
-            sign="again",
-        ),
-        "unknown_card": State(
-            "attention",
-            N_("Card of no patient"),
-            N_("The card is genuine, but it has not been given to any patient here."),
-            _PAPERS,
-            sign="whose",
-        ),
-        "foreign_card": State(
-            "attention",
-            N_("Not our health card"),
-            N_("This is another kind of card, such as a bank card or a building card."),
-            N_("Ask for the health card. If the patient has none, find them by their papers."),
-            sign="other_card",
-        ),
-        "not_genuine": State(
-            "stop",
-            N_("Copied card"),
-            N_("The card claims to be a health card, but could not prove that it is the original."),
-            N_("Do not check in with it. Keep the card, ask for papers, and call your supervisor."),
-            sign="copy",
-        ),
-        "unverified": State(
-            "attention",
-            N_("Card not checked"),
-            N_("The card could not be read to the end, so nothing is proven."),
-            N_("Hold the card still on the reader and try again. If it fails twice, find the patient by their papers."),
-            sign="unread",
-        ),
-        "lost_card": State(
-            "stop",
-            N_("Card reported lost"),
-            N_("This card was reported lost. Whoever brings it may not be the patient."),
-            N_("Compare the papers with the name shown. If it is the patient, ask the card desk to release the card."),
-            sign="lost",
-        ),
-        "revoked_card": State(
-            "stop",
-            N_("Card withdrawn"),
-            N_("This card has been withdrawn and is no longer valid."),
-            N_("Keep the card, ask for papers, and check in with the patient's new card."),
-        ),
-        "expired_card": State(
-            "attention",
-            N_("Card expired"),
-            N_("The card is the patient's, but its validity is over."),
-            N_("Check the papers, register the visit by them, and have a new card made."),
-            sign="clock",
-        ),
-    }
-)
+@dataclass(frozen=True)
+class Asked:
+    """The second identifier to ask for, and what the answer has to be."""
 
-SEX_WORDS: Final[Mapping[str, str]] = MappingProxyType(
-    {"male": N_("Male"), "female": N_("Female"), "other": N_("Other sex"), "unknown": N_("Sex not recorded")}
-)
+    question: Question
+    text: str
+    answer: str
+    day: date | None = None
+    """The answer, where it is a day, to be written as days are."""
 
 
 def _newest(scene: Scene, _argument: str) -> Mapping[str, Any]:
     tap = reads_desk.newest_tap(scene.connection, scene.reading("desk"), scene.place_id)
-    return {"tap": tap, "state": TAP_STATES[tap.outcome] if tap else None, "sex_words": SEX_WORDS}
+    if tap is None:
+        return {"tap": None}
+    return {
+        "tap": tap,
+        "state": _state(tap),
+        "asked": _asked(scene, tap),
+        "late": tap.received_at - tap.occurred_at > LATE,
+        "visit_panel": visit_panel(scene, tap.visit_id, tap.presence_token, tap.place_id),
+        "sex_words": words.SEX_WORDS,
+        "card_states": words.CARD_STATES,
+        "edge_states": words.EDGE_STATES,
+        "place": scene.place_id,
+    }
+
+
+def _state(tap: reads_desk.Tap) -> State:
+    return words.MISMATCH if tap.second_identifier_matched is False else words.TAP_STATES[tap.outcome]
+
+
+def _asked(scene: Scene, tap: reads_desk.Tap) -> Asked | None:
+    """None: nobody was checked in by this tap, or nothing is known that could be asked."""
+    if tap.patient is None or tap.presence_token is None:
+        return None
+    found = scene.reading("desk").one(scene.connection, tap.patient.patient_id)
+    if found is None:
+        return None
+    answers = _answers(scene, found)
+    risk = TapRisk(tap.profile, tap.card_state_changed_at, tap.occurred_at, tap.received_at, found.identity_confidence)
+    question = tap.second_identifier or question_for(risk, answers.keys(), tap.seq)
+    if question is None or question not in answers:
+        return None
+    day = found.birth_date if question == "birth_date" else None
+    return Asked(question, words.QUESTIONS[question], answers[question], day)
+
+
+def _answers(scene: Scene, patient: Patient) -> dict[Question, str]:
+    """What is known of the patient that could be asked, with the answer."""
+    known: dict[Question, str] = {}
+    if patient.birth_date is not None and not patient.is_newborn:
+        known["birth_date"] = patient.birth_date.isoformat()
+    if patient.guardian_ids:
+        reader = scene.reading("desk")
+        guardians = reader.people.guardians_of(scene.connection, patient.patient_id, reader.reader)
+        known["guardian_name"] = " / ".join(one.full_name for one in guardians)
+    if patient.phone:
+        known["phone"] = patient.phone[-_PHONE_DIGITS:]
+    if patient.insurance_number:
+        known["insurance_number"] = patient.insurance_number[-_NUMBER_DIGITS:]
+    if patient.citizen_id:
+        known["citizen_id"] = patient.citizen_id[-_NUMBER_DIGITS:]
+    return known
+
+
+def _changed(scene: Scene, _argument: str) -> Mapping[str, Any]:
+    since = scene.now - _CHANGED_SINCE
+    return {
+        "changed": reads_desk.changed_verdicts(scene.connection, since, _CHANGED_SHOWN, scene.place_id),
+        "tap_states": words.TAP_STATES,
+        "edge_states": words.EDGE_STATES,
+        "place": scene.place_id,
+    }
 
 
 def _visits(scene: Scene, _argument: str) -> Mapping[str, Any]:
@@ -101,13 +110,17 @@ def _visits(scene: Scene, _argument: str) -> Mapping[str, Any]:
         "visits": reads_desk.visits_of_day(
             scene.connection, scene.reading("desk"), today, _VISITS_SHOWN, scene.place_id
         ),
-        "sex_words": SEX_WORDS,
+        "sex_words": words.SEX_WORDS,
     }
 
 
 def _touched(event: LiveEventLike) -> Sequence[str]:
     if event.kind == "tap":
+        return ("newest_tap", "changed_verdicts", "visits")
+    if event.kind == "visit":
         return ("newest_tap", "visits")
+    if event.kind == "tap_settled":
+        return ("newest_tap", "changed_verdicts")
     return (BANNER,) if event.kind in {"device", "edge_node"} else ()
 
 
@@ -116,6 +129,13 @@ DESK_VIEW: Final = View(
     path="/desk",
     template="desk.html",
     roles=DESK_ROLES,
-    fragments=MappingProxyType({BANNER: banner_of(DESK_DRIVERS), "newest_tap": _newest, "visits": _visits}),
+    fragments=MappingProxyType(
+        {
+            BANNER: banner_of(DESK_DRIVERS),
+            "newest_tap": _newest,
+            "changed_verdicts": _changed,
+            "visits": _visits,
+        }
+    ),
     touched=_touched,
 )

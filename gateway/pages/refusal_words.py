@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-from gateway.pages import card_words, cold_chain_words, people_words
+from gateway.pages import card_words, cold_chain_words, desk_words, people_words
 from gateway.pages.translations import N_
 from gateway.pages.visit_words import VISIT_REFUSALS
 
@@ -203,6 +203,7 @@ REFUSALS: Final[Mapping[str, str]] = MappingProxyType(
         **cold_chain_words.REFUSALS,
         **card_words.REFUSALS,
         **VISIT_REFUSALS,
+        **desk_words.REFUSALS,
     }
 )
 """The sentence of each code."""

@@ -8,6 +8,8 @@ from gateway.people import person as people
 from gateway.people.people import Reading
 from gateway.services.app_services import DbConnection
 from gateway.services.reads_rows import Row, all_rows, first_row
+from gateway.taps.card_states import CardState
+from gateway.taps.second_identifier import Question
 
 TapOutcome = Literal[
     "checked_in",
@@ -15,11 +17,17 @@ TapOutcome = Literal[
     "unknown_card",
     "foreign_card",
     "not_genuine",
+    "replayed",
+    "unreadable",
     "unverified",
     "lost_card",
+    "stolen_card",
     "revoked_card",
     "expired_card",
+    "replaced_card",
 ]
+Difference = Literal["", "accepted_there", "refused_there"]
+"""What the desk's own screen said, where the gateway says otherwise."""
 
 
 class Patient(Row):
@@ -55,9 +63,43 @@ class Tap(Row):
     visit_id: UUID | None
     queue_number: int | None
     checked_in_at: datetime | None
+    profile: Literal["piv", "ntag424", "unknown"]
+    edge_card_state: str
+    edge_list_number: int | None
+    edge_list_issued_at: datetime | None
+    """When the list of cards to refuse was made that the edge node judged with, by its own clock."""
+    edge_list_stale: bool
+    difference: Difference
+    presence_token: str | None
+    second_identifier: Question | None
+    second_identifier_matched: bool | None
+    card_state: CardState | None
+    """Now."""
+    card_state_changed_at: datetime | None
+    card_valid_until: date | None
+    last_visit: date | None
+    """The day of the visit before this one."""
     patient_id: UUID | None
     patient: Patient | None
     """Whose card it is; none where the card does not prove it: a copied card must not show a child's name."""
+
+
+class ChangedVerdict(Row):
+    """A tap of which the desk was told otherwise than what was found here. No person is named."""
+
+    epoch_key: int
+    seq: int
+    occurred_at: datetime
+    received_at: datetime
+    outcome: TapOutcome
+    difference: Difference
+    edge_card_state: str
+    edge_list_issued_at: datetime | None
+    edge_list_stale: bool
+    card_id: str | None
+    place_name_vi: str | None
+    place_name_en: str | None
+    visit_id: UUID | None
 
 
 class Visit(Row):
@@ -87,18 +129,34 @@ class TapFact(Row):
     card_id: str | None
     device_key: int
     visit_id: UUID | None
+    profile: Literal["piv", "ntag424", "unknown"]
+    edge_card_state: str
+    edge_list_number: int | None
+    difference: Difference
 
 
 # A patient is shown for a tap only where possession of the card's key was proven.
 _TAPS: Final = (
     "SELECT t.epoch_key, t.seq, t.occurred_at, t.received_at, t.outcome, t.reason, t.edge_verdict, t.gateway_verdict,"
     " t.card_id, t.device_key, d.place_id, pl.name_vi AS place_name_vi, pl.name_en AS place_name_en, t.visit_id,"
-    " v.queue_number, v.checked_in_at, CASE WHEN t.outcome IN"
-    " ('checked_in', 'already_checked_in', 'lost_card', 'revoked_card', 'expired_card')"
+    " v.queue_number, v.checked_in_at, t.profile, t.edge_card_state, t.edge_list_number,"
+    " t.occurred_at - make_interval(secs => t.edge_list_age_s) AS edge_list_issued_at, t.edge_list_stale, t.difference,"
+    " t.presence_token, t.second_identifier, t.second_identifier_matched, c.state AS card_state,"
+    " c.state_changed_at AS card_state_changed_at, c.valid_until AS card_valid_until,"
+    " (SELECT max(b.visit_date) FROM visit b WHERE b.patient_id = v.patient_id AND b.visit_date < v.visit_date)"
+    " AS last_visit, CASE WHEN t.gateway_verdict = 'genuine'"
     " THEN coalesce(v.patient_id, c.patient_id) END AS patient_id, NULL AS patient"
     " FROM tap t LEFT JOIN visit v USING (visit_id) LEFT JOIN card c ON c.card_id = t.card_id"
     " LEFT JOIN device d ON d.device_key = t.device_key LEFT JOIN place pl"
     " ON pl.place_id = d.place_id"
+)
+_CHANGED: Final = (
+    "SELECT t.epoch_key, t.seq, t.occurred_at, t.received_at, t.outcome, t.difference, t.edge_card_state,"
+    " t.occurred_at - make_interval(secs => t.edge_list_age_s) AS edge_list_issued_at, t.edge_list_stale, t.card_id,"
+    " pl.name_vi AS place_name_vi, pl.name_en AS place_name_en, t.visit_id FROM tap t"
+    " LEFT JOIN device d ON d.device_key = t.device_key LEFT JOIN place pl ON pl.place_id = d.place_id"
+    " WHERE t.difference <> '' AND t.difference_seen_at IS NULL AND t.occurred_at > %(since)s"
+    " AND (%(place_id)s::text IS NULL OR d.place_id = %(place_id)s) ORDER BY t.occurred_at DESC LIMIT %(limit)s"
 )
 _NEWEST_TAP: Final = (
     _TAPS + " WHERE %(place_id)s::text IS NULL OR d.place_id = %(place_id)s"
@@ -119,6 +177,13 @@ def newest_tap(connection: DbConnection, reading: Reading, place_id: str | None 
         return tap
     found = reading.one(connection, tap.patient_id)
     return tap if found is None else tap.model_copy(update={"patient": _shown(found)})
+
+
+def changed_verdicts(
+    connection: DbConnection, since: datetime, limit: int, place_id: str | None = None
+) -> list[ChangedVerdict]:
+    """Taps since then that the desk was told otherwise about, and that nobody has dealt with; newest first."""
+    return all_rows(connection, ChangedVerdict, _CHANGED, {"since": since, "limit": limit, "place_id": place_id})
 
 
 def visits_of_day(
@@ -153,7 +218,8 @@ def tap_facts(connection: DbConnection, limit: int, before: datetime | None = No
         connection,
         TapFact,
         "SELECT epoch_key, seq, occurred_at, received_at, outcome, reason, edge_verdict, gateway_verdict, card_id,"
-        " device_key, visit_id FROM tap WHERE %(before)s::timestamptz IS NULL OR occurred_at < %(before)s"
+        " device_key, visit_id, profile, edge_card_state, edge_list_number, difference"
+        " FROM tap WHERE %(before)s::timestamptz IS NULL OR occurred_at < %(before)s"
         " ORDER BY occurred_at DESC, epoch_key, seq DESC LIMIT %(limit)s",
         {"limit": limit, "before": before},
     )

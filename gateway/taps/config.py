@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Annotated, Final
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from gateway.errors import ConfigError
 
@@ -25,6 +25,8 @@ class TapsConfig(BaseModel):
     """A list is issued anew so often although nothing changed, so that its age says how long a node was cut off."""
     presence_minutes: Annotated[int, Field(ge=1, le=60)] = 10
     """How long a tap proves that its patient is at the desk."""
+    public_phone: Annotated[str, StringConstraints(pattern=r"\A[0-9+ ()./-]{0,40}\z")] = ""
+    """The hospital's telephone number, shown to whoever opens the address of an NTAG 424 card; empty: none."""
 
     def below(self, directory: Path) -> "TapsConfig":
         """With file names that are relative to the configuration's directory.

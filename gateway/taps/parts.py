@@ -35,7 +35,7 @@ def open_taps(pool: Pool, config: TapsConfig, issuing: IssuingConfig, now: datet
     with pool.connection() as connection:
         key = presence_key(connection, now)
     tokens = PresenceTokens(key, timedelta(minutes=config.presence_minutes))
-    return TapServices(tokens, _KeysNow(Keyring(issuing), elsewhere))
+    return TapServices(tokens, _KeysNow(Keyring(issuing), elsewhere), config.public_phone)
 
 
 def check_in(taps: TapServices, anchors: TrustAnchors, zone: ZoneInfo) -> CheckIn:

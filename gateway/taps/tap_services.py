@@ -14,3 +14,5 @@ class TapServices:
     tokens: PresenceTokens
     address_keys: Callable[[], AddressKeys | None]
     """Asked at each tap; None: no keys are configured."""
+    public_phone: str = ""
+    """The hospital's telephone number, for who opens a card's address."""

@@ -1,8 +1,10 @@
-// Our own three sounds, made in the browser: a scanner's beep proves nothing, so they differ from it and from each other.
+// Our own sounds, made in the browser: a scanner's beep proves nothing, so they differ from it and from each other.
 const SOUNDS = {
   ok: [[1320, 0, 0.12]], // one short and high
+  again: [[1320, 0, 0.07], [1320, 0.12, 0.07]], // twice, short and high: known already
   attention: [[660, 0, 0.16], [660, 0.22, 0.16]], // twice, in the middle
   stop: [[220, 0, 0.45], [196, 0.55, 0.6]], // twice, long and low
+  alarm: [[220, 0, 0.18], [330, 0.22, 0.18], [220, 0.44, 0.18], [330, 0.66, 0.18]], // to and fro: not the card itself
 };
 let context;
 
