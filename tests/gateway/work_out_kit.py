@@ -44,15 +44,16 @@ class Counter(Warehouse):
             " VALUES (%s, 'Morphin 10 mg/ml', 'Morphine 10 mg/ml', 'ống', 'ampoule', 'narcotic')",
             MORPHINE,
         )
-        register(
-            self.connection,
-            "Nguyễn Bảo Ngọc",
-            date(2020, 1, 2),
-            patient_id=PATIENT,
-            patient_number=PATIENT_NUMBER,
-            sex="female",
-            allergy_flag=True,
-        )
+        with self.act() as connection:
+            register(
+                connection,
+                "Nguyễn Bảo Ngọc",
+                date(2020, 1, 2),
+                patient_id=PATIENT,
+                patient_number=PATIENT_NUMBER,
+                sex="female",
+                allergy_flag=True,
+            )
         self.run("INSERT INTO card (card_id, patient_id, state) VALUES (%s, %s, 'active')", CARD, PATIENT)
         with self.act() as connection:
             for place in ("store", "ward"):
