@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Annotated, Any, Final
 from uuid import UUID
 
-from fastapi import APIRouter, Body, Depends, Query, Request
+from fastapi import APIRouter, Body, Depends, Path, Query, Request
 from pydantic import BaseModel
 
 from gateway.api.access import RolesRequired
@@ -126,7 +126,7 @@ def all_batches(request: Request) -> list[BatchState]:
 
 
 @router.get("/batches/{number}", dependencies=_MAKING, summary="How far a batch is")
-def one_batch(request: Request, number: Annotated[int, Query(ge=1, le=2**31 - 1)]) -> BatchState:
+def one_batch(request: Request, number: Annotated[int, Path(ge=1, le=2**31 - 1)]) -> BatchState:
     """Its numbers."""
     with refusals(), web_of(request).services.pool.connection() as connection:
         return batch_state(batches.read_batch(connection, number))

@@ -7,6 +7,7 @@ from fastapi.responses import HTMLResponse, StreamingResponse
 
 from gateway.api.access import RolesRequired
 from gateway.api.web import web_of
+from gateway.pages.card_view import CARD_VIEW
 from gateway.pages.desk_view import DESK_VIEW
 from gateway.pages.live import LiveStream
 from gateway.pages.on_call_view import ON_CALL_VIEW
@@ -15,7 +16,7 @@ from gateway.pages.view import Scene, View
 from gateway.pages.wall_view import WALL_VIEW
 from gateway.services.sessions import SignedIn
 
-VIEWS: Final = (PHARMACY_VIEW, DESK_VIEW, ON_CALL_VIEW, WALL_VIEW)
+VIEWS: Final = (PHARMACY_VIEW, DESK_VIEW, ON_CALL_VIEW, WALL_VIEW, CARD_VIEW)
 PlaceId = Annotated[str | None, Query(max_length=63, description="Only what happens at this place")]
 EventId = Annotated[int | None, Query(ge=0)]
 

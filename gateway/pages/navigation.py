@@ -5,6 +5,7 @@ from typing import Final
 from gateway.pages.translations import N_
 from gateway.services.roles import (
     ADMIN_ROLES,
+    CARD_DESK_ROLES,
     COLD_CHAIN_ROLES,
     DESK_ROLES,
     QUEUE_ROLES,
@@ -22,6 +23,7 @@ NAVIGATION: Final[tuple[tuple[str, str, frozenset[Role]], ...]] = (
     ("/desk", N_("Registration desk"), DESK_ROLES),
     ("/queues", N_("Queues"), QUEUE_ROLES),
     ("/patients", N_("Patients"), RECORD_ROLES),
+    ("/cards", N_("Cards"), CARD_DESK_ROLES),
     ("/on-call", N_("On call"), COLD_CHAIN_ROLES),
     ("/admin", N_("Administration"), ADMIN_ROLES),
 )
