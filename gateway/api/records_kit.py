@@ -111,7 +111,7 @@ def span_of(request: Request, span: Span, since: str, until: str) -> tuple[datet
     if not since and not until:
         return now - SPANS[span], now
     zone = zone_of(request)
-    began, ended = _moment(since, zone), _moment(until, zone)
+    began, ended = moment_of(since, zone), moment_of(until, zone)
     if began is None or ended is None or not SPAN_MIN <= ended - began <= SPAN_MAX:
         raise Problem(
             HTTPStatus.UNPROCESSABLE_ENTITY,
@@ -122,7 +122,8 @@ def span_of(request: Request, span: Span, since: str, until: str) -> tuple[datet
     return began, ended
 
 
-def _moment(text: str, zone: ZoneInfo) -> datetime | None:
+def moment_of(text: str, zone: ZoneInfo) -> datetime | None:
+    """ISO 8601, of the hospital's zone where it has no offset; None: it is no time."""
     try:
         found = datetime.fromisoformat(text.strip())
         return (found if found.tzinfo is not None else found.replace(tzinfo=zone)).astimezone(UTC)

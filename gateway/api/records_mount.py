@@ -4,6 +4,11 @@ from typing import Final
 
 from fastapi import APIRouter
 
-from gateway.pages import place_routes, records_routes, sensor_routes
+from gateway.pages import mapping_routes, place_routes, records_routes, sensor_routes
 
-ROUTERS: Final[tuple[APIRouter, ...]] = (place_routes.router, sensor_routes.router, records_routes.router)
+ROUTERS: Final[tuple[APIRouter, ...]] = (
+    place_routes.router,
+    sensor_routes.router,
+    records_routes.router,
+    mapping_routes.router,
+)

@@ -1,5 +1,6 @@
 """The pages of instruments: what is due, one instrument with its certificates and stays, and their forms."""
 
+from collections import defaultdict
 from collections.abc import Callable
 from datetime import date, datetime, timedelta
 from http import HTTPStatus
@@ -51,7 +52,7 @@ def _list(request: Request, error: RecordError | None = None, typed: dict[str, A
         "free": free,
         "due_words": words.DUE,
         "may_write": _may_write(request),
-        "typed": typed or {},
+        "typed": defaultdict(str, typed or {}),
         "problem": _said(request, error),
         "serial_twice": error is not None and error.code == "serial_twice",
         "today": day,
@@ -102,7 +103,7 @@ def _one(
             "is_twin": sensor_id in sensors.twins(connection),
             "may_write": _may_write(request),
             "point_lines": POINT_LINES,
-            "typed": typed or {},
+            "typed": defaultdict(str, typed or {}),
             "problem": _said(request, error),
             "today": today(request),
             "since_ever": SINCE_EVER,

@@ -265,16 +265,25 @@ def stays_of(connection: Connection, sensor_id: UUID) -> list[Stay]:
     )
 
 
+_DEVICES: Final = (
+    "SELECT NULL::timestamptz AS began_at, NULL::timestamptz AS ended_at, d.device_key, d.device_id, d.edge_node,"
+    " d.place_id, p.name_vi AS place_name_vi, p.name_en AS place_name_en FROM device d LEFT JOIN place p"
+    " USING (place_id) WHERE (d.driver IN ('ds18b20', 'modbus_temperature')"
+    " OR EXISTS (SELECT FROM reading r WHERE r.device_key = d.device_key))"
+)
+
+
+def measuring_devices(connection: Connection) -> list[Stay]:
+    """Every thermometer's device, by place."""
+    return all_rows(connection, Stay, _DEVICES + " ORDER BY p.name_vi, d.device_id", {})
+
+
 def free_devices(connection: Connection) -> list[Stay]:
     """Thermometers' devices for which nobody entered an instrument."""
     return all_rows(
         connection,
         Stay,
-        "SELECT NULL::timestamptz AS began_at, NULL::timestamptz AS ended_at, d.device_key, d.device_id, d.edge_node,"
-        " d.place_id, p.name_vi AS place_name_vi, p.name_en AS place_name_en FROM device d LEFT JOIN place p"
-        " USING (place_id) WHERE (d.driver IN ('ds18b20', 'modbus_temperature')"
-        " OR EXISTS (SELECT FROM reading r WHERE r.device_key = d.device_key))"
-        " AND NOT EXISTS (SELECT FROM sensor_connection n WHERE n.device_key = d.device_key"
+        _DEVICES + " AND NOT EXISTS (SELECT FROM sensor_connection n WHERE n.device_key = d.device_key"
         " AND n.disconnected_at IS NULL) ORDER BY p.name_vi, d.device_id",
         {},
     )
