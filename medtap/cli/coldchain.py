@@ -19,14 +19,18 @@ from inventory.cold_chain.mean_kinetic_temperature import (
     worst_celsius,
 )
 from inventory.cold_chain.readings_csv import read_csv
-from inventory.cold_chain.rule import Rule
+from inventory.cold_chain.rule import Quantity, Rule
 from inventory.cold_chain.rule_run import Excursion
 from inventory.cold_chain.rules_file import read_rules
 from inventory.cold_chain.series import GAP_INTERVALS, Reading, Series
 from inventory.cold_chain.verdict import Verdict, judge
+from medtap.cli import coldchain_goods
 from medtap.cli.output import fail, print_json, say
 
 app = typer.Typer(no_args_is_help=True, help="Judge temperature readings: excursions, days, mean kinetic temperature.")
+app.command("simulate")(coldchain_goods.simulate)
+app.command("pack")(coldchain_goods.pack)
+app.command("lot")(coldchain_goods.lot)
 
 _HOSPITAL_ZONE = "Asia/Ho_Chi_Minh"
 _BAD_INPUT = 2
@@ -66,11 +70,12 @@ def replay(
     A logger's report is judged by the logger's own limits unless rules are given; its own verdicts stand beside ours.
     """
     try:
-        report, readings, zone = _read(file, file_format, timezone)
+        quantity = _quantity(profile, rules)
+        report, readings, zone = _read(file, file_format, timezone, quantity)
         chosen = _rules(profile, rules, report)
         interval = interval_s if interval_s is not None or report is None else report.interval_s
         verdict = judge(Series.of(readings, interval, gap_intervals), chosen)
-        mean = mean_kinetic_temperature(verdict.series)
+        mean = mean_kinetic_temperature(verdict.series) if quantity == "temperature_celsius" else None
     except (ColdChainError, OSError) as error:
         _refuse(file, error)
     days = days_of(verdict, zone)
@@ -139,7 +144,19 @@ def _refuse(file: Path, error: Exception) -> None:
     fail(f"{file}: " + "\n  ".join(problems), _BAD_INPUT)
 
 
-def _read(file: Path, file_format: str, timezone: str) -> tuple[LoggerReport | None, tuple[Reading, ...], tzinfo]:
+def _quantity(profile: str, rules: Path | None) -> Quantity:
+    """What the rules are of: a file is of one quantity."""
+    if rules is None and not profile:
+        return "temperature_celsius"
+    found = {rule.quantity for rule in _rules(profile, rules, None)}
+    if len(found) > 1:
+        raise ColdChainError("rules of temperature and of humidity: judge them one after the other")
+    return found.pop()
+
+
+def _read(
+    file: Path, file_format: str, timezone: str, quantity: Quantity = "temperature_celsius"
+) -> tuple[LoggerReport | None, tuple[Reading, ...], tzinfo]:
     """The report if it is one, its readings, and the zone for days and output."""
     try:
         zone: tzinfo = ZoneInfo(timezone or _HOSPITAL_ZONE)
@@ -154,7 +171,7 @@ def _read(file: Path, file_format: str, timezone: str) -> tuple[LoggerReport | N
         text = file.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
         raise ColdChainError(f"not UTF-8 text (byte {error.start}): save it as CSV UTF-8") from error
-    readings = read_csv(text, zone)
+    readings = read_csv(text, zone, quantity)
     if not timezone and readings and readings[0].occurred_at.tzinfo is not None:
         zone = readings[0].occurred_at.tzinfo  # a file with offsets is told in its own
     return None, readings, zone
@@ -193,7 +210,7 @@ def _as_json(
     mkt_celsius: float | None,
 ) -> dict[str, Any]:
     found: dict[str, Any] = {
-        "excursions": [_excursion_json(excursion, zone) for excursion in verdict.excursions],
+        "excursions": [_excursion_json(excursion, zone, verdict.series) for excursion in verdict.excursions],
         "days": [_day_json(day) for day in days],
         "gaps": _gaps(verdict.series, zone),
         "mkt_celsius": None if mkt_celsius is None else round(mkt_celsius, 6),
@@ -205,7 +222,7 @@ def _as_json(
     return found
 
 
-def _excursion_json(excursion: Excursion, zone: tzinfo) -> dict[str, Any]:
+def _excursion_json(excursion: Excursion, zone: tzinfo, series: Series) -> dict[str, Any]:
     return {
         "rule": excursion.rule.name,
         "kind": excursion.rule.side,
@@ -217,6 +234,7 @@ def _excursion_json(excursion: Excursion, zone: tzinfo) -> dict[str, Any]:
         "minutes_shortest": minutes(excursion.shortest_us),
         "minutes_longest": minutes(excursion.longest_us),
         "certain": excursion.is_certain,
+        "uncertainty_minutes": minutes(series.interval_us),
         "peak_celsius": excursion.peak,
     }
 
