@@ -19,7 +19,8 @@ _SIZES: Final = ((6, "huge"), (15, "large"), (35, "medium"), (60, "small"))
 ALARM: Final = State("stop", N_("Alarm"))
 _ACKNOWLEDGED: Final = State("attention", N_("Acknowledged"))
 _RETURNED: Final = State("attention", N_("Not acknowledged"))
-_SILENCED: Final = State("info", N_("Out of service"))
+_SHELVED: Final = State("attention", N_("Shelved"))
+_OUT_OF_SERVICE: Final = State("info", N_("Out of service"))
 _NO_SENSOR: Final = State("unknown", N_("No thermometer"))
 _NO_DATA: Final = State("unknown", N_("No data"))
 _OLD: Final = State("unknown", N_("Data is old"))
@@ -50,8 +51,8 @@ class Tile:
 def tile_state(tile: WallTile) -> State:
     """The one state of a place: an alarm first, then what is not known, then the value."""
     row = tile.row
-    if row.silenced_until is not None:
-        return _SILENCED
+    if row.silence_kind is not None:
+        return _SHELVED if row.silence_kind == "shelved" else _OUT_OF_SERVICE
     if row.incident_number is not None:
         if row.incident_active:
             return _ACKNOWLEDGED if row.incident_acknowledged else ALARM

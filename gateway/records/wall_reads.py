@@ -43,7 +43,7 @@ class WallRow(Row):
     incident_acknowledged: bool | None
     kinds: list[str]
     is_drill: bool | None
-    silenced_until: datetime | None
+    silence_kind: Literal["shelved", "out_of_service"] | None
     door_open_since: datetime | None
     power_off_since: datetime | None
 
@@ -69,7 +69,7 @@ _ROWS: Final = (
     " coalesce(r.occurred_at, o.occurred_at) AS occurred_at, t.lately_celsius, t.before_celsius,"
     " a.incident_number, a.severity AS incident_severity, a.incident_id IS NOT NULL AND a.returned_at IS NULL AS"
     " incident_active, a.acknowledged_at IS NOT NULL AS incident_acknowledged, coalesce(a.kinds, ARRAY[]::text[]) AS"
-    " kinds, a.is_drill, a.silenced_until, c.door_open_since, c.power_off_since"
+    " kinds, a.is_drill, a.silence_kind, c.door_open_since, c.power_off_since"
     " FROM place p"
     " LEFT JOIN device d ON d.place_id = p.place_id AND (d.driver IN ('ds18b20', 'modbus_temperature')"
     " OR EXISTS (SELECT FROM reading e WHERE e.device_key = d.device_key))"
