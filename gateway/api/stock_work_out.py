@@ -100,6 +100,12 @@ class Confirming(BaseModel):
     )
 
 
+class NumberGiven(BaseModel):
+    """Of a patient, as it stands on papers."""
+
+    patient_number: Annotated[str, Field(min_length=1, max_length=64)]
+
+
 class PatientFound(Row):
     """Whom goods are for. No name: pseudonym and number."""
 
@@ -164,12 +170,21 @@ def ask_dispensing(request: Request, response: Response, person: Worker, body: D
         return outgoing_reads.read_whole(connection, body.document_id, reading_of(request, "dispense"))
 
 
-@_out.get("/dispensing-patient", summary="The patient by card, patient number or prescription")
+@_out.post("/dispensing-patient", summary="The patient by patient number")
+def find_patient_by_number(request: Request, person: Worker, body: NumberGiven) -> PatientFound:
+    """By POST: a number stands in no address."""
+    del person  # any pharmacist may
+    now, reading = now_of(request), reading_of(request, "dispense")
+    with refusals(), web_of(request).services.pool.connection() as connection:
+        found = dispensing.patient_by_number(connection, body.patient_number, now, reading)
+    return PatientFound.model_validate(vars(found))
+
+
+@_out.get("/dispensing-patient", summary="The patient by card or prescription")
 def find_patient(
     request: Request,
     person: Worker,
     place_id: Annotated[str | None, Query(max_length=64, description="Of the reader that the card was put on")] = None,
-    patient_number: Annotated[str | None, Query(max_length=64)] = None,
     prescription_number: Annotated[str | None, Query(max_length=64)] = None,
 ) -> PatientFound | None:
     """Null: this prescription was never dispensed to anybody known here."""
@@ -177,9 +192,7 @@ def find_patient(
     now, reading = now_of(request), reading_of(request, "dispense")
     with refusals(), web_of(request).services.pool.connection() as connection:
         found: dispensing.PatientChosen | None
-        if patient_number is not None:
-            found = dispensing.patient_by_number(connection, patient_number, now, reading)
-        elif prescription_number is not None:
+        if prescription_number is not None:
             found = dispensing.patient_by_prescription(connection, prescription_number, now, reading)
         else:
             found = dispensing.patient_by_card(connection, now, reading, place_id=place_id)

@@ -19,6 +19,7 @@ from gateway.db.pool import Connection
 from gateway.pages.banner import banner_of
 from gateway.pages.live_routes import add_stream
 from gateway.pages.view import BANNER, Scene, View
+from gateway.pages.work_plain import PlainForm
 from gateway.services.app_services import DbConnection, LiveEventLike
 from gateway.services.reads_operations import DESK_DRIVERS
 from gateway.services.reads_rows import Row, all_rows
@@ -62,6 +63,8 @@ def card_readers(connection: Connection | DbConnection) -> list[ReaderPlace]:
 def whom_of(request: Request, fields: Mapping[str, str] | None = None) -> Whom:
     """By what the address or the form says: a patient's number, a prescription, or a place where a card was shown."""
     asked = {name: value.strip() for name, value in (fields or request.query_params).items() if value.strip()}
+    if fields is None:
+        asked.pop("patient_number", None)  # who a patient is stands in no address
     now, reading = now_of(request), reading_of(request, "dispense")
     with web_of(request).services.pool.connection() as connection:
         readers = card_readers(connection)
@@ -117,13 +120,13 @@ router: Final = APIRouter(include_in_schema=False)
 add_stream(router, DISPENSE_VIEW, "/live/dispensing", "dispensing_stream")
 
 
-@router.get("/work/dispense/patient")
-def patient_part(request: Request, person: Worker) -> HTMLResponse:
-    """The panel of one patient, for a page that is open already.
+@router.post("/work/dispense/patient")
+def patient_part(request: Request, person: Worker, form: PlainForm) -> HTMLResponse:
+    """The panel of one patient, for a page that is open already. By POST: a number stands in no address.
 
     Raises:
         Problem: nobody has this number.
     """
     del person
-    whom = whom_of(request)
+    whom = whom_of(request, form.fields)
     return web_of(request).page(request, "work_out_patient.html", {"whom": whom})

@@ -34,7 +34,6 @@ _SOME: Final[Mapping[str, str]] = {
     "recall_id": "SELECT recall_id FROM recall ORDER BY opened_at DESC LIMIT 3",
     "hold_id": "SELECT hold_id FROM stock_hold WHERE released_at IS NULL ORDER BY md5(hold_id::text)",
     "discrepancy_id": "SELECT discrepancy_id FROM discrepancy WHERE resolved_at IS NULL",
-    "patient_number": "SELECT 'B' || n FROM generate_series(0, 4999) n ORDER BY md5(n::text)",
     "device_key": "SELECT device_key FROM device",
     # The longest document of all: a day's put-away.
     "long_document_id": (

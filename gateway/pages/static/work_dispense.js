@@ -14,7 +14,9 @@ const panel = () => document.getElementById("patient");
 // Of the server: the panel of one patient, or why there is none. null: no link.
 async function ask(query) {
   try {
-    const answer = await fetch(`/work/dispense/patient?${new URLSearchParams(query)}`, { headers: { accept: "text/html" } });
+    // By POST: a patient's number stands in no address.
+    const headers = { accept: "text/html", "x-csrf-token": document.querySelector("input[name=csrf_token]").value };
+    const answer = await fetch("/work/dispense/patient", { method: "POST", headers, body: new URLSearchParams(query) });
     if (!answer.ok) return null;
     const parcel = document.createElement("template");
     parcel.innerHTML = await answer.text();
