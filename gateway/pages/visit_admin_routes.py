@@ -4,11 +4,9 @@ from collections.abc import Mapping
 from datetime import date, timedelta
 from typing import Annotated, Any, Final, TypeVar
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Depends, Form, Query, Request, UploadFile
 from fastapi.responses import HTMLResponse, Response
 from pydantic import BaseModel, ValidationError
-from starlette.concurrency import run_in_threadpool
-from starlette.datastructures import UploadFile
 
 from gateway.api.access import RolesRequired
 from gateway.api.clinics import (
@@ -61,21 +59,17 @@ def _appointments(request: Request, day: date, problem: str = "", done: Imported
 
 
 @router.post("/desk/appointments")
-async def import_page(request: Request, person: Clerk) -> HTMLResponse:
+def import_page(
+    request: Request, person: Clerk, file: UploadFile, source: Annotated[str, Form(min_length=1, max_length=64)]
+) -> HTMLResponse:
     """Take a file over."""
     del person
-    form = await request.form()
-    file, source = form.get("file"), str(form.get("source", "")).strip()[:64] or "CSV"
-    content = await file.read(_FILE_MAX) if isinstance(file, UploadFile) else b""
-
-    def take() -> HTMLResponse:
-        today = today_in(request)
-        try:
-            return _appointments(request, today, done=take_appointments_file(request, source, content))
-        except Problem as problem:
-            return _appointments(request, today, detail_of(request, problem))
-
-    return await run_in_threadpool(take)
+    today = today_in(request)
+    try:
+        done = take_appointments_file(request, source.strip(), file.file.read(_FILE_MAX))
+    except Problem as problem:
+        return _appointments(request, today, detail_of(request, problem))
+    return _appointments(request, today, done=done)
 
 
 @router.get("/desk/load", dependencies=_READERS)
