@@ -16,10 +16,13 @@ import httpx
 import psycopg
 import pytest
 import uvicorn
+from cryptography.hazmat.primitives.asymmetric import ec
 from fastapi import FastAPI
 from playwright.sync_api import Browser
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from cards.ntag424.desk_keys import DeskKeys
+from cards.ntag424.keys import KeyMasters
 from gateway.api.app import create_app
 from gateway.api.web import make_web
 from gateway.db.migrator import migrate
@@ -29,11 +32,18 @@ from gateway.people.people import People
 from gateway.services.accounts import create_account, sign_in_link
 from gateway.services.app_services import AppServices
 from gateway.services.sessions import SessionPolicy
+from gateway.taps.presence_token import PresenceTokens
+from gateway.taps.tap_services import TapServices
 from medtap.services.postgres import EmbeddedPostgres
 from tests.gateway.fresh_rows import fresh_rows, keep_seed
 from tests.gateway.people_kit import KEYS
 from tests.gateway.web import browser_kit
 from tests.gateway.web.hospital import seed_hospital
+
+TOKENS = PresenceTokens(ec.generate_private_key(ec.SECP256R1()))
+"""Proofs of presence at the small hospital's desks."""
+TAG_MASTERS = KeyMasters({1: bytes(range(16))}, current=1)
+"""Of its NTAG 424 cards."""
 
 
 @dataclass
@@ -251,7 +261,12 @@ def make_world(web_database: str, web_server: WebServer) -> Iterator[Callable[..
         _seed_anew(web_database, clock())
         pool = open_pool(web_database)
         services = AppServices(
-            pool=pool, config=WebSettings(base_url), clock=clock, live=feed, people=People(KEYS, clock)
+            pool=pool,
+            config=WebSettings(base_url),
+            clock=clock,
+            live=feed,
+            people=People(KEYS, clock),
+            taps=TapServices(TOKENS, lambda: DeskKeys.of(TAG_MASTERS), "028 3829 5723"),
         )
         app = web_server.application(services, policy or SessionPolicy(), heartbeat_s)
         worlds.append(WebWorld(app, pool, clock, feed, web_server.address))

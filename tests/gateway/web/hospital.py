@@ -12,6 +12,7 @@ from tests.gateway.people_kit import register
 GTIN: Final = "08935006512345"
 FRIDGE, SHELF = "fridge-1", "shelf-1"
 ALARM_ID: Final = uuid.UUID("00000000-0000-4000-8000-00000000a1a1")
+INCIDENT_ID: Final = uuid.UUID("00000000-0000-4000-8000-00000000c1c1")
 PATIENTS: Final = (
     ("Nguyễn Hoàng Bảo Ngọc", date(2023, 3, 14), "female", "TE1797912345678", True),
     ("Trần Đức Minh Khôi", date(2019, 11, 2), "male", "TE1797998765432", False),
@@ -24,10 +25,14 @@ OUTCOMES: Final = (
     "unknown_card",
     "foreign_card",
     "not_genuine",
+    "replayed",
+    "unreadable",
     "unverified",
     "lost_card",
+    "stolen_card",
     "revoked_card",
     "expired_card",
+    "replaced_card",
 )
 
 
@@ -134,9 +139,8 @@ def _seed_taps(connection: psycopg.Connection[Any], now: datetime) -> None:
 
 def add_tap(connection: psycopg.Connection[Any], reader: int, seq: int, outcome: str, at: datetime) -> None:
     """One tap of the first patient's card, with this outcome."""
-    verdict = {"not_genuine": "not_genuine", "unverified": "unverified", "foreign_card": "unverified"}.get(
-        outcome, "genuine"
-    )
+    unproven = dict.fromkeys(("unverified", "unreadable", "foreign_card"), "unverified")
+    verdict = {"not_genuine": "not_genuine", "replayed": "not_genuine", **unproven}.get(outcome, "genuine")
     visit = uuid.UUID(int=101) if outcome in {"checked_in", "already_checked_in"} else None
     card = None if outcome == "foreign_card" else "f" * 32 if outcome == "unknown_card" else f"{1:032x}"
     connection.execute(
@@ -253,16 +257,28 @@ def _seed_cold_chain(connection: psycopg.Connection[Any], now: datetime) -> None
         " WHERE device = %(warm)s OR step NOT BETWEEN 201 AND 259",
         {"now": now, "warm": warm, "cool": cool},
     )
+    started_at, raised_at = now - timedelta(minutes=13), now - timedelta(minutes=3)
     connection.execute(
-        "INSERT INTO alarm (alarm_id, condition, device_key, place_id, limit_celsius, started_at, raised_at,"
-        " peak_celsius, last_celsius, last_at) VALUES (%s, 'temperature_high', %s, %s, 8.0, %s, %s, 10.4, 10.2, %s)",
-        (ALARM_ID, warm, FRIDGE, now - timedelta(minutes=13), now - timedelta(minutes=3), now),
+        "INSERT INTO incident (incident_id, incident_number, scope, place_id, severity, started_at, opened_at,"
+        " last_paged_at) VALUES (%s, 4711, 'place:fridge-1', %s, 'critical', %s, %s, %s)",
+        (INCIDENT_ID, FRIDGE, started_at, raised_at, raised_at),
+    )
+    connection.execute(
+        "INSERT INTO incident_journal (incident_id, at, what, facts) VALUES (%s, %s, 'raised', %s)",
+        (INCIDENT_ID, raised_at, Jsonb({"kind": "temperature_high", "severity": "critical"})),
+    )
+    connection.execute(
+        "INSERT INTO alarm (alarm_id, incident_id, condition, subject, device_key, place_id, limit_celsius, started_at,"
+        " raised_at, peak_celsius, last_celsius, last_at)"
+        " VALUES (%s, %s, 'temperature_high', %s, %s, %s, 8.0, %s, %s, 10.4, 10.2, %s)",
+        (ALARM_ID, INCIDENT_ID, f"device:{warm}/temperature_high", warm, FRIDGE, started_at, raised_at, now),
     )
     connection.execute(
         "INSERT INTO page VALUES (%s, %s, 'log', %s, '{}', 1, %s, %s, ''), (%s, %s, 'webhook', %s, '{}', 3, %s, NULL,"
         " 'connection refused')",
         (uuid.UUID(int=1), ALARM_ID, now, now, now, uuid.UUID(int=2), ALARM_ID, now, now),
     )
+    connection.execute("UPDATE page SET incident_id = %s", (INCIDENT_ID,))
 
 
 def _device_key(connection: psycopg.Connection[Any], device_id: str) -> int:

@@ -88,8 +88,8 @@ def test_a_tap_sends_the_newest_tap_first_and_the_list_after_it_with_the_id(worl
         next(messages)
         newest, rest = next(messages), next(messages)
     assert (newest.event, newest.id, newest.fragments) == ("fragments", None, ["newest_tap"])
-    assert (rest.event, rest.id, rest.fragments) == ("fragments", "41", ["visits"])
-    assert 'data-seq="9"' in newest.data
+    assert (rest.event, rest.id, rest.fragments) == ("fragments", "41", ["changed_verdicts", "visits"])
+    assert 'data-seq="13"' in newest.data
 
 
 @pytest.mark.parametrize(
