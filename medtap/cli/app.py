@@ -7,6 +7,7 @@ from medtap.cli import (
     card,
     chaos,
     coldchain,
+    coldchain_export,
     db,
     demo,
     doctor,
@@ -38,6 +39,7 @@ stock.app.command("import")(stock_catalogue.import_file)
 app.add_typer(stock.app, name="stock")
 app.add_typer(hospital.app, name="hospital")
 app.add_typer(tag.app, name="tag")
+coldchain.app.command("export")(coldchain_export.export)
 app.add_typer(coldchain.app, name="coldchain")
 app.add_typer(card.app, name="card")
 app.add_typer(bench.app, name="bench")
