@@ -21,6 +21,8 @@ from gateway.stock.errors import WorkNotFoundError, WorkRefusedError
 
 router: Final = APIRouter(prefix="/patients", include_in_schema=False)
 _KINDS: Final = ("allergies", "conditions", "medication")
+_ENTRY: Final = ("text", "system", "code", "severity")
+_CONTACT: Final = ("name", "relation", "phone")
 _EMPTY_ROWS: Final = 3
 
 
@@ -48,10 +50,10 @@ def plain_of(form: Fields) -> dict[str, Any]:
     """The form's rows; a row without a text is none."""
     plain: dict[str, Any] = {"blood_group": form.get("blood_group", "")}
     for kind in _KINDS:
-        rows = [_row(form, kind, number, ("text", "system", "code", "severity")) for number in range(ENTRIES_MAX)]
+        rows = [_row(form, kind, number, _ENTRY) for number in range(ENTRIES_MAX)]
         plain[kind] = [{**row, "severity": row["severity"] or "unknown"} for row in rows if row["text"]]
-    contacts = [_row(form, "contacts", number, ("name", "relation", "phone")) for number in range(ENTRIES_MAX)]
-    guardian = _row(form, "guardian", 0, ("name", "relation", "phone"))
+    contacts = [_row(form, "contacts", number, _CONTACT) for number in range(ENTRIES_MAX)]
+    guardian = _row(form, "guardian", 0, _CONTACT)
     plain["contacts"] = [row for row in contacts if any(row.values())]
     plain["guardian"] = guardian if any(guardian.values()) else None
     return plain
@@ -79,7 +81,8 @@ def _page(
     values = {
         "patient": patient,
         "data": data,
-        "rows": {kind: _rows(data[kind]) for kind in (*_KINDS, "contacts")},
+        "rows": {kind: _rows(data[kind], _ENTRY) for kind in _KINDS} | {"contacts": _rows(data["contacts"], _CONTACT)},
+        "guardian": data["guardian"] or dict.fromkeys(_CONTACT, ""),
         "blood_groups": BLOOD_GROUPS,
         "systems": CODE_SYSTEMS,
         "entered": found is not None,
@@ -91,6 +94,7 @@ def _page(
     return show(request, "people_emergency.html", values, problem=problem, status=status)
 
 
-def _rows(filled: list[dict[str, str]]) -> list[dict[str, str]]:
+def _rows(filled: list[dict[str, str]], names: tuple[str, ...]) -> list[dict[str, str]]:
     """What there is, and some empty ones."""
-    return [*filled, *({} for _ in range(min(_EMPTY_ROWS, ENTRIES_MAX - len(filled))))]
+    empty = min(_EMPTY_ROWS, ENTRIES_MAX - len(filled))
+    return [*filled, *(dict.fromkeys(names, "") for _ in range(empty))]

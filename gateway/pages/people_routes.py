@@ -209,7 +209,7 @@ def _edit_page(
         patient = services.people.read_one(connection, patient_id, reader_of(request, "record"))
         seen = changed_at(connection, patient.patient_id)
     given = fields if fields is not None else {**fields_of(patient), "seen": seen.isoformat() if seen else ""}
-    values = {"patient": patient, "fields": given, "action": f"{record_path(patient_id)}/edit"}
+    values = {"patient": patient, "fields": given, "action": f"{record_path(patient_id)}/edit", "hints": False}
     return show(request, "people_form.html", values, problem=problem)
 
 
