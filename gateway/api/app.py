@@ -13,6 +13,8 @@ from gateway.api import (
     cards,
     excursions,
     incidents,
+    pager,
+    pager_machines,
     stock_catalogue,
     stock_counts,
     stock_operators,
@@ -38,6 +40,7 @@ from gateway.pages import (
     excursion_routes,
     incident_routes,
     operator_routes,
+    pager_routes,
     sign_in_routes,
     work_routes,
 )
@@ -92,6 +95,8 @@ def create_app(
     app.include_router(excursions.router)
     app.include_router(incidents.router)
     app.include_router(incident_routes.router)
+    for router in (pager.router, pager_machines.router, pager_routes.router):
+        app.include_router(router)
     app.include_router(excursion_routes.router)
     app.include_router(stock_catalogue.router)
     app.include_router(stock_counts.router)

@@ -150,3 +150,13 @@ class Pinger:
             except Exception:  # noqa: BLE001 - silence would be taken for death, and rightly
                 _LOG.exception("heartbeat: unexpected failure, trying again")
             self._stopping.wait(self._config.ping_every_s)
+
+
+def proof_of(key: bytes, watcher: str, nonce: str) -> str:
+    """With which a watcher shows that it has the key."""
+    return hmac.new(key, f"watch\n{watcher}\n{nonce}".encode(), hashlib.sha256).hexdigest()
+
+
+def is_proof(key: bytes, watcher: str, nonce: str, proof: str) -> bool:
+    """Whether it does."""
+    return hmac.compare_digest(proof.encode(), proof_of(key, watcher, nonce).encode())

@@ -90,6 +90,7 @@ class Pager:
         Raises:
             ConfigError: a channel can't be made of its configuration.
         """
+        self.config: Final = config
         self.channels = tuple(build_channels(config, around.webhook_url) if channels is None else channels)
         style = Style(around.zone, around.base_url)
         self._rounds = Rounds(config, around)
