@@ -7,7 +7,7 @@ from typing import Final
 
 WIDTH: Final = 960
 HEIGHT: Final = 300
-_LEFT, _RIGHT, _TOP, _BOTTOM = 46, 50, 14, 30
+_LEFT, _RIGHT, _TOP, _BOTTOM = 46, 72, 14, 30
 _MARKS: Final = 12
 _NICE: Final = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000)
 

@@ -164,7 +164,7 @@ VISIT_REFUSALS: Final[Mapping[str, str]] = MappingProxyType(
         "clinic_desk_taken": N_("This desk belongs to another clinic already. Choose another, or none."),
         "clinic_form": N_("An entry is wrong: %(text)s. Correct it."),
         "nobody_chosen": N_("Nobody is chosen. Choose at least one child."),
-        "guardian_child": N_("This child is not one of this guardian's. Search again."),
+        "guardian_child": N_("This is not a child under 14 of this guardian. Search again."),
         "identity_missing": N_(
             "Nothing proves who it is. Let the patient put the card on the reader, or say which papers you have seen."
         ),

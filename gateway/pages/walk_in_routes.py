@@ -2,7 +2,9 @@
 
 import re
 import uuid
+from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import date
 from typing import Any, Final
 
 from fastapi import APIRouter, Request
@@ -18,7 +20,7 @@ from gateway.pages.visit_kit import PostedVisit, VisitForm, show_visit_page
 from gateway.pages.visit_panel import panel_of
 from gateway.pages.work_out_kit import attempt
 from gateway.people.people import Reading
-from gateway.people.person import Guardian, Patient
+from gateway.people.person import GUARDIAN_UNDER_YEARS, Guardian, Patient
 from gateway.services.live_events import publish
 from gateway.services.sessions import SignedIn
 from gateway.visits.clinics import read_clinics
@@ -102,9 +104,16 @@ def _guardians(connection: Connection, request: Request, reading: Reading, text:
     found = []
     for guardian in reading.people.find_guardians(connection, number, reading.reader):
         children = reading.people.children_of(connection, guardian.guardian_id)
-        people = list(reading.read(connection, children).values())
+        people = _minors(reading.read(connection, children).values(), today_in(request))
         found.append(FoundGuardian(guardian, _found(connection, request, people, ""), uuid.uuid4()))
     return [one for one in found if one.children]
+
+
+def _minors(children: Iterable[Patient], today: date) -> list[Patient]:
+    """Whom a guardian may check in: from 14 years on people have papers of their own."""
+    year = today.year - GUARDIAN_UNDER_YEARS
+    last = (year, today.month, today.day)
+    return [one for one in children if one.birth_date is None or one.birth_date.timetuple()[:3] > last]
 
 
 @router.post("/check-in")
@@ -116,9 +125,11 @@ def check_in(request: Request, person: Clerk, form: PostedVisit) -> Response:
             raise VisitRefusedError("nobody_chosen", "nobody is chosen: tick at least one")
         guardian = form.fields.get("guardian_id", "")
         if guardian:
-            children = web_of(request).services.people.children_of(connection, uuid.UUID(guardian))
-            if not set(form.patient_ids) <= set(children):
-                raise VisitRefusedError("guardian_child", "a child of another guardian: search again")
+            reading = reading_of(request, "desk")
+            children = reading.read(connection, reading.people.children_of(connection, uuid.UUID(guardian)))
+            minors = {one.patient_id for one in _minors(children.values(), today_in(request))}
+            if not set(form.patient_ids) <= minors:
+                raise VisitRefusedError("guardian_child", "not one of this guardian's children under 14: search again")
         visits = [_open(request, connection, person, form, patient_id) for patient_id in form.patient_ids]
         if len(visits) == 1:
             return f"/desk/visits/{visits[0]}"
