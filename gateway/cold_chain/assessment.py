@@ -7,7 +7,7 @@ each place) and booked as wasted when the second person confirms; goods to be re
 
 import uuid
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, Final, Literal
 from zoneinfo import ZoneInfo
 
@@ -45,7 +45,7 @@ class HeldLine(Row):
     base_unit_vi: str
     base_unit_en: str
     lot: str
-    expiry_date: str | None
+    expiry_date: date | None
     gtin: str | None
     serial_number: str | None
     account_id: str
@@ -80,7 +80,7 @@ class Assessment(Row):
 
 _HELD: Final = (
     "SELECT s.hold_id, s.product_id, s.lot, s.gtin, s.serial_number, coalesce(k.account_id, s.account_id), p.name_vi,"
-    " p.name_en, p.base_unit_vi, p.base_unit_en, l.expiry_date::text, pl.name_vi, pl.name_en,"
+    " p.name_en, p.base_unit_vi, p.base_unit_en, l.expiry_date, pl.name_vi, pl.name_en,"
     " CASE WHEN s.serial_number IS NOT NULL THEN coalesce(k.units, 0) WHEN h.quantity IS NOT NULL"
     " THEN least(h.quantity, coalesce(b.quantity, 0)) ELSE coalesce(b.quantity, 0) END::bigint,"
     " coalesce(l.unit_cost_vnd, p.unit_cost_vnd)::float8, h.released_by IS NOT NULL"

@@ -79,7 +79,7 @@ def history_paper(connection: Connection, history: ThermalHistory, zone: ZoneInf
         legs=tuple(_leg(leg, zone) for leg in history.legs),
         totals=tuple(totals),
         excursions=tuple(_excursion(one, zone) for one in history.excursions),
-        chart=chart_of(connection, history, chart_words(zone), zone, (780.0, 190.0)),
+        chart=chart_of(connection, history, chart_words(zone), zone, (780.0, 150.0)),
         conclusion=f"Theo số liệu: {ADVICE[history.advice]} - {GROUNDS[history.ground]}."
         " Người có trách nhiệm quyết định.",
     )
@@ -134,7 +134,7 @@ def _named(names: Mapping[Any, Any], username: str) -> str:
 def _line(line: HeldLine) -> tuple[str, ...]:
     lot = f"{line.lot}, {line.serial_number}" if line.serial_number else line.lot
     return (
-        *(line.product_name_vi, lot, _day(date.fromisoformat(line.expiry_date) if line.expiry_date else None)),
+        *(line.product_name_vi, lot, _day(line.expiry_date)),
         *(account_vi(line.account_id, line.place_name_vi), f"{line.quantity} {line.base_unit_vi}"),
         *_figures(line.figures)[:3],
         plain(line.figures.mkt_celsius, 2),

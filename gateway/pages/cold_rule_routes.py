@@ -42,6 +42,11 @@ ORIGINS: Final = {
     "place": N_("changed for this place"),
     "off": N_("off"),
 }
+EARLY: Final = {
+    "temperature_high": N_("Too warm: call somebody"),
+    "temperature_low": N_("Too cold: call somebody"),
+}
+"""What the rules that call someone early are called; others have their name."""
 _PLACES: Final = (
     "SELECT place_id, name_vi, name_en, storage_class, temperature_low_celsius, temperature_high_celsius, alarm_after_s"
     " FROM place p WHERE storage_class IS NOT NULL OR temperature_low_celsius IS NOT NULL"
@@ -153,6 +158,7 @@ def _page(
         "words": words,
         "sides": SIDES,
         "origins": ORIGINS,
+        "early": EARLY,
     }
     status = HTTPStatus.UNPROCESSABLE_ENTITY if problem else HTTPStatus.OK
     return web.page(request, "cold_rules.html", values, status=status)
