@@ -247,11 +247,14 @@ def skip_item(connection: Connection, batch_id: uuid.UUID, position: int, note: 
 
 
 def next_of_batch(connection: Connection, batch_id: uuid.UUID) -> uuid.UUID | None:
-    """The request that the next blank card is for: one that was begun first; None: all are done."""
+    """The request that the next blank card is for; None: all are done.
+
+    One that was begun on a chip comes last: its chip is put on again, and known by itself.
+    """
     row = connection.execute(
         "SELECT i.request_id FROM card_batch_item i JOIN card_request r USING (request_id) WHERE i.batch_id = %s"
         " AND i.state = 'waiting' AND r.state IN ('requested', 'personalising')"
-        " ORDER BY (r.state = 'personalising') DESC, i.position LIMIT 1",
+        " ORDER BY r.state = 'personalising', i.position LIMIT 1",
         (batch_id,),
     ).fetchone()
     return row[0] if row else None
