@@ -1,7 +1,7 @@
 """The registration desk's live page: the newest tap, huge, verdicts that were changed later, and the day's visits."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from types import MappingProxyType
 from typing import Any, Final
@@ -41,10 +41,11 @@ def _newest(scene: Scene, _argument: str) -> Mapping[str, Any]:
     tap = reads_desk.newest_tap(scene.connection, scene.reading("desk"), scene.place_id)
     if tap is None:
         return {"tap": None}
+    asked = _asked(scene, tap)
     return {
         "tap": tap,
-        "state": _state(tap),
-        "asked": _asked(scene, tap),
+        "state": _state(tap, asked),
+        "asked": asked,
         "late": tap.received_at - tap.occurred_at > LATE,
         "visit_panel": visit_panel(scene, tap.visit_id, tap.presence_token, tap.place_id),
         "sex_words": words.SEX_WORDS,
@@ -54,8 +55,13 @@ def _newest(scene: Scene, _argument: str) -> Mapping[str, Any]:
     }
 
 
-def _state(tap: reads_desk.Tap) -> State:
-    return words.MISMATCH if tap.second_identifier_matched is False else words.TAP_STATES[tap.outcome]
+def _state(tap: reads_desk.Tap, asked: Asked | None) -> State:
+    if tap.second_identifier_matched is False:
+        return words.MISMATCH
+    state = words.TAP_STATES[tap.outcome]
+    if tap.outcome != "checked_in" or asked is None:
+        return state
+    return replace(state, next_step=words.GIVE_NUMBER if tap.second_identifier_matched else words.ASK_FIRST)
 
 
 def _asked(scene: Scene, tap: reads_desk.Tap) -> Asked | None:

@@ -16,7 +16,7 @@ TAP_STATES: Final[Mapping[str, State]] = MappingProxyType(
             "ok",
             N_("Checked in"),
             N_("The card is genuine and the visit of today is open."),
-            N_("Ask the question below, then give the queue number."),
+            N_("Ask for the date of birth, then give the queue number."),
         ),
         "already_checked_in": State(
             "info",
@@ -111,6 +111,9 @@ TAP_STATES: Final[Mapping[str, State]] = MappingProxyType(
     }
 )
 
+ASK_FIRST: Final = N_("Ask the question below, then give the queue number.")
+"""The next step of a check-in as long as there is a question; afterwards:"""
+GIVE_NUMBER: Final = N_("Give the queue number.")
 MISMATCH: Final = State(
     "stop",
     N_("Not the patient of this card"),
