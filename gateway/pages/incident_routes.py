@@ -23,6 +23,7 @@ from gateway.pager.kind_words import words_of
 from gateway.pager.people import people
 from gateway.pager.schedule import read_rota
 from gateway.pages import incident_words as words
+from gateway.pages.sign_in_routes import local_path
 from gateway.pages.sparkline import Sparkline, draw
 from gateway.pages.translations import N_
 from gateway.services import reads_incidents as reads
@@ -110,13 +111,13 @@ def by_link(request: Request, number: int, r: Annotated[str, Query(max_length=64
 
 
 @router.post(_PREFIX + "/{incident_id}/acknowledge")
-def acknowledge(
-    request: Request, person: api.Answerer, incident_id: UUID, comment: Text = "", chip: Text = ""
+def acknowledge(  # noqa: PLR0917 - a form's fields
+    request: Request, person: api.Answerer, incident_id: UUID, comment: Text = "", chip: Text = "", then: Text = ""
 ) -> Response:
     """By a tap on a ready comment, or with words of one's own."""
     said = ". ".join(part for part in (chip.strip(), comment.strip()) if part)
     api.act_acknowledge(request, person, incident_id, said, "page")
-    return _back(incident_id)
+    return RedirectResponse(local_path(then), 303) if then else _back(incident_id)
 
 
 @router.post(_PREFIX + "/{incident_id}/escalate")

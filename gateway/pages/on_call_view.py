@@ -5,46 +5,24 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Final
 
+from gateway.pager.kind_words import words_of
 from gateway.pages.banner import DATA_OLD_AFTER, banner_of
+from gateway.pages.incident_words import CAUSES, SEVERITIES, STATES
 from gateway.pages.sparkline import Sparkline, draw
 from gateway.pages.state import State
 from gateway.pages.translations import N_
 from gateway.pages.view import BANNER, Scene, View
-from gateway.services import reads_on_call, reads_operations
+from gateway.services import reads_incidents, reads_on_call, reads_operations
 from gateway.services.app_services import LiveEventLike
-from gateway.services.reads_on_call import Alarm, Page, WatchedPlace
+from gateway.services.reads_incidents import IncidentLine
+from gateway.services.reads_on_call import Page, WatchedPlace
 from gateway.services.reads_operations import COLD_CHAIN_DRIVERS
 from gateway.services.roles import ALARM_ROLES, COLD_CHAIN_ROLES
 
-_RECENT_ALARMS: Final = 10
+_RECENT: Final = 10
 _CARDS_ALONE_MAX: Final = 6
 """More cards than this at once, and the whole wall is drawn anew."""
 
-ALARM_STATES: Final[Mapping[tuple[bool, bool], State]] = MappingProxyType(
-    {
-        # (still outside, acknowledged)
-        (True, False): State(
-            "stop",
-            N_("Alarm"),
-            N_("The temperature is outside the limits."),
-            N_("Go there or call. Then acknowledge with a comment so that others know."),
-        ),
-        (True, True): State(
-            "attention",
-            N_("Acknowledged, still outside"),
-            N_("Somebody is looking after it; the temperature has not returned yet."),
-        ),
-        (False, False): State(
-            "attention",
-            N_("Back to normal, not acknowledged"),
-            N_("The temperature is inside the limits again, but nobody has acknowledged the alarm."),
-            N_("Find out what happened and acknowledge with a comment."),
-        ),
-        (False, True): State("ok", N_("Over"), N_("Returned to normal and acknowledged.")),
-    }
-)
-CONDITION_WORDS: Final = MappingProxyType({"temperature_high": N_("Too warm"), "temperature_low": N_("Too cold")})
-PEAK_WORDS: Final = MappingProxyType({"temperature_high": N_("Highest"), "temperature_low": N_("Lowest")})
 CHANNEL_WORDS: Final = MappingProxyType({"log": N_("Log file"), "webhook": N_("Web hook")})
 STATE_WORDS: Final = MappingProxyType({"up": N_("Online"), "down": N_("Offline"), "unknown": N_("Not heard of yet")})
 
@@ -64,13 +42,13 @@ class PlaceCard:
     state: State
     spark: Sparkline | None
     old: bool
-    alarm: Alarm | None
+    incident: IncidentLine | None
 
 
-def place_state(place: WatchedPlace, alarm: Alarm | None, *, old: bool) -> State:
-    """The one state of a place: an alarm goes before missing data, missing data before the last value."""
-    if alarm is not None and alarm.is_open:
-        return ALARM_STATES[(alarm.returned_at is None, alarm.acknowledged_at is not None)]
+def place_state(place: WatchedPlace, incident: IncidentLine | None, *, old: bool) -> State:
+    """The one state of a place: an incident goes before missing data, missing data before the last value."""
+    if incident is not None:
+        return STATES[incident.state]
     if place.device_key is None:
         return _NO_SENSOR
     if place.temperature_celsius is None:
@@ -88,16 +66,18 @@ def _by_limits(celsius: float, low: float | None, high: float | None) -> State:
 
 def _cards(scene: Scene, device_keys: list[int] | None) -> list[PlaceCard]:
     places = reads_on_call.watched_places(scene.connection, device_keys)
-    alarms = {alarm.device_key: alarm for alarm in reversed(reads_on_call.open_alarms(scene.connection))}
+    incidents = {
+        one.place_id: one for one in reads_incidents.open_incidents(scene.connection) if one.scope.startswith("place:")
+    }
     keys = [place.device_key for place in places if place.device_key is not None]
     span, points = reads_on_call.trend(scene.connection, keys, scene.now)
     cards = []
     for place in places:
         own = [point for point in points if point.device_key == place.device_key]
-        alarm = alarms.get(place.device_key) if place.device_key is not None else None
+        incident = incidents.get(place.place_id)
         old = place.occurred_at is not None and scene.now - place.occurred_at > DATA_OLD_AFTER
         spark = draw(own, place.low_celsius, place.high_celsius, span, scene.now) if own else None
-        cards.append(PlaceCard(place, place_state(place, alarm, old=old), spark, old, alarm))
+        cards.append(PlaceCard(place, place_state(place, incident, old=old), spark, old, incident))
     return cards
 
 
@@ -110,18 +90,20 @@ def _place(scene: Scene, argument: str) -> Mapping[str, Any]:
 
 
 def _alarms(scene: Scene, _argument: str) -> Mapping[str, Any]:
-    active = reads_on_call.open_alarms(scene.connection)
-    over = [alarm for alarm in reads_on_call.latest_alarms(scene.connection, _RECENT_ALARMS) if not alarm.is_open]
+    active = reads_incidents.open_incidents(scene.connection)
+    over = reads_incidents.latest_incidents(scene.connection, _RECENT, only_over=True)
     pages: dict[Any, list[Page]] = {}
-    for page in reads_on_call.pages_of(scene.connection, [alarm.alarm_id for alarm in [*active, *over]]):
-        pages.setdefault(page.alarm_id, []).append(page)
+    ids = [one.incident_id for one in [*active, *over]]
+    for page in reads_on_call.pages_of_incidents(scene.connection, ids):
+        pages.setdefault(page.incident_id, []).append(page)
     return {
         "active": active,
         "over": over,
         "pages": pages,
-        "states": ALARM_STATES,
-        "conditions": CONDITION_WORDS,
-        "peaks": PEAK_WORDS,
+        "states": STATES,
+        "severities": SEVERITIES,
+        "causes": CAUSES,
+        "words_of": words_of,
         "channels": CHANNEL_WORDS,
         "may_acknowledge": scene.person.may(*ALARM_ROLES),
     }

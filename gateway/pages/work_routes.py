@@ -1,15 +1,12 @@
 """Routes of the start page, the administrator's page, and the acknowledgement of an alarm from the page."""
 
-from http import HTTPStatus
 from types import MappingProxyType
 from typing import Annotated, Final
-from uuid import UUID
 
-from fastapi import APIRouter, Depends, Form, Request
-from fastapi.responses import HTMLResponse, RedirectResponse, Response
+from fastapi import APIRouter, Depends, Request
+from fastapi.responses import HTMLResponse
 
 from gateway.api.access import ANYONE_SIGNED_IN, RolesRequired
-from gateway.api.acknowledge import COMMENT_LENGTH_MAX, acknowledge
 from gateway.api.web import web_of
 from gateway.pages.banner import banner_of
 from gateway.pages.on_call_view import STATE_WORDS
@@ -17,7 +14,7 @@ from gateway.pages.pharmacy_view import SCAN_ACTIONS
 from gateway.pages.view import BANNER, Scene, View
 from gateway.services import reads_operations
 from gateway.services.reads_operations import COLD_CHAIN_DRIVERS, DESK_DRIVERS, PHARMACY_DRIVERS
-from gateway.services.roles import ADMIN_ROLES, ALARM_ROLES, EVERY_ROLE
+from gateway.services.roles import ADMIN_ROLES, EVERY_ROLE
 from gateway.services.sessions import SignedIn
 
 router: Final = APIRouter(include_in_schema=False)
@@ -61,15 +58,3 @@ def admin(request: Request, person: Annotated[SignedIn, Depends(RolesRequired(AD
             "scanners": _SCANNER_DRIVERS,
         }
     return web.page(request, "admin.html", values)
-
-
-@router.post("/on-call/alarms/{alarm_id}/acknowledge")
-def acknowledge_from_page(
-    request: Request,
-    person: Annotated[SignedIn, Depends(RolesRequired(ALARM_ROLES))],
-    alarm_id: UUID,
-    comment: Annotated[str, Form(max_length=COMMENT_LENGTH_MAX)] = "",
-) -> Response:
-    """Acknowledge, then show the alarms again; a second time changes nothing."""
-    acknowledge(web_of(request).services, alarm_id, person.username, comment)
-    return RedirectResponse("/on-call", HTTPStatus.SEE_OTHER)

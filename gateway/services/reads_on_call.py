@@ -45,15 +45,20 @@ class TrendPoint(Row):
 
 
 class Alarm(Row):
-    """One alarm; acknowledged and returned to normal are two facts (ISA-18.2)."""
+    """One condition of an incident; acknowledged and returned to normal are two facts (ISA-18.2)."""
 
     alarm_id: UUID
-    condition: Literal["temperature_high", "temperature_low"]
-    device_key: int
-    place_id: str
+    incident_id: UUID | None
+    condition: str
+    subject: str | None
+    severity: Literal["warning", "critical"]
+    device_key: int | None
+    place_id: str | None
     place_name_vi: str
+    """Empty: it is about no place."""
     place_name_en: str
-    limit_celsius: float
+    limit_celsius: float | None
+    """Of temperatures; so are the values."""
     started_at: datetime
     raised_at: datetime
     returned_at: datetime | None
@@ -61,9 +66,11 @@ class Alarm(Row):
     acknowledged_by: str | None
     acknowledged_by_name: str | None
     acknowledge_comment: str | None
-    peak_celsius: float
-    last_celsius: float
+    peak_celsius: float | None
+    last_celsius: float | None
     last_at: datetime
+    end_reason: str
+    """Why it is not so any more, if not by itself."""
 
     @property
     def is_open(self) -> bool:
@@ -75,7 +82,8 @@ class Page(Row):
     """One message about an alarm to one channel."""
 
     page_id: UUID
-    alarm_id: UUID
+    alarm_id: UUID | None
+    incident_id: UUID | None
     channel: str
     created_at: datetime
     attempts: int
@@ -122,11 +130,18 @@ _TREND: Final = (
     " GROUP BY 1, 2 ORDER BY 1, 2"
 )
 _ALARMS: Final = (
-    "SELECT a.alarm_id, a.condition, a.device_key, a.place_id, p.name_vi AS place_name_vi, p.name_en AS place_name_en,"
+    "SELECT a.alarm_id, a.incident_id, a.condition, a.subject, a.severity, a.device_key, a.place_id,"
+    " coalesce(p.name_vi, '') AS place_name_vi, coalesce(p.name_en, '') AS place_name_en, a.end_reason,"
     " a.limit_celsius, a.started_at, a.raised_at, a.returned_at, a.acknowledged_at, a.acknowledged_by,"
     " coalesce(l.display_name, a.acknowledged_by) AS acknowledged_by_name, a.acknowledge_comment, a.peak_celsius,"
-    " a.last_celsius, a.last_at FROM alarm a JOIN place p USING (place_id)"
+    " a.last_celsius, a.last_at FROM alarm a LEFT JOIN place p USING (place_id)"
     " LEFT JOIN login_account l ON l.username = a.acknowledged_by"
+)
+
+
+_PAGES: Final = (
+    "SELECT page_id, alarm_id, incident_id, channel, created_at, attempts, next_attempt_at, delivered_at, last_error"
+    " FROM page"
 )
 
 
@@ -180,10 +195,15 @@ def pages_of(connection: DbConnection, alarm_ids: list[UUID]) -> list[Page]:
     return all_rows(
         connection,
         Page,
-        "SELECT page_id, alarm_id, channel, created_at, attempts, next_attempt_at, delivered_at, last_error FROM page"
-        " WHERE alarm_id = ANY(%(alarm_ids)s) ORDER BY created_at, channel",
-        {"alarm_ids": alarm_ids},
+        _PAGES + " WHERE alarm_id = ANY(%(ids)s) ORDER BY created_at, channel",
+        {"ids": alarm_ids},
     )
+
+
+def pages_of_incidents(connection: DbConnection, incident_ids: list[UUID]) -> list[Page]:
+    """The pages of these incidents, oldest first; of what tells of several, one row for each."""
+    where = " WHERE incident_id = ANY(%(ids)s) ORDER BY created_at, channel"
+    return all_rows(connection, Page, _PAGES + where, {"ids": incident_ids})
 
 
 def readings(

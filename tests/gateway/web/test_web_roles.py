@@ -56,7 +56,7 @@ def test_the_public_routes_are_these_and_no_others(world: WORLD) -> None:
         getattr(route, "path", "") for route, access in routes_with_access(world.app) if isinstance(access, Public)
     }
     assert public == {
-        *("/sign-in", "/enter", "/setup", "/language", "/static"),
+        *("/sign-in", "/enter", "/setup", "/language", "/static", "/i/{number}"),
         *("/api/v1/health", "/api/v1/openapi.json"),
     }
 
@@ -124,12 +124,13 @@ def test_a_change_without_the_sessions_token_is_refused(
 
 def test_a_form_carries_the_token_in_a_field(world: WORLD, csrf_token: Callable[[httpx.Client], str]) -> None:
     browser = world.signed_in("on_call")
-    path = "/on-call/alarms/00000000-0000-4000-8000-00000000a1a1/acknowledge"
+    path = "/on-call/incidents/00000000-0000-4000-8000-00000000c1c1/acknowledge"
     assert browser.post(path, data={"comment": "door was open"}).status_code == 403
     page = browser.get("/on-call").text
     token = csrf_token(browser)
     assert f'action="{path}"><input type="hidden" name="csrf_token" value="{token}">' in page
-    answer = browser.post(path, data={"comment": "door was open", "csrf_token": token})
+    form = {"comment": "door was open", "then": "/on-call", "csrf_token": token}
+    answer = browser.post(path, data=form)
     assert (answer.status_code, answer.headers["location"]) == (303, "/on-call")
 
 
