@@ -19,10 +19,10 @@ from gateway.pager import drill as drilling
 from gateway.pager.config import PagerConfig
 from gateway.pager.errors import PagerError, PagerNotFoundError
 from gateway.pager.health import channel_states
-from gateway.pager.outbox import NewPage, write_page
 from gateway.pager.people import NewContact, Person, add_contact, remove_contact
 from gateway.pager.rota import Shift
 from gateway.pager.schedule import NewOverride, Writer, add_override, remove_override
+from gateway.pager.trial import write_trial
 from gateway.pager.week import read_schedule
 from gateway.pages.pager_words import REFUSALS
 from gateway.pages.translations import N_
@@ -304,29 +304,10 @@ def send_test(services: AppServices, username: str, name: str) -> int:
     if name not in {each.channel for each in read_channels(services)}:
         raise not_found(N_("There is no such channel."))
     with services.pool.connection() as connection:
-        addresses = [""]
-        if name in to_people(config):
-            rows = connection.execute(
-                "SELECT address FROM pager_contact WHERE username = %s AND channel = %s AND removed_at IS NULL",
-                (username, name),
-            )
-            addresses = [address for (address,) in rows]
-        for address in addresses:
-            at = now.astimezone(zone_of(services))
-            text = f"[THỬ] medtap: tin thử kênh {name} lúc {at:%H:%M:%S}. Không cần làm gì."
-            page = NewPage(
-                channel=name,
-                created_at=now,
-                kind="test",
-                severity="warning",
-                username=username,
-                address=address,
-                reason="test",
-                text=text,
-            )
-            write_page(connection, page)
+        at = now.astimezone(zone_of(services))
+        written = write_trial(connection, name, username, has_people=name in to_people(config), at=at)
         audit(connection, username, "pager_channel_tested", name)
-    return len(addresses)
+    return written
 
 
 @router.get("/drills", summary="Drills")

@@ -15,6 +15,7 @@ from medtap.cli import (
     gateway,
     hospital,
     label,
+    pager,
     scan,
     sim,
     stock,
@@ -38,6 +39,7 @@ app.add_typer(label.app, name="label")
 stock.app.command("import")(stock_catalogue.import_file)
 app.add_typer(stock.app, name="stock")
 app.add_typer(hospital.app, name="hospital")
+app.add_typer(pager.app, name="pager")
 app.add_typer(tag.app, name="tag")
 coldchain.app.command("export")(coldchain_export.export)
 app.add_typer(coldchain.app, name="coldchain")
