@@ -84,6 +84,17 @@ COLUMNS: Final[Mapping[ImportKind, tuple[Column, ...]]] = MappingProxyType(
             Column("case_boxes", "Số hộp trong thùng", others=("số hộp/thùng", "boxes per case")),
             _COST,
             Column("quarantine_on_receipt", "Biệt trữ khi nhập", others=("biệt trữ", "kiểm nhập biệt trữ")),
+            Column(
+                "stability_minutes",
+                "Số phút cho phép trên giới hạn",
+                others=("số phút cho phép", "ngân sách phút", "stability minutes", "minutes above"),
+            ),
+            Column(
+                "stability_celsius",
+                "Nhiệt độ tối đa cho phép",
+                others=("không quá (°c)", "stability celsius", "never above", "maximum temperature"),
+            ),
+            Column("stability_source", "Nguồn mức cho phép", others=("nguồn số liệu ổn định", "stability source")),
             Column("retired", "Ngừng dùng", others=("ngừng sử dụng", "ngưng dùng", "discontinued")),
         ),
         "lots": (

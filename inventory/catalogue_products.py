@@ -20,6 +20,8 @@ from inventory.table_cell import Cell, CellError, Read, clean, read_money, read_
 PRODUCT_ID_LENGTH_MAX: Final = 64
 UNITS_MAX: Final = 1_000_000
 """Base units in one pack, and packs in one case."""
+STABILITY_MINUTES_MAX: Final = 525_600
+"""A year: longer is no allowance."""
 STORAGE_WORDS: Final = choice_words(
     {
         "room": ("phòng", "nhiệt độ phòng", "thường", "thoáng", "15-30", "15-30C", "dưới 30C", "<30C", "≤30C", "<=30C"),
@@ -72,6 +74,11 @@ class ProductItem:
     base_unit_en: str | None = None
     unit_cost_vnd: Decimal | None = None
     quarantine_on_receipt: bool | None = None
+    stability_minutes: int | None = None
+    """What its maker allows above its storage class's upper limit in its whole life."""
+    stability_celsius: int | None = None
+    """Never warmer than that."""
+    stability_source: str | None = None
     retired: bool | None = None
     registration_numbers: tuple[str, ...] = ()
     """Numbers that it has; others that are known stay, because older packs bear them."""
@@ -81,6 +88,7 @@ class ProductItem:
 _PLAIN: Final = (
     *("name_vi", "name_en", "active_ingredient", "strength", "dosage_form", "storage_class", "control_class"),
     *("base_unit_vi", "base_unit_en", "unit_cost_vnd", "quarantine_on_receipt", "retired"),
+    *("stability_minutes", "stability_celsius", "stability_source"),
 )
 """Of the product itself: two rows of one product must agree in them."""
 _NAMES: Final = ("name_vi", "base_unit_vi")
@@ -122,6 +130,9 @@ def _read_row(row: Row) -> ProductItem | None:
         base_unit_en=row.text("base_unit_en", 50),
         unit_cost_vnd=row.read("unit_cost_vnd", read_money),
         quarantine_on_receipt=row.flag("quarantine_on_receipt"),
+        stability_minutes=row.read("stability_minutes", _minutes),
+        stability_celsius=row.read("stability_celsius", _celsius),
+        stability_source=row.text("stability_source"),
         retired=row.flag("retired"),
         registration_numbers=row.read("registration_numbers", read_registrations) or (),
         packs=_packs(row),
@@ -150,6 +161,14 @@ def _packs(row: Row) -> tuple[PackItem, ...]:
         if pack.gtin in {earlier.gtin for earlier in packs[:at]}:
             row.problem("case_gtin" if pack.gtin == case else "box_gtin", "gtin_of_two_packs", gtin=pack.gtin)
     return tuple(packs)
+
+
+def _minutes(cell: Cell) -> Read[int]:
+    return read_whole(cell, 0, STABILITY_MINUTES_MAX)
+
+
+def _celsius(cell: Cell) -> Read[int]:
+    return read_whole(cell, -100, 100)
 
 
 def _count(cell: Cell) -> Read[int]:

@@ -65,6 +65,11 @@ class ProductItem(_Item):
     control_class: ControlClass | None = None
     unit_cost_vnd: Annotated[Decimal, Field(ge=0, max_digits=18, decimal_places=4)] | None = None
     quarantine_on_receipt: bool | None = None
+    stability_minutes: Annotated[int, Field(ge=0, le=525_600)] | None = None
+    """What its maker allows above its storage class's upper limit in its whole life."""
+    stability_celsius: Annotated[float, Field(ge=-100, le=100)] | None = None
+    """Never warmer than that."""
+    stability_source: Text | None = None
 
     @model_validator(mode="before")
     @classmethod
@@ -103,11 +108,13 @@ class ProductItem(_Item):
 
 _PRODUCT: Final = """\
 INSERT INTO product (product_id, name_vi, name_en, base_unit_vi, base_unit_en, active_ingredient, strength,
-    dosage_form, storage_class, control_class, unit_cost_vnd, quarantine_on_receipt)
+    dosage_form, storage_class, control_class, unit_cost_vnd, quarantine_on_receipt, stability_minutes,
+    stability_celsius, stability_source)
 VALUES (%(product_id)s, %(name_vi)s, %(name_en)s, %(base_unit_vi)s, %(base_unit_en)s,
     coalesce(%(active_ingredient)s, ''), coalesce(%(strength)s, ''), coalesce(%(dosage_form)s, ''),
     coalesce(%(storage_class)s, 'room'), coalesce(%(control_class)s, 'none'), %(unit_cost_vnd)s,
-    coalesce(%(quarantine_on_receipt)s, false))
+    coalesce(%(quarantine_on_receipt)s, false), %(stability_minutes)s, %(stability_celsius)s,
+    coalesce(%(stability_source)s, ''))
 ON CONFLICT (product_id) DO UPDATE SET name_vi = excluded.name_vi, name_en = excluded.name_en,
     base_unit_vi = excluded.base_unit_vi, base_unit_en = excluded.base_unit_en,
     active_ingredient = coalesce(%(active_ingredient)s, product.active_ingredient),
@@ -116,7 +123,10 @@ ON CONFLICT (product_id) DO UPDATE SET name_vi = excluded.name_vi, name_en = exc
     storage_class = coalesce(%(storage_class)s, product.storage_class),
     control_class = coalesce(%(control_class)s, product.control_class),
     unit_cost_vnd = coalesce(%(unit_cost_vnd)s, product.unit_cost_vnd),
-    quarantine_on_receipt = coalesce(%(quarantine_on_receipt)s, product.quarantine_on_receipt)"""
+    quarantine_on_receipt = coalesce(%(quarantine_on_receipt)s, product.quarantine_on_receipt),
+    stability_minutes = coalesce(%(stability_minutes)s, product.stability_minutes),
+    stability_celsius = coalesce(%(stability_celsius)s, product.stability_celsius),
+    stability_source = coalesce(%(stability_source)s, product.stability_source)"""
 
 
 def import_product(connection: Connection, product: ProductItem) -> None:

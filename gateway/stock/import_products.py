@@ -13,6 +13,7 @@ from inventory.folding import folded, search_text
 _FIELDS: Final = (
     *("name_vi", "name_en", "base_unit_vi", "base_unit_en", "active_ingredient", "strength", "dosage_form"),
     *("storage_class", "control_class", "unit_cost_vnd", "quarantine_on_receipt"),
+    *("stability_minutes", "stability_celsius", "stability_source"),
 )
 _DEFAULTS: Final[dict[str, object]] = {
     **dict.fromkeys(_FIELDS, ""),
@@ -20,6 +21,8 @@ _DEFAULTS: Final[dict[str, object]] = {
     "control_class": "none",
     "unit_cost_vnd": None,
     "quarantine_on_receipt": False,
+    "stability_minutes": None,
+    "stability_celsius": None,
 }
 _REQUIRED: Final = ("name_vi", "base_unit_vi")
 _UNITS: Final = ("base_unit_vi", "base_unit_en")
@@ -47,7 +50,8 @@ class _Pack:
 
 _PRODUCTS: Final = (
     "SELECT product_id, name_vi, name_en, base_unit_vi, base_unit_en, active_ingredient, strength, dosage_form,"
-    " storage_class, control_class, unit_cost_vnd, quarantine_on_receipt, retired_at,"
+    " storage_class, control_class, unit_cost_vnd, quarantine_on_receipt, stability_minutes, stability_celsius,"
+    " stability_source, retired_at,"
     " ARRAY(SELECT registration_number FROM product_registration r WHERE r.product_id = p.product_id ORDER BY 1),"
     " EXISTS (SELECT FROM stock_balance b JOIN stock_account a USING (account_id) WHERE b.product_id = p.product_id"
     " AND b.quantity <> 0 AND (a.place_id IS NOT NULL OR a.account_id = 'in_transit'))"
@@ -138,15 +142,19 @@ def _said(units: int, contains_gtin: str | None, contains_count: int | None) -> 
 
 _UPSERT: Final = (
     "INSERT INTO product (product_id, name_vi, name_en, base_unit_vi, base_unit_en, active_ingredient, strength,"
-    " dosage_form, storage_class, control_class, unit_cost_vnd, quarantine_on_receipt, retired_at)"
+    " dosage_form, storage_class, control_class, unit_cost_vnd, quarantine_on_receipt, stability_minutes,"
+    " stability_celsius, stability_source, retired_at)"
     " SELECT * FROM unnest(%s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[],"
-    " %s::text[], %s::text[], %s::text[], %s::numeric[], %s::boolean[], %s::timestamptz[])"
+    " %s::text[], %s::text[], %s::text[], %s::numeric[], %s::boolean[], %s::integer[],"
+    " %s::float8[], %s::text[], %s::timestamptz[])"
     " ON CONFLICT (product_id) DO UPDATE SET name_vi = excluded.name_vi, name_en = excluded.name_en,"
     " base_unit_vi = excluded.base_unit_vi, base_unit_en = excluded.base_unit_en,"
     " active_ingredient = excluded.active_ingredient, strength = excluded.strength,"
     " dosage_form = excluded.dosage_form, storage_class = excluded.storage_class,"
     " control_class = excluded.control_class, unit_cost_vnd = excluded.unit_cost_vnd,"
-    " quarantine_on_receipt = excluded.quarantine_on_receipt, retired_at = excluded.retired_at"
+    " quarantine_on_receipt = excluded.quarantine_on_receipt, stability_minutes = excluded.stability_minutes,"
+    " stability_celsius = excluded.stability_celsius, stability_source = excluded.stability_source,"
+    " retired_at = excluded.retired_at"
 )
 
 
