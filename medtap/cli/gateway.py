@@ -140,6 +140,38 @@ def import_site_file(config_file: ConfigFile, site_file: Path, as_json: AsJson =
         say(", ".join(f"{number} {name}" for name, number in counts.items()))
 
 
+@app.command("card-status-certificate")
+def card_status_certificate(
+    config_file: ConfigFile,
+    out: Annotated[Path, typer.Option(help="Write the certificate here (PEM), for the edge nodes.")],
+) -> None:
+    """Write the certificate that edge nodes believe lists of lost and revoked cards by.
+
+    It belongs into [cards] status_signer_files of each edge node; needless where the card CA has certified the key.
+    """
+    from datetime import UTC, datetime
+
+    import psycopg
+
+    from gateway.config import load
+    from gateway.errors import GatewayError
+    from gateway.taps.signing_keys import status_key
+
+    try:
+        config = load(config_file)
+        with psycopg.connect(config.dsn) as connection:
+            key = status_key(connection, config.taps.status_key_file, datetime.now(UTC))
+        out.write_bytes(key.certificate_pem)
+    except GatewayError as error:
+        fail(str(error), 2)
+    except psycopg.OperationalError as error:
+        fail(f"the database can't be reached: {error}; is PostgreSQL running, and is 'dsn' in {config_file} right?", 2)
+    except (psycopg.errors.UndefinedTable, OSError) as error:
+        fail(f"{error}; bring the database up to date first (medtap gateway migrate), and give a file to write", 2)
+    until = key.certificate.not_valid_after_utc
+    say(f"{out}: for [cards] status_signer_files of edge nodes; valid until {until:%Y-%m-%d}")
+
+
 @app.command("add-account")
 def add_account(
     config_file: ConfigFile,

@@ -3,9 +3,11 @@
 import uuid
 from base64 import b64decode
 from datetime import date, timedelta
+from pathlib import Path
 
 import psycopg
 import pytest
+from typer.testing import CliRunner
 
 from cards.status_list import read_head, unpack
 from cards.trust import TrustAnchors
@@ -22,6 +24,7 @@ from gateway.taps.card_states import (
 )
 from gateway.taps.signing_keys import own_status_key, presence_key
 from gateway.taps.status_list import issue, refused_cards
+from medtap.cli.app import app
 from tests.gateway.ingest_kit import NOW, Database
 from tests.gateway.people_kit import people_of
 
@@ -108,3 +111,12 @@ def test_cards_whose_last_day_is_over_are_refused_where_they_do_not_say_so_thems
 
 def _head_of(message: bytes) -> bytes:
     return b64decode(CardStatusPart.from_wire(message).head)
+
+
+def test_the_certificate_for_edge_nodes_is_written_by_a_command(cards: Database, tmp_path: Path) -> None:
+    config, out = tmp_path / "gateway.toml", tmp_path / "gateway-status.pem"
+    config.write_text(f"dsn = '{cards.dsn}'\n")
+    said = CliRunner().invoke(app, ["gateway", "card-status-certificate", str(config), "--out", str(out)])
+    assert said.exit_code == 0, said.output
+    with cards.pool.connection() as connection:
+        assert out.read_bytes() == own_status_key(connection, NOW).certificate_pem
