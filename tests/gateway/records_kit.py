@@ -56,6 +56,7 @@ def add_readings(
     since: datetime,
     until: datetime,
     value: Callable[[datetime], float],
+    *,
     step: timedelta = timedelta(minutes=5),
 ) -> None:
     """One reading each step, and their sums."""
@@ -119,7 +120,9 @@ def furnish(connection: Connection) -> Furnished:
     add_readings(connection, device_key, BEGAN, GAP[0], course)
     add_readings(connection, device_key, GAP[1], NOW, course)
     sensor_id = register(
-        connection, SensorFacts("28-0316a2799c3d", "Maxim", "DS18B20", -55, 125, 300, "CR2450", date(2026, 2, 1), 12), "lan"
+        connection,
+        SensorFacts("28-0316a2799c3d", "Maxim", "DS18B20", -55, 125, 300, "CR2450", date(2026, 2, 1), 12),
+        "lan",
     )
     connect(connection, sensor_id, device_key, SINCE_EVER, "lan")
     enter(connection, sensor_id, certificate(), "lan", ZONE, today=date(2026, 11, 20))
