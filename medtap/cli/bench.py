@@ -105,6 +105,25 @@ def query(
 
 
 @app.command()
+def people(
+    patients: Annotated[int, typer.Option("--patients", min=100, help="How many are registered.")] = 200_000,
+    searches: Annotated[int, typer.Option("--searches", min=5, help="How often each is asked for.")] = 100,
+    seed: Annotated[int, typer.Option(help="Seed of names and numbers.")] = 1,
+    dsn: Annotated[str | None, typer.Option(help="Use this (empty) database, not an embedded one.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object for scripts.")] = False,
+) -> None:
+    """Sealed patients: how fast they are registered, read and found by number and by name."""
+    from medtap.bench.people import measure_people
+
+    def progress(line: str) -> None:
+        typer.echo(line, err=True)
+
+    _tell(
+        lambda: measure_people(patients=patients, searches=searches, seed=seed, dsn=dsn, say=progress), as_json=as_json
+    )
+
+
+@app.command()
 def peers(
     messages: Annotated[int, typer.Option("--messages", min=100, help="How many messages of one reading.")] = 20_000,
     node_red: Annotated[
