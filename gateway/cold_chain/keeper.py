@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Final
 
-from gateway.alarms.conditions import clear_condition
+from gateway.alarms import threshold_alarms
 from gateway.alarms.rule_watch import settle
 from gateway.cold_chain import climate_keeper, guests, intervals
 from gateway.db.pool import Connection, Pool
@@ -65,12 +65,7 @@ def end_unwatched(connection: Connection, now: datetime) -> tuple[NewLiveEvent, 
     """End what rules found that watch no more, and their alarms; what the pages are to be told."""
     told: list[NewLiveEvent] = []
     for ended in settle(connection):
-        subject = f"device:{ended.device_key}/{ended.rule.name}"
-        kinds = connection.execute(
-            "SELECT condition FROM alarm WHERE subject = %s AND returned_at IS NULL", (subject,)
-        ).fetchall()
-        for (kind,) in kinds:
-            told += clear_condition(connection, kind, subject, ended.judged_until, now=now, end_reason="rule_changed")
+        told += threshold_alarms.end_unwatched(connection, ended.device_key, ended.rule.name, ended.judged_until, now)
     return tuple(told)
 
 

@@ -9,7 +9,7 @@ import tomllib
 import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -19,6 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_vali
 
 from edge.contracts.base import Name
 from gateway.alarms.rule_watch import forget_place
+from gateway.cold_chain.site_rules import RuleItem, import_site_rules
 from gateway.db.pool import Connection
 from gateway.errors import SiteFileError
 from gateway.people.people import People
@@ -121,6 +122,8 @@ class SiteFile(_Item):
     clinics: tuple[ClinicItem, ...] = ()
     rooms: tuple[RoomItem, ...] = ()
     """Doors that clinics call patients to."""
+    cold_rules: tuple[RuleItem, ...] = ()
+    """By which storage classes and places are judged, where it is not what is shipped."""
     hospital: Hospital | None = None
     """As its papers name it."""
 
@@ -158,6 +161,7 @@ def parse_site(table: object) -> SiteFile:
 def _refuse_doubles(site: SiteFile) -> None:
     keys: tuple[tuple[str, Sequence[object]], ...] = (
         ("places", [item.place_id for item in site.places]),
+        ("cold_rules", [(item.storage_class, item.place_id, item.name) for item in site.cold_rules]),
         ("devices", [(item.site, item.edge_node, item.device_id) for item in site.devices]),
         ("products", [item.product_id for item in site.products]),
         ("products (gtin)", [item.gtin for product in site.products for item in product.all_trade_items]),
@@ -203,6 +207,8 @@ def import_site(connection: Connection, site: SiteFile, people: People | None = 
                     set_card_state(connection, card.card_id, card.state, "site file", "")
         with _contradictions_named("clinics", "rooms"):
             import_clinics(connection, site.clinics, site.rooms)
+        if site.cold_rules:
+            import_site_rules(connection, site.cold_rules, datetime.now(UTC))
         if site.hospital is not None:
             write_hospital(connection, site.hospital)
     return {name: len(items) for name, items in site if isinstance(items, tuple)}
@@ -315,6 +321,8 @@ def _check_references(connection: Connection, site: SiteFile) -> None:
         wanted.append((f"devices.{index}.place_id", "place", device.place_id, places))
     for index, card in enumerate(site.cards):
         wanted.append((f"cards.{index}.patient_id", "patient", str(card.patient_id), patients))
+    for index, rule in enumerate(site.cold_rules):
+        wanted.append((f"cold_rules.{index}.place_id", "place", rule.place_id, places))
     for where, what, name, known in wanted:
         if name is not None and name not in known:
             raise SiteFileError(f"site file: {where}: no {what} {name!r}, neither in the file nor in the database")

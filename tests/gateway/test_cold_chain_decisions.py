@@ -9,8 +9,11 @@ import pytest
 
 from gateway.cold_chain import assessment, logger_import, rule_changes, thermal_history
 from gateway.cold_chain.logger_import import NewReport, ReportLine
+from gateway.cold_chain.rule_book import watches
 from gateway.cold_chain.rule_changes import Scope
 from gateway.db.rollups import refresh_dirty
+from gateway.errors import SiteFileError
+from gateway.services.site_file import import_site, parse_site
 from gateway.stock import receiving, transfers
 from gateway.stock.acts import ActLine, Actor
 from gateway.stock.errors import DocumentStateError, SecondPersonError, WorkRefusedError
@@ -215,3 +218,18 @@ def test_a_logger_that_travelled_along_says_what_nobody_knew(database: Database,
         ("in_transit", "logger", 0, 25),
         ("place:ward", "nothing", 0, 140),
     ]
+
+
+def test_a_site_file_brings_rules_of_classes_and_places_once(database: Database) -> None:
+    rule = {"name": "> 8 C 10 h", "side": "high", "threshold_celsius": 8.0, "minutes": 120, "source": "Sở Y tế"}
+    site = {"cold_rules": [{**rule, "storage_class": "refrigerator"}, {**rule, "place_id": "fridge-1"}]}
+    for _ in range(2):
+        with database.pool.connection() as connection:
+            import_site(connection, parse_site(site))
+    assert database.value("SELECT count(*) FROM cold_rule_change WHERE by_whom = 'site file'") == 2
+    with database.pool.connection() as connection:
+        named = {watch.rule.name: watch.rule.minutes for watch in watches(connection)}
+    assert named["> 8 C 10 h"] == 120
+    for wrong in ({**rule}, {**rule, "place_id": "nowhere"}, {**rule, "storage_class": "room", "minutes": -1}):
+        with database.pool.connection() as connection, pytest.raises(SiteFileError):
+            import_site(connection, parse_site({"cold_rules": [wrong]}))

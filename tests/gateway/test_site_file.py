@@ -46,7 +46,16 @@ def _all_rows(database: Database) -> list[Any]:
 @pytest.mark.integration
 def test_a_site_taken_over_twice_is_the_same_site(database: Database) -> None:
     counts = _take(database, FULL)
-    assert counts == {"places": 5, "devices": 8, "products": 1, "patients": 1, "cards": 1, "clinics": 0, "rooms": 0}
+    assert counts == {
+        "places": 5,
+        "devices": 8,
+        "products": 1,
+        "patients": 1,
+        "cards": 1,
+        "clinics": 0,
+        "rooms": 0,
+        "cold_rules": 0,
+    }
     before = _all_rows(database)
     _take(database, FULL)
     assert _all_rows(database) == before
