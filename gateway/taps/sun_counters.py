@@ -13,6 +13,9 @@ tap of a higher one, by the time that its edge node gives it (which only a node 
 corrects where the node's clock is known to be off). A late tap fits into that order; a replay would have to be made at
 a desk of ours, within the order's tolerance of the card's own next tap. A number that was shown already never counts
 again, unless it is the same row of the same edge node told twice.
+
+One edge node's own rows are in order beyond any doubt: there a lower number after a higher one is a replay, without
+tolerance.
 """
 
 import logging
@@ -78,6 +81,8 @@ class SunUse:
         if known is not None:
             same = self.epoch_key is not None and (self.epoch_key, self.seq) == tuple(known)
             return "told_again" if same else "shown_before"
+        if self._follows_a_higher_one(card_id, counter):
+            return "out_of_order"
         row = self.connection.execute(
             "SELECT (SELECT highest_at FROM sun_counter WHERE card_id = %(card)s),"
             " (SELECT min(used_at) FROM sun_use WHERE card_id = %(card)s AND value > %(value)s),"
@@ -89,6 +94,14 @@ class SunUse:
         fits = self.used_at <= after + ORDER_TOLERANCE
         fits &= before_at is None or before_at - ORDER_TOLERANCE <= self.used_at
         return "late" if fits else "out_of_order"
+
+    def _follows_a_higher_one(self, card_id: str, counter: int) -> bool:
+        """Whether the same numbering of the same edge node had a higher number in an earlier row."""
+        row = self.connection.execute(
+            "SELECT EXISTS (SELECT FROM sun_use WHERE card_id = %s AND value > %s AND epoch_key = %s AND seq < %s)",
+            (card_id, counter, self.epoch_key, self.seq),
+        ).fetchone()
+        return row is not None and bool(row[0])
 
     def _remember(self, card_id: str, counter: int) -> None:
         self.connection.execute(

@@ -100,6 +100,14 @@ def test_a_tag_checks_its_patient_in_once_a_day_and_shows_each_address_once(data
     assert tap(tag, tag.presented(at=NOW + 4 * MINUTE), node=node)[-1] == ("already_checked_in", "")
 
 
+def test_an_address_read_off_before_a_tap_is_a_replay_at_the_same_desk_a_second_after_it(database: Database) -> None:
+    tag, node = Tag(database), Node()
+    copied, own = tag.address(), tag.address()
+    later = tag.presented(at=NOW + timedelta(seconds=1), address=copied)
+    assert tap(tag, tag.presented(address=own), later, node=node) == [("checked_in", ""), ("replayed", "replayed")]
+    assert tap(tag, tag.presented(at=NOW + timedelta(seconds=2)), node=node)[-1] == ("already_checked_in", "")
+
+
 def test_without_keys_here_a_tag_is_not_judged_and_a_strangers_is_foreign(database: Database) -> None:
     tag, node = Tag(database), Node()
     stranger = Ntag424Card(tag.uid, random.Random(9))  # noqa: S311 - a seeded chip
