@@ -1,8 +1,8 @@
 """What the reader side spends on one card, per profile and transport: its arithmetic, and the whole exchange.
 
-The cards are simulated: `pcsc` is pyscard, pcscd and its virtual reader, `none` is no reader at all. What a tap takes
-over NFC is in the figures of the tap itself. Radio has its own time, which no simulation has: some 10 ms for each short
-command at 106 kbit/s.
+The cards are simulated: `pcsc` is pyscard, pcscd and its virtual reader, `nfc` is nfcpy and a PN532 on a serial line
+(whose speed is simulated), `none` is no reader at all. Radio has its own time, which no simulation has: some 10 ms for
+each short command at 106 kbit/s.
 """
 
 import random
@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 from cards.connection import CardConnection
@@ -25,12 +27,17 @@ from cards.ntag424.personalisation import personalise
 from cards.reading import read_card
 from cards.verification import judge
 from edge.drivers.driver import DeviceMisconfiguredError
+from edge.drivers.nfc_connection import NfcConnection
+from edge.drivers.nfc_pn532_reader import open_pn532
 from edge.drivers.pcsc_connection import PcscConnection
 from edge.drivers.pcsc_library import load_scard
 from firmware_sim.apdu_server import ApduCard
+from firmware_sim.field import Field
 from firmware_sim.ntag424_card import Ntag424Card
 from firmware_sim.pcscd import Pcscd, missing
 from firmware_sim.piv_card import PivCard
+from firmware_sim.pn532 import Pn532
+from firmware_sim.type4 import IsoDepTag
 from firmware_sim.vpcd import VpcdSlot
 from medtap.bench.percentiles import summary_ms
 from medtap.services.errors import ServiceError
@@ -64,10 +71,11 @@ class _NoReader:
         return self._card.apdu(command) or b""
 
 
-def measure_verification(samples: int = _SAMPLES, *, pcsc: bool = True) -> Mapping[str, Any]:
-    """Per profile, in milliseconds: `verify_` (arithmetic alone) and `none_`, `pcsc_` (the whole exchange).
+def measure_verification(samples: int = _SAMPLES, *, pcsc: bool = True, nfc: bool = True) -> Mapping[str, Any]:
+    """Per profile, in milliseconds: `verify_` (arithmetic alone) and `none_`, `pcsc_`, `nfc_` (the whole exchange).
 
-    `pcsc_` is left out where pcscd, its virtual reader or pyscard is not installed, or with `pcsc=False`.
+    `pcsc_` is left out where pcscd, its virtual reader or pyscard is not installed, or with `pcsc=False`; so is `nfc_`
+    where nfcpy is not.
 
     Raises:
         ServiceError: a genuine card was refused, or a reader did not come up.
@@ -80,6 +88,10 @@ def measure_verification(samples: int = _SAMPLES, *, pcsc: bool = True) -> Mappi
             if readers:
                 with readers[number] as connection:
                     figures[name] |= _exchanges("pcsc", profile, connection, samples)
+            if nfc:
+                with _nfc_reader(profile.card) as near:
+                    if near is not None:
+                        figures[name] |= _exchanges("nfc", profile, near, samples)
     return figures
 
 
@@ -144,6 +156,27 @@ def _pcsc_readers(profiles: list[_Profile]) -> Iterator[list[PcscConnection]]:
         for reader in readers:
             _wait_for_card(reader)
         yield readers
+
+
+@contextmanager
+def _nfc_reader(card: ApduCard) -> Iterator[NfcConnection | None]:
+    """The card in the field of a PN532; None where nfcpy is not installed."""
+    field = Field()
+    with TemporaryDirectory(prefix="medtap-bench-") as directory, Pn532(field, Path(directory) / "pn532") as chip:
+        field.put(IsoDepTag(card))
+        try:
+            reader = open_pn532(chip.path)
+        except DeviceMisconfiguredError:
+            yield None
+            return
+        try:
+            until = time.monotonic() + _NOTICE_S
+            while (target := reader.sense()) is None:
+                if time.monotonic() > until:
+                    raise ServiceError(f"the PN532 did not notice a card within {_NOTICE_S} s")
+            yield NfcConnection(reader.activate(target))
+        finally:
+            reader.close()
 
 
 def _wait_for_card(reader: PcscConnection) -> None:

@@ -11,7 +11,7 @@ import shutil
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -22,6 +22,7 @@ import psycopg
 from medtap.bench.card_verification import measure_verification
 from medtap.bench.percentiles import percentile, summary_ms
 from medtap.bench.raw_limits import broker_echo_times_s, commit_times_s
+from medtap.bench.tap_desk import BenchDesk, TimedCard, bench_desk, fleet_load
 from medtap.demo.hospital import HospitalOptions, SimulatedHospital
 from medtap.demo.site_plan import DESK
 from medtap.services.broker import EmbeddedBroker
@@ -36,14 +37,25 @@ _NEWEST_TAP: Final = re.compile(r'data-epoch-key="\d+" data-seq="\d+"')
 """Which tap the fragment of the newest tap shows."""
 
 
-def measure_taps(*, taps: int, seed: int, dsn: str | None, broker: str | None) -> Mapping[str, Any]:
+def measure_taps(
+    *, taps: int, seed: int, dsn: str | None, broker: str | None, fleet: int = 0, series: int = 0
+) -> Mapping[str, Any]:
     """Tap `taps` cards, one after the other, and report percentiles in milliseconds.
+
+    Args:
+        taps: of the hospital's own desk.
+        seed: of the simulated hospital.
+        dsn: an empty database; None: an embedded one.
+        broker: `host:port`; None: an embedded one.
+        fleet: so many edge nodes send ten readings a second each meanwhile.
+        series: then so many taps with each profile over each transport; 0: none.
 
     Returns:
         `n`, `p50_ms`, `p95_ms`, `p99_ms` (arrival to SSE), the same `beyond_poll_` (counted from the moment the reader
         first answered with the card), `commit_` (arrival to commit), `reader_poll_ms` (the reader's own: arrival to its
         first answer, median), `edge_rss_mb`, `gateway_rss_mb`, `raw_commit_p50_ms`, `raw_broker_echo_p50_ms`,
-        `profiles` (what the reader side spends on a card of each profile: see `medtap.bench.card_verification`).
+        `profiles` (what the reader side spends on a card of each profile: see `medtap.bench.card_verification`; and
+        under `tap_nfc` and `tap_pcsc` its taps to the screen, `beyond_poll_` from the card's first command on).
 
     Raises:
         ServiceError: something did not come up, or a tap did not arrive within ten seconds.
@@ -63,7 +75,9 @@ def measure_taps(*, taps: int, seed: int, dsn: str | None, broker: str | None) -
         options = HospitalOptions(directory, seed=seed, autoplay=False, dsn=dsn, broker=address)
         hospital = SimulatedHospital(options)
         hospital.start()
-        figures = _tap_all(hospital, taps)
+        with fleet_load(hospital, directory, fleet):
+            figures = _tap_all(hospital, taps)
+            by_profile = _tap_profiles(hospital, directory, series) if series else {}
         raw_commit = commit_times_s(hospital.dsn, _RAW_SAMPLES)
         raw_echo = broker_echo_times_s(*address, _RAW_SAMPLES)
     finally:
@@ -78,8 +92,39 @@ def measure_taps(*, taps: int, seed: int, dsn: str | None, broker: str | None) -
         **figures,
         "raw_commit_p50_ms": round(percentile(raw_commit, 0.5) * 1000, 2),
         "raw_broker_echo_p50_ms": round(percentile(raw_echo, 0.5) * 1000, 2),
-        "profiles": measure_verification(),
+        "fleet_nodes": fleet,
+        "profiles": {name: {**found, **by_profile.get(name, {})} for name, found in measure_verification().items()},
     }
+
+
+def _tap_profiles(hospital: SimulatedHospital, directory: Path, taps: int) -> dict[str, dict[str, Any]]:
+    """Taps of each profile over each transport, at a desk of the benchmark's own."""
+    figures: dict[str, dict[str, Any]] = {}
+    with bench_desk(hospital, directory) as desk, _watching(hospital) as watch:
+        for profile, cards in desk.cards.items():
+            figures[profile] = {
+                f"tap_{transport}": _tap_series(desk, watch, transport, cards, taps) for transport in desk.transports
+            }
+    return figures
+
+
+def _tap_series(
+    desk: BenchDesk, watch: "_Watch", transport: str, cards: Sequence[TimedCard], taps: int
+) -> dict[str, Any]:
+    to_screen: list[float] = []
+    beyond_poll: list[float] = []
+    for number in range(taps + _WARM_UP_TAPS):
+        card = cards[number % len(cards)]
+        watch.expect_tap()
+        arrived = desk.put(transport, card)
+        _, shown = watch.wait()
+        watch.expect_removal()
+        desk.take(transport)
+        watch.wait_removed()
+        if number >= _WARM_UP_TAPS:
+            to_screen.append(shown - arrived)
+            beyond_poll.append(shown - card.first_command_s)
+    return {"n": len(to_screen), **summary_ms("", to_screen), **summary_ms("beyond_poll", beyond_poll)}
 
 
 def _tap_all(hospital: SimulatedHospital, taps: int) -> dict[str, Any]:
@@ -125,6 +170,7 @@ class _Watch:
         self._listening = threading.Barrier(3)
         self._committed = threading.Event()
         self._shown = threading.Event()
+        self._removed = threading.Event()
         self._committed_at = 0.0
         self._shown_at = 0.0
         self._threads = [
@@ -152,6 +198,13 @@ class _Watch:
             raise ServiceError(f"a tap did not leave the SSE endpoint within {_TAP_TIMEOUT_S:.0f} s")
         return self._committed_at, self._shown_at
 
+    def expect_removal(self) -> None:
+        self._removed.clear()
+
+    def wait_removed(self) -> None:
+        if not self._removed.wait(_TAP_TIMEOUT_S):
+            raise ServiceError(f"a card's leaving was not committed within {_TAP_TIMEOUT_S:.0f} s")
+
     def _hear_commits(self) -> None:
         last = 0
         with (
@@ -164,12 +217,17 @@ class _Watch:
                 for _ in listener.notifies(timeout=0.5, stop_after=1):
                     heard = time.monotonic()
                     rows = reader.execute(
-                        "SELECT live_event_id FROM live_event WHERE live_event_id > %s AND kind = 'tap'", (last,)
+                        "SELECT live_event_id, kind FROM live_event WHERE live_event_id > %s"
+                        " AND kind IN ('tap', 'card_removed')",
+                        (last,),
                     ).fetchall()
-                    if rows:
-                        last = max(row[0] for row in rows)
+                    last = max((row[0] for row in rows), default=last)
+                    kinds = {row[1] for row in rows}
+                    if "tap" in kinds:
                         self._committed_at = heard
                         self._committed.set()
+                    if "card_removed" in kinds:
+                        self._removed.set()
 
     def _read_stream(self) -> None:
         try:

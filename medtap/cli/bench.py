@@ -37,12 +37,22 @@ def tap(
     seed: Annotated[int, typer.Option(help="Seed of the simulated hospital.")] = 1,
     dsn: Annotated[str | None, typer.Option(help="Use this (empty) database, not an embedded one.")] = None,
     broker: Annotated[str | None, typer.Option(help="Use this MQTT broker (host:port), not an embedded one.")] = None,
+    fleet: Annotated[
+        int,
+        typer.Option("--fleet", min=0, max=200, help="So many edge nodes send ten readings a second each meanwhile."),
+    ] = 0,
+    series: Annotated[
+        int, typer.Option("--series", min=0, help="Taps of each profile over each transport, besides; 0: none.")
+    ] = 30,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object for scripts.")] = False,
 ) -> None:
     """From the card's arrival at the reader to the row committed and the event out of the SSE endpoint."""
     from medtap.bench.tap import measure_taps
 
-    _tell(lambda: measure_taps(taps=taps, seed=seed, dsn=dsn, broker=broker), as_json=as_json)
+    _tell(
+        lambda: measure_taps(taps=taps, seed=seed, dsn=dsn, broker=broker, fleet=fleet, series=series),
+        as_json=as_json,
+    )
 
 
 @app.command()
