@@ -123,6 +123,17 @@ def oldest_touched(connection: Connection, device_key: int, rule_name: str, at: 
     return min(at, row[0]) if row is not None and row[0] is not None else at
 
 
+def first_start(connection: Connection, device_key: int, rule_name: str, at: datetime) -> datetime:
+    """Where a rule's sum begins: at the first reading that was outside, or at that time if it is earlier."""
+    row = connection.execute(
+        "SELECT min(started_at) FROM excursion e WHERE device_key = %s AND rule_name = %s AND taken_back_at IS NULL"
+        " AND NOT EXISTS (SELECT FROM excursion_change c WHERE c.excursion_id = e.excursion_id"
+        " AND c.reason IN ('rule_changed', 'device_moved'))",
+        (device_key, rule_name),
+    ).fetchone()
+    return min(at, row[0]) if row is not None and row[0] is not None else at
+
+
 def _values(excursion: Excursion) -> tuple[Any, ...]:
     return (
         None if excursion.triggered_us is None else from_us(excursion.triggered_us),

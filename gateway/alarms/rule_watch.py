@@ -122,7 +122,11 @@ def _judge_again(
     touched = (
         at if reason == "rule_changed" else excursions.oldest_touched(connection, watch.device_key, watch.rule.name, at)
     )
-    since = _last_inside(connection, watch, corrections, touched, floor)
+    if watch.rule.mode == "accumulated" and reason != "rule_changed":
+        # A sum has no last reading inside to begin at: it begins with the first one outside.
+        since = excursions.first_start(connection, watch.device_key, watch.rule.name, touched)
+    else:
+        since = _last_inside(connection, watch, corrections, touched, floor)
     rows = connection.execute(
         "SELECT occurred_at, temperature_celsius FROM reading WHERE device_key = %s AND occurred_at >= %s",
         (watch.device_key, since),

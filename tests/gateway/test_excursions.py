@@ -2,9 +2,12 @@
 
 import random
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 
+from gateway.cold_chain.rule_changes import Scope, change_rule
+from gateway.ingest.decoder import decode
 from gateway.services.site_file import import_site, parse_site
 from inventory.cold_chain.instant import from_us
 from inventory.cold_chain.rule import Rule
@@ -61,6 +64,43 @@ def test_blocks_that_arrive_in_any_order_leave_the_same_excursions(database: Dat
     ]
     assert sorted(database.rows(_STANDING)) == sorted(expected, key=lambda row: (row[0], row[1]))
     assert any(row[2] is not None for row in expected)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_doubled_shuffled_and_late_blocks_over_restarts_leave_the_verdicts_of_all_rules(
+    database: Database, seed: int
+) -> None:
+    chance = random.Random(seed)  # noqa: S311 - a seed, no secret
+    rules = (
+        Rule("sum", "high", 8.0, inclusive=True, mode="accumulated", minutes=4),
+        Rule("long", "high", 8.5, inclusive=False, mode="consecutive", minutes=3, hysteresis=0.5),
+        Rule("temperature_low", "low", 2.0, inclusive=True, mode="consecutive", minutes=1),
+    )
+    with database.pool.connection() as connection:
+        for rule in rules:
+            how: dict[str, Any] = {"by_whom": "ha", "why": "thử", "now": NOW}
+            change_rule(connection, Scope(place_id="fridge-1"), rule.name, "set", rule, **how)
+        change_rule(connection, Scope(place_id="fridge-1"), "temperature_high", "off", None, **how)
+    values = [chance.choice([1.9, 2.0, 5.0, 8.0, 8.1, 9.0]) for _ in range(80)]
+    values[30:52] = [9.0] * 22
+    series = readings_from(START, values)
+    blocks = [series[place : place + 9] for place in range(0, len(series), 9)]
+    arriving = [*blocks, *chance.sample(blocks, 3)]
+    chance.shuffle(arriving)
+    node = Node()
+    for block in arriving:
+        shuffled = chance.sample(block, len(block))
+        database.another_committer().commit([decode(node.readings(*shuffled))])
+    readings = [Reading(each.occurred_at, each.temperature_celsius) for each in series]
+    expected = [
+        (each.rule.name, from_us(each.started_us), each.triggered_us and from_us(each.triggered_us), each.peak)
+        for each in judge(Series.of(readings, 300), rules).excursions
+    ]
+    found = database.rows(
+        "SELECT rule_name, started_at, triggered_at, peak_celsius FROM excursion WHERE taken_back_at IS NULL"
+    )
+    assert sorted(found, key=repr) == sorted(expected, key=repr)
+    assert {row[0] for row in found if row[2]} >= {"sum", "long"}
 
 
 def test_late_readings_can_mature_an_excursion_that_is_over_and_it_alarms(database: Database) -> None:
