@@ -4,7 +4,7 @@ import json
 import logging
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -67,6 +67,8 @@ class HospitalOptions:
     """Start the issuing desk's reader too."""
     desk_devices: Sequence[Mapping[str, object]] = field(default_factory=tuple)
     """More `[[device]]` tables of the registration desk's node, such as a PC/SC reader."""
+    desk_network: Callable[[str, int], tuple[str, int]] | None = None
+    """From the broker's address to another one for the registration desk's node alone, such as a cable to be cut."""
 
 
 class SimulatedHospital:
@@ -85,11 +87,10 @@ class SimulatedHospital:
         self._sim: ChildProcess | None = None
         self._gateway: ChildProcess | None = None
         self._station: ChildProcess | None = None
+        self._desk_broker: tuple[str, int] | None = None
         self._keys: CardKeyFiles | None = None
         self.insurance = InsuranceServer()
         """Stands in for the insurance's portal."""
-        self.desk_broker: tuple[str, int] | None = None
-        """Another way to the broker for the registration desk's node alone, such as one that a test cuts."""
         self.desk_screen_port = free_port()
         self._agents: dict[str, ChildProcess] = {}
         self._plan: SitePlan | None = None
@@ -148,7 +149,7 @@ class SimulatedHospital:
 
     def start_gateway(self) -> None:
         """Start (or start again) the gateway; does not wait for it."""
-        config, keys = self._directory / "gateway.toml", self._card_keys()
+        config, keys = self._directory / "gateway.toml", self.card_keys
         config.write_text(
             toml_text(
                 {
@@ -184,13 +185,13 @@ class SimulatedHospital:
 
     def start_agent(self, edge_node: str) -> None:
         """Start (or start again) the agent of one edge node; does not wait for it."""
-        config, keys = self._directory / f"{edge_node}.toml", self._card_keys()
+        config, keys = self._directory / f"{edge_node}.toml", self.card_keys
         is_desk = edge_node == DESK
         tables = edge_config(
             self._site_plan(),
             edge_node,
             state_dir=self._state_dir(edge_node),
-            broker=(self.desk_broker if is_desk else None) or self._broker_address,
+            broker=self._broker_of(edge_node),
             trust_anchor_files=self._anchors(keys),
         )
         if is_desk:
@@ -257,7 +258,17 @@ class SimulatedHospital:
         if self._postgres is not None:
             self._postgres.stop()
 
-    def _card_keys(self) -> CardKeyFiles:
+    def _broker_of(self, edge_node: str) -> tuple[str, int]:
+        network = self._options.desk_network
+        if edge_node != DESK or network is None:
+            return self._broker_address
+        if self._desk_broker is None:
+            self._desk_broker = network(*self._broker_address)
+        return self._desk_broker
+
+    @property
+    def card_keys(self) -> CardKeyFiles:
+        """The files of the card CA and the keys of cards."""
         if self._keys is None:
             self._keys = CardKeyFiles.make(self._directory)
         return self._keys

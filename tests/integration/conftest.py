@@ -61,11 +61,13 @@ class Play:
 
 
 @contextmanager
-def running_hospital(*, autoplay: bool = False, seed: int = 1) -> Iterator[Play]:
+def running_hospital(*, autoplay: bool = False, seed: int = 1, **more: Any) -> Iterator[Play]:  # noqa: ANN401 - options
     """Start a hospital in a directory of its own; everything is gone afterwards."""
     directory = OwnedDirectory("medtap-test-")
     with WebhookReceiver() as pager:
-        options = HospitalOptions(directory.path, seed=seed, autoplay=autoplay, webhook_url=pager.url, alarm_after_s=4)
+        options = HospitalOptions(
+            directory.path, seed=seed, autoplay=autoplay, webhook_url=pager.url, alarm_after_s=4, **more
+        )
         hospital = SimulatedHospital(options)
         try:
             hospital.start()
