@@ -15,6 +15,7 @@ from gateway.db.rollups import refresh_dirty
 from gateway.services.live_events import publish
 from gateway.services.scan_joining import settle_overdue
 from gateway.stock.reservations import expire_due
+from gateway.taps.sun_counters import forget_uses
 
 _LOG = logging.getLogger(__name__)
 _TIDY_EVERY_S: Final = 3600.0
@@ -59,6 +60,7 @@ class Housekeeping:
         with self._pool.connection() as connection:
             make_partitions(connection, now)
             connection.execute("DELETE FROM live_event WHERE at < %s", (now - LIVE_EVENTS_KEPT,))
+            forget_uses(connection, now)
             notice = late_extension_notice(connection)
         if notice:
             _LOG.warning("%s", notice)

@@ -29,6 +29,9 @@ ORDER_TOLERANCE: Final = timedelta(seconds=60)
 """How far the clocks of two edge nodes may be apart before their taps of one card seem disordered. Clocks that are off
 by more than two minutes are noticed and corrected by the ingest; within a minute nobody taps at two desks."""
 
+USES_KEPT: Final = timedelta(days=500)
+"""Longer than any edge node may be away (`storage.outage_days_max` is at most 400 days)."""
+
 Finding = Literal["", "first", "late", "told_again", "shown_before", "out_of_order"]
 _LOG = logging.getLogger(__name__)
 
@@ -110,6 +113,6 @@ class SunUse:
         )
 
 
-def forget_uses(connection: Connection, before: datetime) -> int:
+def forget_uses(connection: Connection, now: datetime) -> int:
     """Delete single showings older than any tap that can still come late; the highest numbers stay. How many."""
-    return connection.execute("DELETE FROM sun_use WHERE used_at < %s", (before,)).rowcount
+    return connection.execute("DELETE FROM sun_use WHERE used_at < %s", (now - USES_KEPT,)).rowcount

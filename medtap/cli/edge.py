@@ -80,6 +80,10 @@ def status(config_file: ConfigFile, as_json: AsJson = False) -> None:
     if state["acks_ignored"]:
         reasons = ", ".join(f"{reason} {count}" for reason, count in sorted(state["acks_ignored"].items()))
         say(f"  answers of the gateway that were not used: {reasons}")
+    kept = state.get("card_status")
+    if kept is not None:
+        old = "; IT IS OLD" if kept["stale"] else ""
+        say(f"  list of cards to refuse: {kept['cards']} cards, number {kept['number']} of {kept['issued_at']}{old}")
     for device_id, device in state["devices"].items():
         say(f"  {device_id} ({device['driver']}): {device['state']} {device['reason']}".rstrip())
 
