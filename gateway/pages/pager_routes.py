@@ -6,13 +6,12 @@ from http import HTTPStatus
 from typing import Annotated, Any, Final
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Form, Request
+from fastapi import APIRouter, Form, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
-from gateway.api.access import RolesRequired
 from gateway.api.pager import (
-    VIEW_ROLES,
     Keeper,
+    Reader,
     config_of,
     pager_refusals,
     read_channels,
@@ -55,7 +54,7 @@ Long = Annotated[str, Form(max_length=2000)]
 
 
 @router.get("/rota")
-def rota_page(request: Request, since: str = "") -> HTMLResponse:
+def rota_page(request: Request, _person: Reader, since: str = "") -> HTMLResponse:
     """Who is on call now, one week, and what can be changed."""
     web = web_of(request)
     services = web.services
@@ -287,7 +286,7 @@ def quiet_hours(
 
 
 @router.get("/channels")
-def channels_page(request: Request, tested: str = "", written: int = -1) -> HTMLResponse:
+def channels_page(request: Request, _person: Reader, tested: str = "", written: int = -1) -> HTMLResponse:
     """How each channel is, what proves it, and a test."""
     web = web_of(request)
     with web.services.pool.connection() as connection:
@@ -317,7 +316,7 @@ def test_channel(request: Request, person: Keeper, name: str) -> Response:
 
 
 @router.get("/drills")
-def drills_page(request: Request) -> HTMLResponse:
+def drills_page(request: Request, _person: Reader) -> HTMLResponse:
     """The latest drills with each step's time, and the weekly one."""
     web = web_of(request)
     with web.services.pool.connection() as connection:
