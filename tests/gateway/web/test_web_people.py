@@ -106,7 +106,9 @@ def test_a_patient_is_registered_from_a_scanned_card_and_found_again(
     assert "Chưa nhập ai." in text_of(left.text)
 
 
-def test_a_newborn_keeps_its_number_when_it_gets_its_name(clerk: Clerk, text_of: Callable[[str], str]) -> None:
+def test_a_newborn_keeps_its_number_when_it_gets_its_name(
+    world: WORLD, clerk: Clerk, text_of: Callable[[str], str]
+) -> None:
     assert "trẻ sơ sinh" in clerk.page("/patients/newborn").lower()
     born = clerk.send(
         "/patients/newborn", mother_name="Nguyễn Thị Lan", mother_phone="0903123456", birth_date="21/11/2026"
@@ -121,6 +123,7 @@ def test_a_newborn_keeps_its_number_when_it_gets_its_name(clerk: Clerk, text_of:
         "sex": "female",
         "seen": seen.replace("&#43;", "+"),
     }
+    world.clock.forward(minutes=1)
     done = text_of(clerk.send(f"/patients/{patient_id}/edit", **named).text)
     assert "TRẦN Lan Chi" in done
     assert "2600 0001" in done
