@@ -45,7 +45,7 @@ from gateway.pages.typed_day import typed_day
 from gateway.services.accounts import audit
 from gateway.services.roles import DEVICE_ROLES
 
-router: Final = APIRouter(prefix="/on-call", include_in_schema=False, dependencies=[Depends(RolesRequired(VIEW_ROLES))])
+router: Final = APIRouter(prefix="/on-call", include_in_schema=False)
 _ROTA: Final = "/on-call/rota"
 _CHANNELS: Final = "/on-call/channels"
 _DRILLS: Final = "/on-call/drills"
