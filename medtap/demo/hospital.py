@@ -67,6 +67,8 @@ class HospitalOptions:
     """Start the issuing desk's reader too."""
     desk_devices: Sequence[Mapping[str, object]] = field(default_factory=tuple)
     """More `[[device]]` tables of the registration desk's node, such as a PC/SC reader."""
+    gateway_tables: Mapping[str, Any] = field(default_factory=dict)
+    """More tables of the gateway's configuration, such as channels of the pager."""
     desk_network: Callable[[str, int], tuple[str, int]] | None = None
     """From the broker's address to another one for the registration desk's node alone, such as a cable to be cut."""
 
@@ -160,6 +162,7 @@ class SimulatedHospital:
                         "trust_anchor_files": self._anchors(keys),
                     },
                     **keys.gateway_tables(),
+                    **self._options.gateway_tables,
                     "mqtt": {"host": self._broker_address[0], "port": self._broker_address[1]},
                     "http": {"host": "127.0.0.1", "port": self.http_port},
                     "insurance": {"url": self.insurance.url},
