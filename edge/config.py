@@ -10,20 +10,23 @@ from collections import Counter
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import (
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    StringConstraints,
-    ValidationError,
-    ValidationInfo,
-    field_validator,
-    model_validator,
-)
+from pydantic import BeforeValidator, Field, StringConstraints, ValidationError, field_validator, model_validator
 
+from edge.config_base import (
+    BaudRate,
+    Device,
+    DeviceName,
+    DevicePath,
+    Directory,
+    ExistingFile,
+    Host,
+    Interval,
+    Port,
+    Section,
+    as_tuple,
+)
 from edge.config_errors import explain
-from edge.contracts.base import Name
+from edge.config_modbus import ModbusBatteryConfig, ModbusContactConfig, ModbusTemperatureConfig
 
 _CODE_SEPARATORS = "\x04\x1d\x1e"
 """EOT, GS and RS stand inside codes (ISO/IEC 15434; GS1 General Specifications 7.8.3): never a line ending."""
@@ -33,54 +36,7 @@ class ConfigError(Exception):
     """The file cannot be used: the agent refuses to start. The message has one line for each fault."""
 
 
-def _file(value: object, info: ValidationInfo) -> object:
-    """Resolve a file name from the configuration's directory; the file must be there when a whole file is loaded."""
-    if not isinstance(value, str | Path):
-        raise ValueError("not a file name")  # noqa: TRY004 - pydantic turns only ValueError into a fault of the file
-    directory: Path | None = (info.context or {}).get("directory")
-    path = Path(value) if directory is None else directory / value
-    if directory is not None and not path.is_file():
-        raise ValueError(f"there is no file {path}")
-    return path
-
-
-def _directory(value: object, info: ValidationInfo) -> object:
-    """Resolve a directory name from the configuration's directory."""
-    if not isinstance(value, str | Path) or not str(value):
-        raise ValueError("not a directory name")
-    return (info.context or {}).get("directory", Path()) / value
-
-
-def _device_path(value: object) -> object:
-    """Accept an absolute path only: what a relative device path means depends on who started the agent."""
-    if not isinstance(value, str | Path) or not Path(value).is_absolute():
-        raise ValueError("not an absolute path")
-    return Path(value)
-
-
-def _tuple(value: object) -> object:
-    return tuple(value) if isinstance(value, list) else value
-
-
-ExistingFile = Annotated[Path, BeforeValidator(_file), Field(description="the name of an existing file")]
-Directory = Annotated[Path, BeforeValidator(_directory), Field(description="the name of a directory")]
-DevicePath = Annotated[
-    Path, BeforeValidator(_device_path), Field(description='an absolute path such as "/dev/serial/by-id/usb-..."')
-]
-Host = Annotated[str, StringConstraints(pattern=r"\A[^\s/]{1,253}\z"), Field(description="a host name or IP address")]
-Port = Annotated[int, Field(ge=1, le=65535, description="a port number from 1 to 65535")]
-Interval = Annotated[float, Field(ge=0.1, le=3600, description="seconds from 0.1 to 3600")]
-BaudRate = Annotated[int, Field(ge=300, le=4_000_000, description="bits per second from 300 to 4000000")]
-DeviceName = Annotated[Name, Field(description="1 to 63 of a-z, 0-9 and inner hyphens")]
-
-
-class _Section(BaseModel):
-    """A table of the file: frozen, no unknown key, no silent conversion (a port is a number, not a text)."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
-
-
-class NodeConfig(_Section):
+class NodeConfig(Section):
     """`[node]`: who this is."""
 
     site: DeviceName
@@ -89,7 +45,7 @@ class NodeConfig(_Section):
     """Where the outbox and `status.json` live; created by the agent if missing."""
 
 
-class BrokerConfig(_Section):
+class BrokerConfig(Section):
     """`[broker]`: the way to the gateway."""
 
     host: Host
@@ -114,7 +70,7 @@ class BrokerConfig(_Section):
         return self
 
 
-class OutboxConfig(_Section):
+class OutboxConfig(Section):
     """`[outbox]`: how rows are grouped and kept."""
 
     telemetry_group_rows: Annotated[int, Field(ge=1, le=10_000, description="rows from 1 to 10000")] = 50
@@ -124,14 +80,14 @@ class OutboxConfig(_Section):
     """Cap of the outbox file, in MB (10^6 bytes)."""
 
 
-class CardsConfig(_Section):
+class CardsConfig(Section):
     """`[cards]`: what a genuine card is."""
 
     trust_anchor_files: Annotated[
-        tuple[ExistingFile, ...], BeforeValidator(_tuple), Field(description='a list such as ["card-ca.pem"]')
+        tuple[ExistingFile, ...], BeforeValidator(as_tuple), Field(description='a list such as ["card-ca.pem"]')
     ] = ()
     status_signer_files: Annotated[
-        tuple[ExistingFile, ...], BeforeValidator(_tuple), Field(description='a list such as ["gateway-status.pem"]')
+        tuple[ExistingFile, ...], BeforeValidator(as_tuple), Field(description='a list such as ["gateway-status.pem"]')
     ] = ()
     """Certificates of gateways whose lists of lost and revoked cards are believed, where the card CA did not certify
     them."""
@@ -144,7 +100,7 @@ class CardsConfig(_Section):
     """A status list older than this is said to be old with every card."""
 
 
-class DeskScreenConfig(_Section):
+class DeskScreenConfig(Section):
     """`[desk_screen]`: a page on this machine that shows who is at the reader, also without a network."""
 
     host: Host = "127.0.0.1"
@@ -153,7 +109,7 @@ class DeskScreenConfig(_Section):
     language: Annotated[Literal["vi", "en"], Field(description='"vi" or "en"')] = "vi"
 
 
-class SupervisorConfig(_Section):
+class SupervisorConfig(Section):
     """`[supervisor]`: how failing devices are tried again."""
 
     restart_delay_min_s: Annotated[float, Field(ge=0.01, le=60, description="seconds from 0.01 to 60")] = 0.5
@@ -168,17 +124,7 @@ class SupervisorConfig(_Section):
         return self
 
 
-class _Device(_Section):
-    device_id: DeviceName
-    description: Annotated[str, Field(max_length=200, description="a text of at most 200 characters")] = ""
-
-    @property
-    def address(self) -> str:
-        """The hardware this device needs for itself; empty if several may share it. Two devices never have the same."""
-        return ""
-
-
-class Ds18b20Config(_Device):
+class Ds18b20Config(Device):
     """A DS18B20 on the kernel's 1-Wire bus."""
 
     driver: Literal["ds18b20"]
@@ -196,46 +142,7 @@ class Ds18b20Config(_Device):
         return str(self.base_dir / self.sensor_id)
 
 
-class _ModbusTemperature(_Device):
-    driver: Literal["modbus_temperature"]
-    unit_id: Annotated[int, Field(ge=0, le=255, description="a unit address from 0 to 255")]
-    register_address: Annotated[
-        int, Field(alias="register", ge=0, le=65535, description="a register address, counted from 0, up to 65535")
-    ]
-    register_kind: Annotated[Literal["input", "holding"], Field(description='"input" or "holding"')] = "input"
-    scale: Annotated[float, Field(gt=0, le=10, description="degrees Celsius for one count, above 0 and up to 10")] = 0.1
-    """The register is a signed 16-bit number; times this it is degrees Celsius."""
-    interval_s: Interval = 10.0
-
-
-class ModbusTcpTemperatureConfig(_ModbusTemperature):
-    """A temperature transmitter on Modbus TCP."""
-
-    transport: Literal["tcp"]
-    host: Host
-    port: Port = 502
-
-    @property
-    def address(self) -> str:
-        """One register of one unit behind one host."""
-        return f"{self.host}:{self.port}/{self.unit_id}/{self.register_kind}/{self.register_address}"
-
-
-class ModbusRtuTemperatureConfig(_ModbusTemperature):
-    """A temperature transmitter on a serial Modbus line (several may share the line)."""
-
-    transport: Literal["rtu"]
-    path: DevicePath
-    baud_rate: BaudRate = 9600
-    parity: Annotated[Literal["none", "even", "odd"], Field(description='"none", "even" or "odd"')] = "none"
-
-    @property
-    def address(self) -> str:
-        """One register of one unit on one line."""
-        return f"{self.path}/{self.unit_id}/{self.register_kind}/{self.register_address}"
-
-
-class PcscConfig(_Device):
+class PcscConfig(Device):
     """A PC/SC smart-card reader."""
 
     driver: Literal["pcsc"]
@@ -248,7 +155,7 @@ class PcscConfig(_Device):
         return f"pcsc:{self.pcscd_socket}:{self.reader}"
 
 
-class NfcPn532Config(_Device):
+class NfcPn532Config(Device):
     """A PN532 NFC reader on a serial line."""
 
     driver: Literal["nfc_pn532"]
@@ -261,7 +168,7 @@ class NfcPn532Config(_Device):
         return str(self.path)
 
 
-class LlrpConfig(_Device):
+class LlrpConfig(Device):
     """A UHF RFID reader that speaks LLRP."""
 
     driver: Literal["llrp"]
@@ -269,7 +176,7 @@ class LlrpConfig(_Device):
     port: Port = 5084
     antennas: Annotated[
         tuple[Annotated[int, Field(ge=1, le=255, description="an antenna number from 1 to 255")], ...],
-        BeforeValidator(_tuple),
+        BeforeValidator(as_tuple),
         Field(min_length=1, max_length=64, description="a list of antenna numbers such as [1, 2]"),
     ] = (1,)
     absent_after_s: Annotated[float, Field(ge=0.2, le=3600, description="seconds from 0.2 to 3600")] = 5.0
@@ -281,7 +188,7 @@ class LlrpConfig(_Device):
         return f"{self.host}:{self.port}"
 
 
-class SerialScannerConfig(_Device):
+class SerialScannerConfig(Device):
     """A barcode scanner on a serial line (RS-232 or USB-COM)."""
 
     driver: Literal["serial_scanner"]
@@ -304,7 +211,7 @@ class SerialScannerConfig(_Device):
         return str(self.path)
 
 
-class HidScannerConfig(_Device):
+class HidScannerConfig(Device):
     """A barcode scanner that types like a keyboard."""
 
     driver: Literal["hid_scanner"]
@@ -316,12 +223,11 @@ class HidScannerConfig(_Device):
         return str(self.path)
 
 
-ModbusTemperatureConfig = Annotated[
-    ModbusTcpTemperatureConfig | ModbusRtuTemperatureConfig, Field(discriminator="transport")
-]
 DeviceConfig = Annotated[
     Ds18b20Config
     | ModbusTemperatureConfig
+    | ModbusContactConfig
+    | ModbusBatteryConfig
     | PcscConfig
     | NfcPn532Config
     | LlrpConfig
@@ -332,7 +238,7 @@ DeviceConfig = Annotated[
 """Any `[[device]]`."""
 
 
-class EdgeConfig(_Section):
+class EdgeConfig(Section):
     """The whole file."""
 
     node: NodeConfig
@@ -343,7 +249,7 @@ class EdgeConfig(_Section):
     """Without this table there is no such page."""
     supervisor: SupervisorConfig = SupervisorConfig()
     devices: Annotated[
-        tuple[DeviceConfig, ...], BeforeValidator(_tuple), Field(description="one [[device]] table for each device")
+        tuple[DeviceConfig, ...], BeforeValidator(as_tuple), Field(description="one [[device]] table for each device")
     ] = Field(default=(), alias="device")
 
     @model_validator(mode="after")

@@ -5,8 +5,8 @@ from pathlib import Path
 
 from firmware_sim.counts import Counts
 from firmware_sim.fridge import Fridge
-from firmware_sim.hospital import Hospital, SensorSpec
-from firmware_sim.modbus_transmitter import Channel, ModbusFault, ModbusTransmitter
+from firmware_sim.hospital import ContactSpec, Hospital, SensorSpec
+from firmware_sim.modbus_transmitter import Channel, Contact, ModbusFault, ModbusTransmitter
 from firmware_sim.w1_directory import W1Directory, W1Fault
 
 _CONVERSION_S = 0.25
@@ -27,9 +27,10 @@ class ColdChain:
         }
         self._one_wire = [sensor for sensor in hospital.sensors if sensor.sensor_id]
         self.w1 = W1Directory(w1_base_dir, {sensor.sensor_id: self._measure(sensor) for sensor in self._one_wire})
-        self.modbus = ModbusTransmitter(
-            [self._channel(sensor) for sensor in hospital.sensors if sensor.unit_id], counts=counts
-        )
+        channels = [self._channel(sensor) for sensor in hospital.sensors if sensor.unit_id]
+        channels += [self._battery(each) for each in hospital.contacts]
+        contacts = [contact for each in hospital.contacts for contact in self._contacts(each)]
+        self.modbus = ModbusTransmitter(channels, contacts, counts=counts)
         self._since_conversion_s = 0.0
 
     def step(self, elapsed_s: float) -> None:
@@ -60,6 +61,16 @@ class ColdChain:
         with self._lock:
             self._fridge(fridge_id).door_open = door_open
 
+    def power(self, fridge_id: str, power_on: bool) -> None:
+        """Cut its mains supply, or give it back."""
+        with self._lock:
+            self._fridge(fridge_id).power_on = power_on
+
+    def battery(self, fridge_id: str, percent: float) -> None:
+        """How full the battery of its logger is from now on."""
+        with self._lock:
+            self._fridge(fridge_id).battery_percent = percent
+
     def set_fault(self, sensor: str, fault: str) -> None:
         """Break a thermometer, named by its 1-Wire id or its Modbus unit; `none` mends it.
 
@@ -87,6 +98,7 @@ class ColdChain:
                     "compressor_on": fridge.compressor_on,
                     "compressor_dead": fridge.compressor_dead,
                     "door_open": fridge.door_open,
+                    "power_on": fridge.power_on,
                 }
                 for name, fridge in self._fridges.items()
             }
@@ -114,3 +126,14 @@ class ColdChain:
 
     def _channel(self, sensor: SensorSpec) -> Channel:
         return Channel(sensor.unit_id, sensor.register, lambda: self._measure(sensor))
+
+    def _contacts(self, spec: ContactSpec) -> tuple[Contact, Contact]:
+        fridge = self._fridge(spec.fridge_id)
+        return (
+            Contact(spec.unit_id, spec.door_input, lambda: fridge.door_open),
+            Contact(spec.unit_id, spec.mains_input, lambda: fridge.power_on),
+        )
+
+    def _battery(self, spec: ContactSpec) -> Channel:
+        fridge = self._fridge(spec.fridge_id)
+        return Channel(spec.unit_id, spec.battery_register, lambda: fridge.battery_percent, scale=1.0)

@@ -50,6 +50,9 @@ class Fridge:
         self.compressor_on = False
         self.compressor_dead = False
         self.door_open = False
+        self.power_on = True
+        self.battery_percent = 100.0
+        """Of the logger at its wall."""
         self._heater_celsius: float | None = None
 
     def warm(self, celsius: float | None = None) -> None:
@@ -60,8 +63,9 @@ class Fridge:
         self.door_open = celsius is None
 
     def cool(self) -> None:
-        """Mended: the compressor runs again, the door is shut."""
+        """Mended: the compressor runs again, the door is shut, the power is on."""
         self.compressor_dead = False
+        self.power_on = True
         self._heater_celsius = None
         self.door_open = False
 
@@ -96,7 +100,7 @@ class Fridge:
         self._probe_celsius += (self.air_celsius - self._probe_celsius) * share
 
     def _thermostat(self) -> None:
-        if self.compressor_dead:
+        if self.compressor_dead or not self.power_on:
             self.compressor_on = False
         elif self.air_celsius >= self.spec.setpoint_celsius + self.spec.hysteresis_celsius:
             self.compressor_on = True

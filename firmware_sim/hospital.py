@@ -73,6 +73,20 @@ class SensorSpec:
 
 
 @dataclass(frozen=True)
+class ContactSpec:
+    """A module at a fridge: door and mains at its inputs, the battery of its logger in a register."""
+
+    fridge_id: str
+    unit_id: int
+    door_input: int = 0
+    """1: open."""
+    mains_input: int = 1
+    """1: on."""
+    battery_register: int = 8
+    """Percent."""
+
+
+@dataclass(frozen=True)
 class Hospital:
     """All of it."""
 
@@ -82,6 +96,7 @@ class Hospital:
     packs: tuple[Pack, ...]
     fridges: tuple[FridgeSpec, ...]
     sensors: tuple[SensorSpec, ...]
+    contacts: tuple[ContactSpec, ...]
 
 
 def generate_hospital(seed: int, today: date) -> Hospital:
@@ -94,6 +109,7 @@ def generate_hospital(seed: int, today: date) -> Hospital:
         packs=_packs(seed, products, today),
         fridges=_FRIDGES,
         sensors=_sensors(seed),
+        contacts=tuple(ContactSpec(spec.fridge_id, 20 + n) for n, spec in enumerate(_FRIDGES, 1)),
     )
 
 

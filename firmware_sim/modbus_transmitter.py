@@ -1,7 +1,7 @@
-"""Temperature transmitters on Modbus TCP or RTU: the server is pymodbus's, the registers follow the world.
+"""Transmitters and input modules on Modbus TCP or RTU: the server is pymodbus's, the registers follow the world.
 
 A transmitter answers reads of one register per channel (holding and input register alike): temperature * 10 as a signed
-16-bit number, the usual format of room transmitters. Source: Modbus Application Protocol 1.1b3, 6.3 and 6.4.
+16-bit number, the usual format of room transmitters. Source: Modbus Application Protocol 1.1b3, 6.1 to 6.4.
 """
 
 import asyncio
@@ -25,6 +25,9 @@ _UNKNOWN_UNIT = 0
 _MBAP_UNIT = 6
 """Offset of the unit identifier in a TCP frame (Modbus Messaging on TCP/IP 1.0b, 3.1.3)."""
 _RTU_UNIT = 0
+_BIT_READS = (1, 2)
+"""Read coils, read discrete inputs (protocol, 6.1 and 6.2)."""
+_ALL_BITS = 0xFFFF
 _EXCEPTION_BIT = 0x80
 """Set in the function code of an exception answer (protocol, 7)."""
 
@@ -53,12 +56,23 @@ class Channel:
     """Degrees per count."""
 
 
+@dataclass(frozen=True)
+class Contact:
+    """One contact at an input of a module; its unit has no channel at the same address."""
+
+    unit_id: int
+    input: int
+    is_one: Callable[[], bool]
+    """What its bit is now."""
+
+
 class ModbusTransmitter:
     """Transmitters on one bus, by `channels`; other units stay silent, as nobody answers on a real RS-485 line."""
 
     def __init__(
         self,
         channels: Iterable[Channel],
+        contacts: Iterable[Contact] = (),
         *,
         host: str = "127.0.0.1",
         serial_path: Path | None = None,
@@ -69,7 +83,10 @@ class ModbusTransmitter:
         self._channels: dict[int, dict[int, Channel]] = {}
         for channel in channels:
             self._channels.setdefault(channel.unit_id, {})[channel.register] = channel
-        self._faults = dict.fromkeys(self._channels, ModbusFault.NONE)
+        self._contacts: dict[int, dict[int, Contact]] = {}
+        for contact in contacts:
+            self._contacts.setdefault(contact.unit_id, {})[contact.input] = contact
+        self._faults = dict.fromkeys([*self._channels, *self._contacts], ModbusFault.NONE)
         self._host = host
         self._baud_rate = baud_rate
         self._counts = counts if counts is not None else Counts()
@@ -95,8 +112,8 @@ class ModbusTransmitter:
         Raises:
             KeyError: no such unit.
         """
-        if unit_id not in self._channels:
-            raise KeyError(f"no unit {unit_id!r} on this bus: expected one of {sorted(self._channels)}")
+        if unit_id not in self._faults:
+            raise KeyError(f"no unit {unit_id!r} on this bus: expected one of {sorted(self._faults)}")
         self._faults[unit_id] = fault
 
     def unplug(self) -> None:
@@ -128,7 +145,7 @@ class ModbusTransmitter:
         self.close()
 
     async def _start_server(self) -> ModbusTcpServer | ModbusSerialServer:
-        devices = [self._device(unit_id) for unit_id in self._channels]
+        devices = [self._device(unit_id) for unit_id in self._faults]
         devices.append(SimDevice(id=_UNKNOWN_UNIT, simdata=SimData(0, count=1, datatype=DataType.REGISTERS)))
         server: ModbusTcpServer | ModbusSerialServer
         if self._pair is not None:
@@ -152,10 +169,10 @@ class ModbusTransmitter:
         await asyncio.sleep(0)
 
     def _device(self, unit_id: int) -> SimDevice:
-        channels = self._channels[unit_id]
+        channels, contacts = self._channels.get(unit_id, {}), self._contacts.get(unit_id, {})
 
         async def follow_the_world(
-            _function: int,
+            function: int,
             start: int,
             address: int,
             count: int,
@@ -164,13 +181,21 @@ class ModbusTransmitter:
         ) -> ExcCodes | None:
             if self._faults[unit_id] is ModbusFault.EXCEPTION:
                 return ExcCodes.DEVICE_FAILURE
+            if function in _BIT_READS:
+                contact = contacts.get(address)
+                if contact is None:
+                    return ExcCodes.ILLEGAL_ADDRESS
+                # pymodbus takes the bit of the address out of the register of the address: all of them are the same.
+                registers[address - start] = _ALL_BITS if contact.is_one() else 0
+                return None
             for register in range(address, address + count):
                 channel = channels.get(register)
                 if channel is not None:
                     registers[register - start] = round(channel.celsius() / channel.scale) & 0xFFFF
             return None
 
-        data = [SimData(register, values=0, datatype=DataType.REGISTERS, readonly=True) for register in channels]
+        addresses = sorted({*channels, *contacts})
+        data = [SimData(address, values=0, datatype=DataType.REGISTERS, readonly=True) for address in addresses]
         return SimDevice(id=unit_id, simdata=data, action=follow_the_world)
 
     def _on_the_wire(self, sending: bool, frame: bytes) -> bytes:

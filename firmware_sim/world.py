@@ -59,6 +59,8 @@ class World:
             "warm": self._warm,
             "cool": self._cool,
             "door": self._door,
+            "power": self._power,
+            "battery": self._battery,
             "unplug": self._unplug,
             "plug": self._plug,
             "sensor_fault": self._sensor_fault,
@@ -229,6 +231,16 @@ class World:
 
     def _door(self, *, fridge: object, open: object) -> Reply:  # noqa: A002 - the command's word
         self.cold_chain.door(str(fridge), bool(open))
+        return {}
+
+    def _power(self, *, fridge: object, on: object) -> Reply:
+        self.cold_chain.power(str(fridge), bool(on))
+        return {}
+
+    def _battery(self, *, fridge: object, percent: object) -> Reply:
+        if isinstance(percent, bool) or not isinstance(percent, int | float) or not 0 <= percent <= 100:  # noqa: PLR2004 - percent
+            raise CommandError(f"percent is {percent!r}: expected a number from 0 to 100")
+        self.cold_chain.battery(str(fridge), percent)
         return {}
 
     def _unplug(self, *, device: object) -> Reply:

@@ -36,6 +36,16 @@ def describe(world: World, directory: Path) -> dict[str, Any]:
             "control": str(directory / "control.sock"),
         },
         "sensors": [_sensor(sensor) for sensor in hospital.sensors],
+        "contacts": [
+            {
+                "fridge": each.fridge_id,
+                "unit_id": each.unit_id,
+                "door_input": each.door_input,
+                "mains_input": each.mains_input,
+                "battery_register": each.battery_register,
+            }
+            for each in hospital.contacts
+        ],
         "card_ca_pem": world.desk.ca.certificate_pem.decode(),
         "patients": [
             {

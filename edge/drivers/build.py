@@ -6,10 +6,16 @@ from collections.abc import Callable, Iterable
 from edge.card_trust import CardTrust
 from edge.config import (
     DeviceConfig,
-    ModbusRtuTemperatureConfig,
-    ModbusTcpTemperatureConfig,
     NfcPn532Config,
     PcscConfig,
+)
+from edge.config_modbus import (
+    ModbusConfig,
+    ModbusRtuBatteryConfig,
+    ModbusRtuContactConfig,
+    ModbusTcpBatteryConfig,
+    ModbusTcpContactConfig,
+    ModbusTcpTemperatureConfig,
 )
 from edge.drivers.driver import DeviceMisconfiguredError, DeviceSession, Driver
 
@@ -25,6 +31,11 @@ _CLASSES = {
     "hid_scanner": ("edge.drivers.hid_scanner", "HidScannerDriver"),
 }
 """Module and class of each driver, as text: importing one needs its libraries."""
+_MODBUS_CLASSES = {
+    "modbus_temperature": ("edge.drivers.modbus_temperature", "ModbusTemperatureDriver"),
+    "modbus_contact": ("edge.drivers.modbus_contact", "ModbusContactDriver"),
+    "modbus_battery": ("edge.drivers.modbus_battery", "ModbusBatteryDriver"),
+}
 
 
 class MisconfiguredDriver:
@@ -78,7 +89,7 @@ def build_driver(device: DeviceConfig, cards: CardTrust) -> Driver:
 
 
 def _build(device: DeviceConfig, cards: CardTrust) -> Driver:
-    if isinstance(device, ModbusTcpTemperatureConfig | ModbusRtuTemperatureConfig):
+    if isinstance(device, ModbusConfig):
         return _modbus(device)
     module, name = _CLASSES[device.driver]
     if isinstance(device, PcscConfig | NfcPn532Config):
@@ -93,20 +104,27 @@ def _make(module: str, name: str, device: DeviceConfig, **more: object) -> Drive
     return driver(**keys, **more)
 
 
-def _modbus(device: ModbusTcpTemperatureConfig | ModbusRtuTemperatureConfig) -> Driver:
-    from edge.drivers.modbus_temperature import ModbusTemperatureDriver, SerialLine, TcpLine  # noqa: PLC0415 - lazily
+def _modbus(device: ModbusConfig) -> Driver:
+    from edge.drivers.modbus_line import SerialLine, TcpLine  # noqa: PLC0415 - lazily
 
     line: TcpLine | SerialLine
-    if isinstance(device, ModbusTcpTemperatureConfig):
+    if isinstance(device, ModbusTcpTemperatureConfig | ModbusTcpBatteryConfig | ModbusTcpContactConfig):
         line = TcpLine(device.host, device.port)
     else:
         line = SerialLine(device.path, device.baud_rate, device.parity)
-    return ModbusTemperatureDriver(
-        device_id=device.device_id,
-        line=line,
-        unit_id=device.unit_id,
-        register=device.register_address,
-        register_kind=device.register_kind,
-        scale=device.scale,
-        interval_s=device.interval_s,
-    )
+    module, name = _MODBUS_CLASSES[device.driver]
+    driver: Callable[..., Driver] = getattr(importlib.import_module(module), name)
+    shared = {"device_id": device.device_id, "line": line, "unit_id": device.unit_id, "interval_s": device.interval_s}
+    if isinstance(device, ModbusTcpContactConfig | ModbusRtuContactConfig):
+        return driver(
+            **shared,
+            address=device.input_address,
+            table=device.input_kind,
+            contact=device.contact,
+            one_means=device.one_means,
+            settle_s=device.settle_s,
+        )
+    register = {"register": device.register_address, "register_kind": device.register_kind, "scale": device.scale}
+    if isinstance(device, ModbusTcpBatteryConfig | ModbusRtuBatteryConfig):
+        return driver(**shared, **register, says=device.says)
+    return driver(**shared, **register)

@@ -47,10 +47,11 @@ def plan_site(world: Mapping[str, Any], *, alarm_after_s: int) -> SitePlan:
         alarm_after_s: seconds outside its limits after which a fridge raises an alarm.
     """
     thermometers = [_thermometer(sensor, world) for sensor in world["sensors"]]
+    contacts = _contacts(world)
     edge_nodes = {
         DESK: _desk_devices(world),
         PHARMACY: _pharmacy_devices(world),
-        STORE: [one[0] for one in thermometers],
+        STORE: [one[0] for one in [*thermometers, *contacts]],
     }
     site_file = {
         "places": _places(world, alarm_after_s),
@@ -60,7 +61,7 @@ def plan_site(world: Mapping[str, Any], *, alarm_after_s: int) -> SitePlan:
             _placed(PHARMACY, "scanner-issue", "main-store", "issue"),
             _placed(PHARMACY, "nfc-pharmacy", "main-store", "lookup"),
             _placed(PHARMACY, "rfid-shelf", "shelf-a"),
-            *[_placed(STORE, str(device["device_id"]), place_id) for device, place_id in thermometers],
+            *[_placed(STORE, str(device["device_id"]), place_id) for device, place_id in [*thermometers, *contacts]],
         ],
         "products": world["products"],
         "patients": [
@@ -133,6 +134,53 @@ def _thermometer(sensor: Mapping[str, Any], world: Mapping[str, Any]) -> tuple[d
             "scale": sensor.get("scale", 0.1),
         }
     return {**device, "interval_s": READING_INTERVAL_S}, place_id
+
+
+def _contacts(world: Mapping[str, Any]) -> list[tuple[dict[str, object], str]]:
+    """The device tables of the first fridge's door, mains and battery, and the place they belong to."""
+    found = next((each for each in world.get("contacts", ()) if str(each["fridge"]).startswith("fridge")), None)
+    if found is None:
+        return []
+    place_id = str(found["fridge"])
+    unit = {
+        "transport": "tcp",
+        "host": "127.0.0.1",
+        "port": world["ports"]["modbus"],
+        "unit_id": found["unit_id"],
+    }
+    contact = {**unit, "driver": "modbus_contact", "interval_s": READING_INTERVAL_S, "settle_s": 1.0}
+    return [
+        (
+            {
+                **contact,
+                "device_id": f"{place_id}-door",
+                "contact": "door",
+                "input": found["door_input"],
+                "one_means": "open",
+            },
+            place_id,
+        ),
+        (
+            {
+                **contact,
+                "device_id": f"{place_id}-mains",
+                "contact": "mains_power",
+                "input": found["mains_input"],
+                "one_means": "on",
+            },
+            place_id,
+        ),
+        (
+            {
+                **unit,
+                "driver": "modbus_battery",
+                "device_id": f"{place_id}-battery",
+                "register": found["battery_register"],
+                "interval_s": 60.0,
+            },
+            place_id,
+        ),
+    ]
 
 
 def _places(world: Mapping[str, Any], alarm_after_s: int) -> list[dict[str, object]]:

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from edge import config
-from edge.config import ConfigError, EdgeConfig, ModbusRtuTemperatureConfig, load, parse
+from edge.config import ConfigError, EdgeConfig, load, parse
+from edge.config_modbus import ModbusRtuTemperatureConfig
 
 SAMPLE = Path(config.__file__).parent / "sample.toml"
 HEAD = """
@@ -30,6 +31,8 @@ def test_the_sample_file_is_a_right_file_with_one_device_of_every_kind() -> None
     assert {device.driver for device in loaded.devices} == {
         "ds18b20",
         "modbus_temperature",
+        "modbus_contact",
+        "modbus_battery",
         "llrp",
         "pcsc",
         "nfc_pn532",
@@ -132,13 +135,15 @@ WRONG = [
     ),
     pytest.param(
         HEAD + '[[device]]\ndevice_id = "x"\ndriver = "ds18s20"',
-        "[[device]] 1: driver = 'ds18s20': expected one of 'ds18b20', 'modbus_temperature', 'pcsc', 'nfc_pn532', "
+        "[[device]] 1: driver = 'ds18s20': expected one of 'ds18b20', 'modbus_temperature', 'modbus_contact', "
+        "'modbus_battery', 'pcsc', 'nfc_pn532', "
         "'llrp', 'serial_scanner', 'hid_scanner'",
         id="unknown driver",
     ),
     pytest.param(
         HEAD + '[[device]]\ndevice_id = "x"',
-        "[[device]] 1: driver is missing: expected one of 'ds18b20', 'modbus_temperature', 'pcsc', 'nfc_pn532', "
+        "[[device]] 1: driver is missing: expected one of 'ds18b20', 'modbus_temperature', 'modbus_contact', "
+        "'modbus_battery', 'pcsc', 'nfc_pn532', "
         "'llrp', 'serial_scanner', 'hid_scanner'",
         id="no driver",
     ),

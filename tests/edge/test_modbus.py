@@ -7,9 +7,10 @@ from typing import Literal
 
 import pytest
 
-import edge.drivers.modbus_temperature as driver_module
+import edge.drivers.modbus_line as driver_module
 from edge.contracts.observations import TemperatureMeasured
-from edge.drivers.modbus_temperature import ModbusTemperatureDriver, SerialLine, TcpLine
+from edge.drivers.modbus_line import SerialLine, TcpLine
+from edge.drivers.modbus_temperature import ModbusTemperatureDriver
 from firmware_sim.modbus_transmitter import Channel, ModbusFault, ModbusTransmitter
 from tests.edge.fake_session import FakeSession, RunningDriver
 

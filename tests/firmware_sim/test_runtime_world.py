@@ -71,7 +71,7 @@ def test_world_json_has_everything_a_configuration_needs(hospital: SimulatedHosp
     world = _world(directory)
     assert world == hospital.description
     assert set(world) == {
-        "seed", "ports", "paths", "sensors", "card_ca_pem", "patients", "products", "packs", "fridges",
+        "seed", "ports", "paths", "sensors", "contacts", "card_ca_pem", "patients", "products", "packs", "fridges",
     }  # fmt: skip
     assert set(world["patients"][0]) == {
         "patient_id", "patient_number", "full_name", "birth_date", "sex", "insurance_number", "allergy_flag",
