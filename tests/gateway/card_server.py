@@ -136,6 +136,7 @@ class CardServer:
     address: str
     directory: Path
     browsers: list[httpx.Client] = field(default_factory=list)
+    stations: list[RunningStation] = field(default_factory=list)
 
     def signed_in(self, *roles: str) -> "Person":
         """Somebody with these roles, in a browser."""
@@ -152,9 +153,15 @@ class CardServer:
         """A new one: made on the page, enrolled by its link, running."""
         link = person.act("new-station", name=name)["link"]
         enrolment = enrol(self.address, link, self.directory / f"{name}.json")
-        running = RunningStation(enrolment, reader or HandReader())
-        running.start()
+        running = self.running(enrolment, reader)
         until(lambda: [one for one in running.said if one["what"] == "connected"], "connected")
+        return running
+
+    def running(self, enrolment: Enrolment, reader: StationReader | None = None) -> RunningStation:
+        """A station that is enrolled already."""
+        running = RunningStation(enrolment, reader or HandReader())
+        self.stations.append(running)
+        running.start()
         return running
 
 
@@ -233,6 +240,8 @@ def card_server(world: CardDeskWorld, directory: Path) -> Iterator[CardServer]:
     try:
         yield made
     finally:
+        for station in made.stations:
+            station.stop()
         for browser in made.browsers:
             browser.close()
         live.close()
