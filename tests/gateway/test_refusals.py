@@ -100,6 +100,8 @@ FACTS: Final[dict[str, Any]] = {
     "holders": ["lan, PX26-000001"],
     "account_name": "lan",
     "text": "12x",
+    "ticket": "TM-012",
+    "phase": "waiting",
     "epc": "30AB",
     "pack": "S1",
     "gtin": "08934567890128",
