@@ -169,25 +169,16 @@ def _record_page(request: Request, person: SignedIn, patient_id: UUID, problem: 
     try:
         with services.pool.connection() as connection:
             open_patient(connection, request, patient_id)
-            patient = people.read_one(connection, patient_id, reader_of(request, "record"))
-            guardians = [
-                (
-                    one,
-                    [child for child in people.children_of(connection, one.guardian_id) if child != patient.patient_id],
-                )
-                for one in people.guardians_of(connection, patient.patient_id, reader_of(request, "record"))
-            ]
-            siblings = people.read(
-                connection, {child for _, others in guardians for child in others}, reader_of(request, "record")
-            )
-            alike = people.alike(connection, patient.patient_id, reader_of(request, "record"))
+            reader = reader_of(request, "record")
+            patient = people.read_one(connection, patient_id, reader)
+            around = people.around(connection, patient, reader, alike=person.may(*PEOPLE_ROLES))
             values = {
                 "patient": patient,
-                "guardians": guardians,
-                "siblings": siblings,
-                "alike": alike if person.may(*PEOPLE_ROLES) else [],
+                "guardians": around.guardians,
+                "siblings": around.siblings,
+                "alike": around.alike,
                 "merges": [one for one in merges(connection, patient_id=patient.patient_id) if one.undone_at is None],
-                "lacks_guardian": needs_guardian(patient.birth_date, today(request)) and not guardians,
+                "lacks_guardian": needs_guardian(patient.birth_date, today(request)) and not around.guardians,
                 "may_change": person.may(*PEOPLE_ROLES),
                 "may_see_emergency": person.may(*EMERGENCY_ROLES),
                 "fields": {},

@@ -13,9 +13,9 @@ from uuid import UUID, uuid4
 import psycopg
 
 from gateway.db.pool import Connection
-from gateway.people import audit, duty, guardians, merging, search
+from gateway.people import audit, duplicates, duty, guardians, merging, search
 from gateway.people.blind_index import ExactKind
-from gateway.people.duplicates import Alike, alike
+from gateway.people.duplicates import Alike
 from gateway.people.emergency import EmergencyData, read_emergency, write_emergency
 from gateway.people.keys import PeopleKeyError, PeopleKeys
 from gateway.people.merging import Doing, Merge, Side
@@ -26,6 +26,16 @@ from gateway.stock.errors import WorkConflictError, WorkNotFoundError, WorkRefus
 _NUMBER_DIGITS: Final = 6
 """Behind the two digits of the year."""
 _AT_ONCE: Final = 500
+
+
+@dataclass(frozen=True)
+class Around:
+    """Whom a patient's page shows besides the patient."""
+
+    guardians: list[tuple[Guardian, list[UUID]]]
+    """Each with the other children that they answer for."""
+    siblings: dict[UUID, Patient]
+    alike: list[Alike]
 
 
 class People:
@@ -313,9 +323,21 @@ class People:
             WorkNotFoundError: there is no such patient.
         """
         patient_id = self.canonical(connection, patient_id)
-        found = alike(connection, self.keys, read_rows(connection, self.keys, [patient_id])[patient_id])
+        patient = read_rows(connection, self.keys, [patient_id])[patient_id]
+        found = duplicates.alike(connection, self.keys, patient)
         self.note(connection, "read", reader, [one.patient.patient_id for one in found])
         return found
+
+    def around(self, connection: Connection, patient: Patient, reader: Reader, *, alike: bool) -> Around:
+        """Whoever stands on a patient's page besides them, written down as one read."""
+        keys, itself = self.keys, patient.patient_id
+        answering = guardians.guardians_of(connection, keys, itself)
+        children = {one.guardian_id: guardians.children_of(connection, one.guardian_id) for one in answering}
+        siblings = read_rows(connection, keys, {child for some in children.values() for child in some} - {itself})
+        similar = duplicates.alike(connection, keys, patient) if alike else []
+        self.note(connection, "read", reader, [*siblings, *(one.patient.patient_id for one in similar)])
+        with_children = [(one, [child for child in children[one.guardian_id] if child != itself]) for one in answering]
+        return Around(with_children, siblings, similar)
 
     def _doing(self, by: Reader) -> Doing:
         return Doing(by.username, self.clock(), self.undo_merge_within)
