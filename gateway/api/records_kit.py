@@ -57,8 +57,10 @@ async def given_form(request: Request) -> GivenForm:
     for name, value in (await request.form()).items():
         if isinstance(value, str):
             typed[name] = value
-        elif value.filename:
+            continue
+        if value.filename:
             files[name] = (value.filename, await value.read(FILE_BYTES_MAX + 1))
+        await value.close()
     return GivenForm(typed, files)
 
 

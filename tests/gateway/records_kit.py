@@ -148,7 +148,7 @@ def _alarm(connection: Connection, device_key: int, sensor_id: uuid.UUID) -> Fur
     connection.execute(
         "INSERT INTO incident (incident_id, incident_number, scope, place_id, severity, started_at, opened_at,"
         " returned_at, acknowledged_at, acknowledged_by, acknowledged_channel, acknowledge_comment, closed_at)"
-        " VALUES (%s, 4711, 'place:fridge-k', %s, 'critical', %s, %s, %s, %s, 'hoa', 'sms',"
+        " VALUES (%s, 4242, 'place:fridge-k', %s, 'critical', %s, %s, %s, %s, 'hoa', 'sms',"
         " 'Đã chuyển vắc-xin sang tủ 2, gọi bảo trì', %s)",
         (
             *(incident_id, FRIDGE, WARM[0], WARM[0] + timedelta(minutes=10), WARM[1]),

@@ -163,7 +163,7 @@ def test_a_month_has_its_extremes_gaps_doors_alarms_and_answers_in_figures_and_o
     text = _text(pdf)
     for words in (
         *("BÁO CÁO THEO DÕI NHIỆT ĐỘ", "tháng 11 năm 2026", "Vestfrost VLS 204, số máy SN-77", "V01.CN5.0123.26"),
-        *("10,6 °C lúc 03:00 15/11/2026", "Các lần vượt giới hạn: 1", "4711", "Đã chuyển vắc-xin sang tủ 2"),
+        *("10,6 °C lúc 03:00 15/11/2026", "Các lần vượt giới hạn: 1", "4242", "Đã chuyển vắc-xin sang tủ 2"),
         *("tin nhắn SMS", "kỳ báo cáo chưa kết thúc", "Trưởng khoa Dược"),
     ):
         assert words in text, words
