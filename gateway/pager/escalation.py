@@ -137,6 +137,14 @@ class Escalator:
             " WHERE run_id = %s",
             (run.started_at, step, repeats, self._next(replace(run, step=step), steps, at.now), run.run_id),
         )
+        if first:
+            # It was over before anybody could be told: told once, and not escalated.
+            at.connection.execute(
+                "UPDATE pager_run SET ended_at = %s, end_reason = 'returned', next_step_at = NULL WHERE run_id = %s"
+                " AND EXISTS (SELECT FROM incident i WHERE i.incident_id = pager_run.incident_id"
+                " AND i.returned_at IS NOT NULL)",
+                (at.now, run.run_id),
+            )
 
     def _next(self, run: Run, steps: int, now: datetime) -> datetime:
         chain = self._config.critical if run.severity == "critical" else self._config.warning

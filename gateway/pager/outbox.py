@@ -31,6 +31,15 @@ def page_incident(connection: Connection, incident_id: UUID, occasion: Occasion,
         The run's id.
     """
     if occasion == "returned":
+        untold = connection.execute(
+            "SELECT run_id FROM pager_run WHERE incident_id = %s AND ended_at IS NULL AND step = 0"
+            " AND occasion_kind <> 'returned'",
+            (incident_id,),
+        ).fetchone()
+        if untold is not None:
+            # Nobody has heard of it yet (readings that came late, found and over at once): its first step is taken,
+            # and says that it is over.
+            return UUID(str(untold[0]))
         connection.execute(
             "UPDATE pager_run SET ended_at = now(), end_reason = 'returned', next_step_at = NULL"
             " WHERE incident_id = %s AND ended_at IS NULL",

@@ -13,8 +13,10 @@ from gateway.alarms import incidents
 from gateway.alarms.errors import IncidentRefusedError
 from gateway.alarms.incident_facts import incident_facts
 from gateway.alarms.limits import set_limit
+from gateway.pager.config import PagerConfig
+from gateway.pager.escalation import Escalator
 from tests.gateway.alarm_kit import Alarms, at
-from tests.gateway.ingest_kit import NOW, Database
+from tests.gateway.ingest_kit import NOW, ZONE, Database
 
 pytestmark = pytest.mark.integration
 
@@ -112,6 +114,18 @@ def test_an_incident_is_over_when_it_has_returned_and_was_acknowledged_in_either
     assert alarms.database.value("SELECT count(DISTINCT incident_number) FROM incident") == 2
     with pytest.raises(IncidentRefusedError, match="no such open incident"):
         alarms.acknowledge()
+
+
+def test_what_is_found_and_over_at_once_is_paged_once_and_not_escalated(alarms: Alarms) -> None:
+    """Readings that come late can show a whole excursion: somebody must know, nobody must run."""
+    alarms.begin()
+    alarms.end()
+    escalator = Escalator(PagerConfig(), ZONE)
+    for _ in range(2):
+        with alarms.transaction() as connection:
+            escalator.advance(connection, alarms.now + timedelta(days=3650))
+    assert alarms.database.rows("SELECT occasion_kind, end_reason FROM pager_run") == [("raised", "returned")]
+    assert alarms.database.column("SELECT channel FROM page") == ["log"]
 
 
 def test_what_comes_back_is_the_same_incident_and_flapping_is_folded(alarms: Alarms) -> None:
