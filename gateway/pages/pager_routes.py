@@ -69,6 +69,7 @@ def rota_page(request: Request, _person: Reader, since: str = "") -> HTMLRespons
         "tab": _ROTA,
         "schedule": schedule,
         "days": week_days(schedule.rota, first, zone),
+        "staffed": {layer.level for layer in schedule.rota.layers},
         "first": first,
         "earlier": first - timedelta(days=7),
         "later": first + timedelta(days=7),
