@@ -88,10 +88,11 @@ def measure_verification(samples: int = _SAMPLES, *, pcsc: bool = True, nfc: boo
             if readers:
                 with readers[number] as connection:
                     figures[name] |= _exchanges("pcsc", profile, connection, samples)
-            if nfc:
-                with _nfc_reader(profile.card) as near:
-                    if near is not None:
-                        figures[name] |= _exchanges("nfc", profile, near, samples)
+    # The same cards, once they lie on no other reader.
+    for name, profile in profiles.items() if nfc else ():
+        with _nfc_reader(profile.card) as near:
+            if near is not None:
+                figures[name] |= _exchanges("nfc", profile, near, samples)
     return figures
 
 

@@ -75,9 +75,9 @@ def measure_taps(
         options = HospitalOptions(directory, seed=seed, autoplay=False, dsn=dsn, broker=address)
         hospital = SimulatedHospital(options)
         hospital.start()
-        with fleet_load(hospital, directory, fleet):
-            figures = _tap_all(hospital, taps)
-            by_profile = _tap_profiles(hospital, directory, series) if series else {}
+        with fleet_load(hospital, directory, fleet), _watching(hospital) as watch:
+            figures = _tap_all(hospital, watch, taps)
+            by_profile = _tap_profiles(hospital, watch, directory, series) if series else {}
         raw_commit = commit_times_s(hospital.dsn, _RAW_SAMPLES)
         raw_echo = broker_echo_times_s(*address, _RAW_SAMPLES)
     finally:
@@ -97,10 +97,12 @@ def measure_taps(
     }
 
 
-def _tap_profiles(hospital: SimulatedHospital, directory: Path, taps: int) -> dict[str, dict[str, Any]]:
+def _tap_profiles(
+    hospital: SimulatedHospital, watch: "_Watch", directory: Path, taps: int
+) -> dict[str, dict[str, Any]]:
     """Taps of each profile over each transport, at a desk of the benchmark's own."""
     figures: dict[str, dict[str, Any]] = {}
-    with bench_desk(hospital, directory) as desk, _watching(hospital) as watch:
+    with bench_desk(hospital, directory) as desk:
         for profile, cards in desk.cards.items():
             figures[profile] = {
                 f"tap_{transport}": _tap_series(desk, watch, transport, cards, taps) for transport in desk.transports
@@ -127,26 +129,25 @@ def _tap_series(
     return {"n": len(to_screen), **summary_ms("", to_screen), **summary_ms("beyond_poll", beyond_poll)}
 
 
-def _tap_all(hospital: SimulatedHospital, taps: int) -> dict[str, Any]:
+def _tap_all(hospital: SimulatedHospital, watch: "_Watch", taps: int) -> dict[str, Any]:
     patients = len(hospital.world["patients"])
     to_screen: list[float] = []
     to_commit: list[float] = []
     to_answer: list[float] = []
-    with _watching(hospital) as watch:
-        for number in range(taps + _WARM_UP_TAPS):
-            watch.expect_tap()
-            reply = hospital.control.do(do="tap", patient=number % patients, hold_s=0.3)
-            if not reply.get("ok"):
-                raise ServiceError(f"the simulated world refused a tap: {reply.get('error')}")
-            committed, shown = watch.wait()
-            if number >= _WARM_UP_TAPS:
-                arrived = reply["arrived_monotonic_s"]
-                to_screen.append(shown - arrived)
-                to_commit.append(committed - arrived)
-                to_answer.append(hospital.control.do(do="first_answer")["answered_monotonic_s"] - arrived)
-            hospital.control.do(do="wait_removed")
-            time.sleep(0.05)
-        node_rss = hospital.rss_mb()
+    for number in range(taps + _WARM_UP_TAPS):
+        watch.expect_tap()
+        reply = hospital.control.do(do="tap", patient=number % patients, hold_s=0.3)
+        if not reply.get("ok"):
+            raise ServiceError(f"the simulated world refused a tap: {reply.get('error')}")
+        committed, shown = watch.wait()
+        if number >= _WARM_UP_TAPS:
+            arrived = reply["arrived_monotonic_s"]
+            to_screen.append(shown - arrived)
+            to_commit.append(committed - arrived)
+            to_answer.append(hospital.control.do(do="first_answer")["answered_monotonic_s"] - arrived)
+        hospital.control.do(do="wait_removed")
+        time.sleep(0.05)
+    node_rss = hospital.rss_mb()
     beyond = [screen - answer for screen, answer in zip(to_screen, to_answer, strict=True)]
     return {
         "n": len(to_screen),
