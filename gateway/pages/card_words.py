@@ -34,7 +34,7 @@ STATES: Final = MappingProxyType(
         "personalising": ("attention", N_("Begun, not finished")),
         "personalised": ("info", N_("Made, to be printed")),
         "printed": ("info", N_("Printed, to be handed over")),
-        "handed_over": ("ok", N_("Handed over")),
+        "handed_over": ("ok", N_("Card handed over")),
         "cancelled": ("unknown", N_("Cancelled")),
     }
 )
@@ -44,7 +44,7 @@ HELD_STATES: Final = MappingProxyType(
         "lost": ("stop", N_("Reported lost")),
         "found": ("attention", N_("Found, at the desk")),
         "stolen": ("stop", N_("Reported stolen")),
-        "revoked": ("stop", N_("Withdrawn")),
+        "revoked": ("stop", N_("Withdrawn for good")),
         "expired": ("attention", N_("Expired")),
         "replaced": ("unknown", N_("Replaced by another card")),
     }
@@ -54,10 +54,10 @@ STEPS: Final = MappingProxyType(
         "requested": N_("Requested"),
         "begun": N_("Begun on a chip"),
         "interrupted": N_("Interrupted"),
-        "personalised": N_("Made"),
+        "personalised": N_("Card made"),
         "printed": N_("Printed"),
-        "handed_over": N_("Handed over"),
-        "taken_back": N_("Taken back"),
+        "handed_over": N_("Card handed over"),
+        "taken_back": N_("Card taken back"),
         "wiped": N_("Chip wiped"),
         "spoiled": N_("Chip put aside as spoiled"),
         "waits_again": N_("Waits for a blank card again"),
@@ -82,7 +82,7 @@ ITEM_STATES: Final = MappingProxyType(
 )
 BLANK_KINDS: Final = MappingProxyType(
     {
-        "received": N_("Came in"),
+        "received": N_("Blank cards came in"),
         "used": N_("Used"),
         "wiped": N_("Blank again"),
         "spoiled": N_("Spoiled"),
@@ -130,8 +130,8 @@ PROGRESS: Final = MappingProxyType(
 )
 LOG_ACTS: Final = MappingProxyType(
     {
-        "issued": N_("Made"),
-        "handed_over": N_("Handed over"),
+        "issued": N_("Card made"),
+        "handed_over": N_("Card handed over"),
         "pin": N_("PIN set with consent"),
         "emergency": N_("Emergency record written with consent"),
         "record_read": N_("Record read"),
