@@ -73,6 +73,20 @@ def ingest(
 
 
 @app.command()
+def alarm(
+    alarms: Annotated[int, typer.Option("--alarms", min=5, help="How many fridges become too warm.")] = 60,
+    sensors_per_minute: Annotated[
+        int, typer.Option("--sensors-per-minute", min=0, help="Readings a minute of other sensors meanwhile.")
+    ] = 200_000,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object for scripts.")] = False,
+) -> None:
+    """From the reading that matures a condition to the page in the channel's hands, under load."""
+    from medtap.bench.alarm import AlarmOptions, measure_alarms
+
+    _tell(lambda: measure_alarms(AlarmOptions(alarms, sensors_per_minute)), as_json=as_json)
+
+
+@app.command()
 def query(
     sensors: Annotated[int, typer.Option(min=1, help="How many thermometers.")] = 1000,
     days: Annotated[
