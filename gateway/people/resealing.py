@@ -43,6 +43,7 @@ TABLES: Final = (
     SealedTable("patient_emergency", "patient_id", ("record",)),
     SealedTable("patient_merge", "merge_id", ("before",)),
     SealedTable("card_receipt", "receipt_id", ("name",)),
+    SealedTable("card_receipt", "receipt_id", ("name",)),
 )
 """Reasons in the audit are not among them: its rows are never changed, and old keys stay in the file for them."""
 
