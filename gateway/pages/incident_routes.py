@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Annotated, Any, Final
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -237,6 +237,9 @@ def _page(request: Request, incident_id: UUID, *, may_answer: bool) -> HTMLRespo
             "may_answer": may_answer and person is not None and person.may(*ALARM_ROLES),
             "sign_in": web.sign_in_path(request),
             "step": words_of(facts.leading.kind),
+            "valid_until": date.fromisoformat(facts.leading.facts["valid_until"])
+            if "valid_until" in facts.leading.facts
+            else None,
             "chips": words.CHIPS,
             "shelve_minutes": [each for each in words.SHELVE_MINUTES if each * 60 <= shelve_most_s],
             "evidence_words": words.EVIDENCE,
