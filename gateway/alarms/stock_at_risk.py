@@ -14,9 +14,9 @@ from datetime import datetime
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from gateway.alarms.messages import celsius_vi
 from gateway.cold_chain.scope import INSIDE
 from gateway.db.pool import Connection
+from gateway.pager.messages import celsius_vi
 from gateway.stock import locks
 from gateway.stock.holds import NewHold, write_holds
 from inventory.cold_chain.rule import Rule

@@ -7,12 +7,13 @@ that dies between two steps goes on where it was, and two gateways take each ste
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 from typing import Final
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from gateway.alarms.incident_life import write as journal
+from gateway.alarms.kinds import KINDS
 from gateway.db.pool import Connection
 from gateway.pager.config import PagerConfig
 from gateway.pager.outbox import Kind, NewPage, Occasion, Severity, write_page
@@ -24,6 +25,9 @@ from gateway.pager.storms import Recipient, send_or_gather
 _LOG = logging.getLogger(__name__)
 _DRILL_STEPS: Final = 2
 """A drill wakes whoever is on call, then the second person, nobody else."""
+_UPKEEP_EVERY: Final = timedelta(days=1)
+_DAY_BEGINS: Final = time(7)
+_DAY_ENDS: Final = time(20)
 _BATCH: Final = 20
 """Runs in one transaction: of a storm, the first pages are on their way while the rest is worked through."""
 _DUE: Final = (
@@ -127,11 +131,13 @@ class Escalator:
                 (at.now, at.now, run.run_id),
             )
             return
+        upkeep = run.severity == "warning" and _is_upkeep(at.connection, run.incident_id)
         steps = _DRILL_STEPS if run.is_drill else len(self._config.critical.delays_s)
+        steps = 1 if upkeep else steps
         chosen, repeats = self._whom(at, run, steps)
         step = min(run.step + 1, steps)
         for person, reason in chosen:
-            self._page(at, run, person, f"{reason}/{step}.{repeats}")
+            self._page(at, run, person, f"{reason}/{step}.{repeats}", upkeep=upkeep)
         at.connection.execute(
             "UPDATE pager_run SET started_at = %s, step = %s, repeats = %s, next_step_at = %s, escalated_by = ''"
             " WHERE run_id = %s",
@@ -148,6 +154,8 @@ class Escalator:
 
     def _next(self, run: Run, steps: int, now: datetime) -> datetime:
         chain = self._config.critical if run.severity == "critical" else self._config.warning
+        if steps == 1:
+            return now + _UPKEEP_EVERY
         if run.step >= steps:
             return now + timedelta(seconds=chain.repeat_every_s)
         due = run.started_at + timedelta(seconds=chain.delays_s[run.step])
@@ -184,7 +192,7 @@ class Escalator:
             _LOG.error("incident %s: nobody can be paged: no account has a contact on a channel", run.incident_id)
         return found
 
-    def _page(self, at: Moment, run: Run, person: Person, reason: str) -> None:
+    def _page(self, at: Moment, run: Run, person: Person, reason: str, *, upkeep: bool) -> None:
         contacts = person.by(at.crew.channels)
         contact = next(
             (each for each in contacts if each.channel not in at.crew.dead), contacts[0] if contacts else None
@@ -192,6 +200,8 @@ class Escalator:
         if contact is None:
             return
         quiet = person.quiet_until(at.now, self._zone) if run.severity == "warning" else None
+        if upkeep:
+            quiet = max(quiet or at.now, _morning(at.now, self._zone))
         page = NewPage(
             channel=contact.channel,
             created_at=at.now,
@@ -252,6 +262,21 @@ class Escalator:
                 not_before=person.quiet_until(at.now, self._zone),
             )
             write_page(at.connection, page)
+
+
+def _is_upkeep(connection: Connection, incident_id: UUID) -> bool:
+    """Whether nothing of it needs hands now: a battery, a certificate. The person on call hears of it by day, alone."""
+    rows = connection.execute("SELECT DISTINCT condition FROM alarm WHERE incident_id = %s", (incident_id,)).fetchall()
+    return bool(rows) and not any(KINDS[kind].needs_hands_now for (kind,) in rows if kind in KINDS)
+
+
+def _morning(now: datetime, zone: ZoneInfo) -> datetime:
+    """Now, if it is day; else the next morning."""
+    local = now.astimezone(zone)
+    if _DAY_BEGINS <= local.time().replace(tzinfo=None) < _DAY_ENDS:
+        return now
+    day = local.date() + timedelta(days=local.time().replace(tzinfo=None) >= _DAY_ENDS)
+    return datetime.combine(day, _DAY_BEGINS, tzinfo=zone)
 
 
 def pass_on(connection: Connection, incident_id: UUID, username: str, *, channel: str, now: datetime) -> bool:

@@ -4,6 +4,7 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 
+from gateway.alarms.conditions import Condition, raise_condition
 from gateway.pager.answers import Answer, take_answer
 from gateway.pager.escalation import pass_on
 from gateway.pager.people import set_quiet_hours
@@ -220,6 +221,24 @@ def test_a_warning_waits_for_the_end_of_quiet_hours_and_a_critical_page_never_do
     world.now = night + timedelta(hours=7, minutes=1)
     world.go(seconds=1)
     assert any("Quầy 1" in text for text in world.channels["mail"].to("an@bv.test"))
+
+
+def test_a_low_battery_is_told_by_day_to_the_person_on_call_alone(database: Database) -> None:
+    night = datetime(2026, 11, 22, 23, 0, tzinfo=timezone(timedelta(hours=7)))
+    world = PagerWorld(database, now=night)
+    world.crew()
+    condition = Condition("battery_low", "device:7", "fridge-1", None, "warning", night, night, {"percent": 9})
+    with database.pool.connection() as connection:
+        raise_condition(connection, condition, night)
+    world.go(minutes=30)
+    assert world.pages("an") == []
+    world.now = night + timedelta(hours=8)
+    world.go(seconds=1)
+    assert world.pages("an") == [("ntfy", "level:1")]
+    assert "pin yếu" in world.channels["ntfy"].to("an")[0]
+    world.now += timedelta(hours=9)
+    world.go(seconds=1)
+    assert world.pages("binh") == []
 
 
 def test_what_returned_is_told_to_whoever_was_paged_and_wakes_nobody_else(world: PagerWorld) -> None:
