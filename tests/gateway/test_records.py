@@ -4,11 +4,13 @@ import io
 import json
 import uuid
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 
 import jsonschema
 import psycopg
 import pypdf
 import pytest
+from typer.testing import CliRunner
 
 from gateway.records import calibration, journal, mapping, sensors
 from gateway.records.acknowledgements import journal as answers
@@ -24,6 +26,7 @@ from gateway.records.place_record import PlaceRecord, month_span, read_record
 from gateway.records.readings_csv import readings_csv
 from gateway.records.sensors import SINCE_EVER, SensorFacts
 from gateway.reports.pdf import render
+from medtap.cli.app import app
 from tests.gateway import records_kit as kit
 from tests.gateway.ingest_kit import NOW, Database, Node, readings_from
 from tests.inventory.published_vectors import find_vectors
@@ -216,6 +219,25 @@ def test_the_export_is_valid_ds01_and_tells_every_gap(
     schema = json.loads(find_vectors("cce-interop-0.8.1.schema.json").read_text())
     for each in (sent, warm):
         jsonschema.Draft202012Validator(schema).validate(json.loads(each))
+
+
+def test_the_command_exports_all_watched_places_or_says_what_is_wrong(database: Database, tmp_path: Path) -> None:
+    with psycopg.connect(database.dsn) as connection:
+        kit.furnish(connection)
+    runner = CliRunner()
+    span = ["--from", "2026-11-15T03:00", "--to", "2026-11-15T04:00"]
+    csv = runner.invoke(app, ["coldchain", "export", database.dsn, "--format", "csv", "--place", kit.FRIDGE, *span])
+    assert csv.exit_code == 0, csv.output
+    assert csv.output.splitlines()[1].startswith("2026-11-15T03:00:00+07:00,Asia/Ho_Chi_Minh,fridge-k,t-k,")
+    out = tmp_path / "ds01.json"
+    sent = runner.invoke(app, ["coldchain", "export", database.dsn, "--out", str(out), *span])
+    assert sent.exit_code == 0, sent.output
+    by_place = {report["AMID"]: report["records"] for report in json.loads(out.read_text())["data"]}
+    assert {each["ALRM"] for each in by_place[kit.FRIDGE]} == {"HEAT"}
+    assert set(by_place) == {kit.FRIDGE}  # the other fridge's device has never said that it is a thermometer
+    for wrong in (["--format", "xls"], ["--from", "yesterday"], ["--place", "nowhere"], ["--timezone", "Mars/Crater"]):
+        refused = runner.invoke(app, ["coldchain", "export", database.dsn, *wrong])
+        assert refused.exit_code == 2, wrong
 
 
 def test_a_room_is_mapped_by_our_thermometers_and_by_loggers_files(database: Database) -> None:
