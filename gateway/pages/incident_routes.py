@@ -25,6 +25,7 @@ from gateway.pager.schedule import read_rota
 from gateway.pages import incident_words as words
 from gateway.pages.sign_in_routes import local_path
 from gateway.pages.sparkline import Sparkline, draw
+from gateway.pages.speech import Speech
 from gateway.pages.translations import N_
 from gateway.services import reads_incidents as reads
 from gateway.services import reads_on_call
@@ -222,7 +223,7 @@ def _page(request: Request, incident_id: UUID, *, may_answer: bool) -> HTMLRespo
             "line": line,
             "lead": facts.leading,
             "journal": journal,
-            "evidence": next((entry.facts for entry in reversed(journal) if entry.what == "cause"), {}),
+            "evidence": _evidence(web.speech(request), journal),
             "stock": _stock(connection, facts),
             "callables": _callables(web, connection, now),
             "spark": _spark(connection, facts, now),
@@ -252,6 +253,12 @@ def _page(request: Request, incident_id: UUID, *, may_answer: bool) -> HTMLRespo
             "now": now,
         },
     )
+
+
+def _evidence(speech: Speech, journal: list[reads.JournalLine]) -> dict[str, Any]:
+    """What shows the cause, numbers as the language writes them."""
+    found = next((entry.facts for entry in reversed(journal) if entry.what == "cause"), {})
+    return {name: speech.decimal(value) if isinstance(value, float) else value for name, value in found.items()}
 
 
 def _stock(connection: DbConnection, facts: IncidentFacts) -> StockSum:
