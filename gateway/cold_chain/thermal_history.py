@@ -132,9 +132,18 @@ class Names:
 _MOVES: Final = (
     "SELECT m.movement_id::text, m.reverses_movement_id::text, m.occurred_at, m.kind, m.from_account_id,"
     " m.to_account_id, m.quantity, coalesce(d.body ->> 'about_document_id', m.document_id::text, '')"
-    " FROM movement m LEFT JOIN stock_document d USING (document_id) WHERE"
+    " FROM movement m LEFT JOIN stock_document d USING (document_id) WHERE m.gtin = %s AND m.serial_number = %s"
+    " ORDER BY m.occurred_at, (m.to_account_id = 'in_transit') DESC, m.received_at, m.movement_id"
 )
-_ORDER: Final = " ORDER BY m.occurred_at, (m.to_account_id = 'in_transit') DESC, m.received_at, m.movement_id"
+# Packs that were moved together are one movement of their lot.
+_LOT_MOVES: Final = (
+    "SELECT min(m.movement_id::text), NULL, m.occurred_at, m.kind, m.from_account_id, m.to_account_id,"
+    " sum(m.quantity)::bigint, coalesce(d.body ->> 'about_document_id', m.document_id::text, '') AS document"
+    " FROM movement m LEFT JOIN stock_document d USING (document_id) WHERE m.product_id = %s AND m.lot = %s"
+    " AND m.kind <> 'reverse' AND NOT EXISTS (SELECT FROM movement r WHERE r.reverses_movement_id = m.movement_id)"
+    " GROUP BY m.occurred_at, m.kind, m.from_account_id, m.to_account_id, document"
+    " ORDER BY m.occurred_at, (m.to_account_id = 'in_transit') DESC, min(m.received_at), 1"
+)
 _GOODS: Final = (
     "SELECT p.product_id, p.name_vi, p.name_en, p.base_unit_vi, p.base_unit_en, p.storage_class, l.lot, l.expiry_date,"
     " p.stability_minutes, p.stability_celsius, p.stability_source FROM product p JOIN lot l USING (product_id)"
@@ -158,7 +167,7 @@ def of_pack(connection: Connection, gtin: str, serial_number: str, now: datetime
     goods = None if row is None else read_goods(connection, row[0], row[1], gtin, serial_number)
     if goods is None:
         return None
-    moves = _moves(connection, "m.gtin = %s AND m.serial_number = %s", (gtin, serial_number))
+    moves = _moves(connection, gtin, serial_number)
     reads = ClimateReads(connection)
     stays = _with_the_way_here(reads, stays_of_pack(moves))
     legs = _legs(connection, reads, goods, stays, to_us(now))
@@ -191,7 +200,8 @@ def of_lot(connection: Connection, product_id: str, lot: str, now: datetime) -> 
 def lot_journey(connection: Connection, reads: ClimateReads, goods: Goods) -> LotJourney:
     """All of a lot's movements, with what its units went through by them."""
     limits = limits_of(goods)
-    moves = _moves(connection, "m.product_id = %s AND m.lot = %s", (goods.product_id, goods.lot))
+    rows = connection.execute(_LOT_MOVES, (goods.product_id, goods.lot)).fetchall()
+    moves = without_taken_back((row[0], row[1], Move(to_us(row[2]), *row[3:])) for row in rows)
     journey = LotJourney(lambda spot, from_us, until_us: reads.at_spot(spot, from_us, until_us, limits))
     for move in moves:
         journey.move(move)
@@ -200,7 +210,7 @@ def lot_journey(connection: Connection, reads: ClimateReads, goods: Goods) -> Lo
 
 def pack_exposure(connection: Connection, reads: ClimateReads, goods: Goods, now: datetime) -> Exposure:
     """Of one pack, without its page."""
-    moves = _moves(connection, "m.gtin = %s AND m.serial_number = %s", (goods.gtin, goods.serial_number))
+    moves = _moves(connection, goods.gtin or "", goods.serial_number or "")
     total = Tally()
     for stay in _with_the_way_here(reads, stays_of_pack(moves)):
         total.add(_tally(reads, goods, stay, to_us(now)))
@@ -274,8 +284,8 @@ def read_names(connection: Connection, spots: set[str], documents: set[str]) -> 
     return Names({row[0]: (row[1], row[2]) for row in places}, dict(numbers))
 
 
-def _moves(connection: Connection, condition: str, values: tuple[object, ...]) -> list[Move]:
-    rows = connection.execute(f"{_MOVES} {condition} {_ORDER}".encode(), values)
+def _moves(connection: Connection, gtin: str, serial_number: str) -> list[Move]:
+    rows = connection.execute(_MOVES, (gtin, serial_number))
     return without_taken_back((row[0], row[1], Move(to_us(row[2]), *row[3:])) for row in rows)
 
 
