@@ -15,6 +15,7 @@ from gateway.cold_chain import logger_import
 from gateway.pages import cold_chain_words as words
 from gateway.pages.document_words import DOCUMENT_KINDS
 from gateway.pages.translations import N_
+from gateway.services.roles import STOCK_ROLES
 from gateway.services.sessions import SignedIn
 from gateway.stock.catalogue import place_tree
 from gateway.stock.names import names_of
@@ -57,7 +58,9 @@ def one_report(request: Request, person: Viewer, report_id: uuid.UUID) -> HTMLRe
         if one is None:
             raise not_found(N_("There is no such report."))
         people = names_of(connection, (), (), {one.uploaded_by}).people
-    return web.page(request, "logger_report.html", {"one": one, "people": people, "words": words})
+    return web.page(
+        request, "logger_report.html", {"one": one, "people": people, "words": words, "stock_roles": STOCK_ROLES}
+    )
 
 
 def _page(request: Request, person: SignedIn, problem: str = "") -> HTMLResponse:
