@@ -58,6 +58,9 @@ def test_the_public_routes_are_these_and_no_others(world: WORLD) -> None:
     assert public == {
         *("/sign-in", "/enter", "/setup", "/language", "/static", "/i/{number}"),
         *("/api/v1/health", "/api/v1/openapi.json"),
+        # A screen of a waiting room, by a secret that can be taken back: numbers and doors only.
+        *("/board/{token}", "/board/{token}/live"),
+        "/t",  # a card's address, on anyone's telephone
         # Machines, each with a secret of its own: a bearer token, a message's token, a shared key.
         *("/api/v1/pager/alertmanager", "/api/v1/pager/receipts/{token}", "/api/v1/pager/heartbeat"),
     }
