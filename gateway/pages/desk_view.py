@@ -38,10 +38,10 @@ class Asked:
 
 
 def _newest(scene: Scene, _argument: str) -> Mapping[str, Any]:
-    tap = reads_desk.newest_tap(scene.connection, scene.reading("desk"), scene.place_id)
+    tap, patient = reads_desk.newest_tap(scene.connection, scene.reading("desk"), scene.place_id)
     if tap is None:
         return {"tap": None}
-    asked = _asked(scene, tap)
+    asked = _asked(scene, tap, patient)
     return {
         "tap": tap,
         "state": _state(tap, asked),
@@ -64,12 +64,9 @@ def _state(tap: reads_desk.Tap, asked: Asked | None) -> State:
     return replace(state, next_step=words.GIVE_NUMBER if tap.second_identifier_matched else words.ASK_FIRST)
 
 
-def _asked(scene: Scene, tap: reads_desk.Tap) -> Asked | None:
+def _asked(scene: Scene, tap: reads_desk.Tap, found: Patient | None) -> Asked | None:
     """None: nobody was checked in by this tap, or nothing is known that could be asked."""
-    if tap.patient is None or tap.presence_token is None:
-        return None
-    found = scene.reading("desk").one(scene.connection, tap.patient.patient_id)
-    if found is None:
+    if found is None or tap.presence_token is None:
         return None
     answers = _answers(scene, found)
     risk = TapRisk(tap.profile, tap.card_state_changed_at, tap.occurred_at, tap.received_at, found.identity_confidence)

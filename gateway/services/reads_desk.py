@@ -170,13 +170,15 @@ _VISITS: Final = (
 )
 
 
-def newest_tap(connection: DbConnection, reading: Reading, place_id: str | None = None) -> Tap | None:
-    """The latest tap by device time, of one desk or of all."""
+def newest_tap(
+    connection: DbConnection, reading: Reading, place_id: str | None = None
+) -> tuple[Tap | None, people.Patient | None]:
+    """The latest tap by device time, of one desk or of all, and whoever's card it is."""
     tap = first_row(connection, Tap, _NEWEST_TAP, {"place_id": place_id})
     if tap is None or tap.patient_id is None:
-        return tap
+        return tap, None
     found = reading.one(connection, tap.patient_id)
-    return tap if found is None else tap.model_copy(update={"patient": _shown(found)})
+    return (tap, None) if found is None else (tap.model_copy(update={"patient": _shown(found)}), found)
 
 
 def changed_verdicts(
