@@ -77,6 +77,9 @@ UNION ALL SELECT 'active, and not due to be paged' FROM incident WHERE closed_at
     AND silenced_until IS NULL AND (next_page_at IS NULL OR next_page_at > %(latest)s)
 UNION ALL SELECT 'raised and never paged' FROM incident i WHERE i.silenced_until IS NULL AND NOT EXISTS
     (SELECT FROM incident_journal j WHERE j.incident_id = i.incident_id AND j.what = 'paged')
+UNION ALL SELECT 'critical, and never paged as critical' FROM incident i WHERE severity = 'critical'
+    AND i.silenced_until IS NULL AND NOT EXISTS (SELECT FROM incident_journal j WHERE j.incident_id = i.incident_id
+    AND j.what = 'paged' AND j.facts->>'severity' = 'critical')
 UNION ALL SELECT 'paged, and the pager knows nothing of it' FROM incident i WHERE EXISTS
     (SELECT FROM incident_journal j WHERE j.incident_id = i.incident_id AND j.what = 'paged')
     AND NOT EXISTS (SELECT FROM pager_run r WHERE r.incident_id = i.incident_id)"""
