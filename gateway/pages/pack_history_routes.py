@@ -24,6 +24,8 @@ from gateway.stock.scanned_goods import read_goods
 from inventory.errors import InventoryError
 
 router: Final = APIRouter(prefix="/packs", include_in_schema=False)
+_SIZES: Final = ((900.0, 300.0), (360.0, 220.0))
+"""For a screen and for a phone."""
 SIDES: Final = {"high": N_("Too warm"), "low": N_("Too cold")}
 
 
@@ -75,10 +77,11 @@ def pack_page(request: Request, person: Viewer, gtin: str, serial_number: str) -
 def _page(request: Request, history: ThermalHistory, paper: str) -> HTMLResponse:
     web = web_of(request)
     with web.services.pool.connection() as connection:
-        chart = chart_of(connection, history, chart_words(web.speech(request)), zone_of(request))
+        said_so, zone = chart_words(web.speech(request)), zone_of(request)
+        charts = [chart_of(connection, history, said_so, zone, size) for size in _SIZES]
     values: dict[str, Any] = {
         "one": history,
-        "chart": chart,
+        "charts": charts,
         "paper": paper,
         "words": words,
         "accounts": ACCOUNTS,
