@@ -1,5 +1,6 @@
 """The card CA's key in a security module: SoftHSM2 by PKCS#11, as a real module would be asked. Skipped without it."""
 
+import random
 import shutil
 import subprocess
 import sys
@@ -10,14 +11,22 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from cards.emergency.record import EmergencyRecord
 from cards.emergency.sealing import TerminalKeys, open_record, seal_record
 from cards.issuing.card_ca import issue_certificate
 from cards.issuing.hsm import HsmKey, HsmSigner, create_ca
+from cards.issuing.key_file import IssuingKeys, write_key_file
+from cards.issuing.piv_personalisation import PivRequest, personalise_piv
 from cards.issuing.signer import SignerError
+from cards.reading import read_card
 from cards.trust import TrustAnchors
 from cards.verification import judge
+from firmware_sim.piv_card import PivCard
+from gateway.issuing.config import IssuingConfig
+from gateway.issuing.keyring import Keyring
+from tests.cards.simulated_reader import SimulatedReader
 
 NOW = datetime(2026, 11, 22, 3, 0, tzinfo=UTC)
 TOKEN, PIN = "medtap", "user-pin-1"
@@ -104,3 +113,31 @@ def test_without_the_extra_it_is_named(signer: HsmSigner, monkeypatch: pytest.Mo
     monkeypatch.setitem(sys.modules, "pkcs11", None)
     with pytest.raises(SignerError, match=r"pip install 'medtap\[hsm\]'"):
         signer.sign(b"x")
+
+
+def test_the_issuing_desk_makes_cards_whose_certificates_the_module_signs(
+    signer: HsmSigner, module: Path, tmp_path: Path
+) -> None:
+    keys = IssuingKeys.create("not used", valid_from=NOW, valid_until=NOW + timedelta(days=900))
+    write_key_file(tmp_path / "keys.json", keys, "bốn từ không ai nói cùng")
+    (tmp_path / "passphrase").write_text("bốn từ không ai nói cùng\n")
+    (tmp_path / "pin").write_text(f"{PIN}\n")
+    (tmp_path / "ca.pem").write_bytes(signer.certificate.public_bytes(Encoding.PEM))
+    config = IssuingConfig(
+        key_file=tmp_path / "keys.json",
+        passphrase_file=tmp_path / "passphrase",
+        module=module,
+        token=TOKEN,
+        key="card-ca-1",
+        pin_file=tmp_path / "pin",
+        ca_certificate_file=tmp_path / "ca.pem",
+    )
+    issuer = Keyring(config).secrets().piv_issuer
+    card = PivCard.blank(b"\x04\x11\x22\x33\x44\x55\x66", random.Random(1))  # noqa: S311 - a seeded chip
+    asked = PivRequest(NOW, NOW + timedelta(days=365), "271828")
+    personalise_piv(SimulatedReader(card), issuer, asked, NOW)
+    anchors = TrustAnchors((signer.certificate,))
+    assert read_card(SimulatedReader(card), anchors, bytes(32), NOW).verdict == "genuine"
+    (tmp_path / "pin").write_text("wrong\n")
+    with pytest.raises(SignerError, match="look at module, labels and PIN"):
+        Keyring(config).secrets().signer.sign(b"x")

@@ -16,10 +16,10 @@ from cards.processors import processor_for
 from cards.reading import read_card
 from gateway.issuing import blanks
 from gateway.issuing.requests import cancel_request, steps_of
-from gateway.issuing.stations import make_station, set_task
+from gateway.issuing.stations import make_station, nobody_is_connected, set_task
 from gateway.stock.errors import WorkRefusedError
 from tests.cards.simulated_reader import SimulatedReader
-from tests.gateway.card_kit import KEYS, CardDeskWorld, Chips, make_world, on_bench
+from tests.gateway.card_kit import KEYS, CardDeskWorld, Chips, FakeStation, make_world, on_bench
 from tests.gateway.ingest_kit import Database
 
 AFTER_THE_NUMBER = 18
@@ -204,3 +204,19 @@ def test_keys_of_another_hospital_and_keys_that_are_not_there_are_said(desk: Car
     assert station.outcomes[-1] == "card_keys_closed"
     assert card.objects == {}
     assert desk.again(request).state == "requested"
+
+
+def test_a_gateway_that_was_restarted_goes_on_with_the_same_card(desk: CardDeskWorld, tmp_path: Path) -> None:
+    station, request, card = desk.station(), desk.request(), Chips().piv()
+    desk.task(station, request_id=request.request_id)
+    station.gone_at = AFTER_THE_NUMBER
+    station.put(card)
+    desk.issuing.stop()
+    restarted = make_world(desk.pool, tmp_path)
+    with restarted.pool.connection() as connection:
+        nobody_is_connected(connection)
+    same = FakeStation(restarted.issuing.hub, station.station_id)
+    same.put(card)
+    assert same.outcomes == ["made"]
+    assert restarted.again(request).state == "personalised"
+    restarted.issuing.stop()
