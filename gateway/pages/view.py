@@ -30,9 +30,13 @@ class Scene:
     place_id: str | None = None
     """Only what happens here; None: everywhere."""
 
+    @property
+    def _where(self) -> str:
+        return f"live {self.place_id}" if self.place_id else "live"
+
     def reading(self, purpose: str) -> Reading:
         """People, as this person reads them on a page that stays open: each is written down once an hour."""
-        return Reading(self.web.services.people, Reader(self.person.username, purpose, live=True))
+        return Reading(self.web.services.people, Reader(self.person.username, purpose, source=self._where, live=True))
 
 
 FragmentReader = Callable[[Scene, str], Mapping[str, Any]]
