@@ -3,10 +3,12 @@
 from dataclasses import asdict, dataclass
 from datetime import date
 
+from gateway.cold_chain.rule_book import RuleBook
 from gateway.db.pool import Connection
 from gateway.records import journal
 from gateway.records.calibration import DueState, due_state
 from gateway.records.errors import RecordNotFoundError
+from gateway.records.limits import shown_limits
 from gateway.services.reads_rows import Row, all_rows
 
 
@@ -27,6 +29,7 @@ class PlaceLine(Row):
     place_id: str
     name_vi: str
     name_en: str
+    storage_class: str | None
     low_celsius: float | None
     high_celsius: float | None
     maker: str | None
@@ -49,7 +52,7 @@ def places(connection: Connection, today: date) -> list[PlaceLine]:
     found = all_rows(
         connection,
         PlaceLine,
-        "SELECT p.place_id, p.name_vi, p.name_en, p.temperature_low_celsius AS low_celsius,"
+        "SELECT p.place_id, p.name_vi, p.name_en, p.storage_class, p.temperature_low_celsius AS low_celsius,"
         " p.temperature_high_celsius AS high_celsius, a.maker, a.model, a.serial_number, a.pqs_code, a.made_on,"
         " count(d.device_key) AS thermometers, count(d.device_key) FILTER (WHERE c.valid_until IS NULL) AS"
         " uncalibrated, min(c.valid_until) AS valid_until, (SELECT max(began_at)::date FROM mapping_study m"
@@ -60,13 +63,18 @@ def places(connection: Connection, today: date) -> list[PlaceLine]:
         " LEFT JOIN LATERAL (SELECT valid_until FROM calibration WHERE device_key = d.device_key"
         " ORDER BY performed_on DESC, entered_at DESC LIMIT 1) c ON true"
         " WHERE p.temperature_low_celsius IS NOT NULL OR p.temperature_high_celsius IS NOT NULL"
+        " OR (p.storage_class IS NOT NULL AND d.device_key IS NOT NULL)"
         " GROUP BY p.place_id, a.place_id ORDER BY p.name_vi, p.place_id",
         {},
     )
-    return [
-        line.model_copy(update={"due": "none" if line.uncalibrated else due_state(line.valid_until, today)})
-        for line in found
-    ]
+    book = RuleBook.read(connection)
+    return [_stated(line, book, today) for line in found]
+
+
+def _stated(line: PlaceLine, book: RuleBook, today: date) -> PlaceLine:
+    low, high = shown_limits(book, line.place_id, line.storage_class, line.low_celsius, line.high_celsius)
+    due = "none" if line.uncalibrated else due_state(line.valid_until, today)
+    return line.model_copy(update={"low_celsius": low, "high_celsius": high, "due": due})
 
 
 def enter(connection: Connection, place_id: str, appliance: Appliance, by: str) -> None:

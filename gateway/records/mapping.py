@@ -279,7 +279,8 @@ def result_of(connection: Connection, mapping_id: UUID) -> MappingResult:
     if study is None:
         raise RecordNotFoundError("mapping_unknown", f"there is no mapping {mapping_id}")
     rows = connection.execute(
-        "SELECT m.position, m.grid_column, m.grid_row, m.level, m.device_key, coalesce(nullif(m.logger_serial, ''), m.file_name), d.device_id,"
+        "SELECT m.position, m.grid_column, m.grid_row, m.level, m.device_key,"
+        " coalesce(nullif(m.logger_serial, ''), m.file_name), d.device_id,"
         " s.serial_number FROM mapping_position m LEFT JOIN device d USING (device_key)"
         " LEFT JOIN LATERAL (SELECT sensor_id FROM sensor_connection n WHERE n.device_key = m.device_key"
         " AND n.connected_at < %s AND coalesce(n.disconnected_at, 'infinity') > %s ORDER BY n.connected_at DESC"

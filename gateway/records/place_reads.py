@@ -5,9 +5,11 @@ from datetime import datetime, timedelta
 from typing import Any, Final, Literal, LiteralString
 from uuid import UUID
 
+from gateway.cold_chain.rule_book import RuleBook
 from gateway.db.pool import Connection
 from gateway.records.corrections import Corrections
 from gateway.records.errors import RecordNotFoundError
+from gateway.records.limits import shown_limits
 from gateway.records.sensors import Sensor, sensors_at
 from gateway.services.reads_rows import Row, all_rows, first_row
 from inventory.cold_chain.series import GAP_INTERVALS
@@ -28,8 +30,10 @@ class Place(Row):
     name_vi: str
     name_en: str
     kind: str
+    storage_class: str | None
     low_celsius: float | None
     high_celsius: float | None
+    """As the rules in force have them: its own, or those of its storage class."""
     above: list[tuple[str, str]]
     """Names (Vietnamese, English) of the places that it is in, the nearest first."""
     appliance_maker: str | None
@@ -123,7 +127,7 @@ class DoorOpening:
 
 
 _PLACE: Final = (
-    "SELECT p.place_id, p.name_vi, p.name_en, p.kind, p.temperature_low_celsius AS low_celsius,"
+    "SELECT p.place_id, p.name_vi, p.name_en, p.kind, p.storage_class, p.temperature_low_celsius AS low_celsius,"
     " p.temperature_high_celsius AS high_celsius, coalesce((WITH RECURSIVE above AS ("
     " SELECT o.place_id, o.parent_place_id, o.name_vi, o.name_en, 1 AS depth FROM place o"
     " WHERE o.place_id = p.parent_place_id UNION ALL SELECT o.place_id, o.parent_place_id, o.name_vi, o.name_en,"
@@ -176,7 +180,9 @@ def find_place(connection: Connection, place_id: str) -> Place:
     found = first_row(connection, Place, _PLACE, {"place_id": place_id})
     if found is None:
         raise RecordNotFoundError("place_unknown", f"there is no place {place_id!r}", place=place_id)
-    return found
+    book = RuleBook.read(connection)
+    low, high = shown_limits(book, place_id, found.storage_class, found.low_celsius, found.high_celsius)
+    return found.model_copy(update={"low_celsius": low, "high_celsius": high})
 
 
 def series_of(

@@ -4,8 +4,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, Literal
 
+from gateway.cold_chain.rule_book import RuleBook
 from gateway.db.pool import Connection
 from gateway.records.corrections import Corrections
+from gateway.records.limits import shown_limits
 from gateway.records.place_reads import INTERVAL_S
 from gateway.services.reads_rows import Row, all_rows
 from inventory.cold_chain.series import GAP_INTERVALS
@@ -23,6 +25,7 @@ class WallRow(Row):
     place_id: str
     name_vi: str
     name_en: str
+    storage_class: str | None
     low_celsius: float | None
     high_celsius: float | None
     device_key: int | None
@@ -61,7 +64,7 @@ class WallTile:
 
 
 _ROWS: Final = (
-    "SELECT p.place_id, p.name_vi, p.name_en, p.temperature_low_celsius AS low_celsius,"
+    "SELECT p.place_id, p.name_vi, p.name_en, p.storage_class, p.temperature_low_celsius AS low_celsius,"
     " p.temperature_high_celsius AS high_celsius, d.device_key, d.device_id, d.state AS device_state,"
     " count(d.device_key) OVER (PARTITION BY p.place_id) > 1 AS of_several,"
     " coalesce(s.interval_s, i.interval_s) AS interval_s,"
@@ -91,7 +94,9 @@ _ROWS: Final = (
     " LEFT JOIN LATERAL (SELECT min(c.since) FILTER (WHERE c.contact = 'door' AND c.state = 'open') AS door_open_since,"
     " min(c.since) FILTER (WHERE c.contact = 'mains_power' AND c.state = 'off') AS power_off_since"
     " FROM contact_state c JOIN device k USING (device_key) WHERE k.place_id = p.place_id) c ON true"
-    " WHERE (p.temperature_low_celsius IS NOT NULL OR p.temperature_high_celsius IS NOT NULL)"
+    # A room that has only its class and no thermometer is nothing to look at.
+    " WHERE (p.temperature_low_celsius IS NOT NULL OR p.temperature_high_celsius IS NOT NULL"
+    " OR (p.storage_class IS NOT NULL AND d.device_key IS NOT NULL))"
     " AND (%(keys)s::int[] IS NULL OR p.place_id IN (SELECT place_id FROM device WHERE device_key = ANY(%(keys)s)))"
     " ORDER BY p.name_vi, p.place_id, d.device_id"
 )
@@ -99,9 +104,15 @@ _ROWS: Final = (
 
 def wall(connection: Connection, now: datetime, device_keys: list[int] | None = None) -> list[WallTile]:
     """Every watched place by name, always in the same order; or those where these thermometers hang."""
-    rows = all_rows(connection, WallRow, _ROWS, {"now": now, "keys": device_keys})
+    book = RuleBook.read(connection)
+    rows = [_limited(row, book) for row in all_rows(connection, WallRow, _ROWS, {"now": now, "keys": device_keys})]
     corrections = Corrections.read(connection, [row.device_key for row in rows if row.device_key is not None])
     return [_tile(row, corrections, now) for row in rows]
+
+
+def _limited(row: WallRow, book: RuleBook) -> WallRow:
+    low, high = shown_limits(book, row.place_id, row.storage_class, row.low_celsius, row.high_celsius)
+    return row.model_copy(update={"low_celsius": low, "high_celsius": high})
 
 
 def _tile(row: WallRow, corrections: Corrections, now: datetime) -> WallTile:

@@ -82,7 +82,7 @@ def _csv(
 def _watched(connection: "Connection") -> list[str]:
     found = connection.execute(
         "SELECT place_id FROM place WHERE temperature_low_celsius IS NOT NULL OR temperature_high_celsius IS NOT NULL"
-        " ORDER BY place_id"
+        " OR storage_class IS NOT NULL ORDER BY place_id"
     ).fetchall()
     return [row[0] for row in found]
 

@@ -55,6 +55,13 @@ def test_the_wall_shows_each_place_by_value_trend_age_and_word(
     page = _page(viewer, "/on-call/wall")
     assert "Báo động 4242" in text_of(page)
     assert "4242" in re.findall('data-moment="([^"]*)"', page)[0].split()
+    # A place without limits of its own is shown between those of its storage class.
+    world.execute(
+        "UPDATE place SET temperature_low_celsius = NULL, temperature_high_celsius = NULL,"
+        " storage_class = 'refrigerator' WHERE place_id = %s",
+        kit.FRIDGE,
+    )
+    assert "2…8°" in _page(viewer, "/on-call/wall").split(f'id="tile-{made.device_key}"')[1].split("</article>")[0]
     # A thermometer that measures every 5 minutes is not silent after 3, but after 15.
     world.clock.forward(minutes=9)
     assert f'id="tile-{made.device_key}" class="tile stop"' in _page(viewer, "/on-call/wall")
