@@ -87,8 +87,10 @@ def test_each_role_gets_into_its_routes_and_into_no_others(
         browser = world.signed_in(role)
         headers = {"x-csrf-token": csrf_token(browser)}
         for number, (method, path, roles) in enumerate(requests):
-            # Whoever may not is refused everywhere; of those who may, one a route does its work: pages take their time.
-            if role in roles and sorted(roles)[number % len(roles)] is not role:
+            # Of those who may one a route does its work, and of those who may not one is refused: what a role may is
+            # decided in one place for all routes (the test below), and pages take their time.
+            alike = sorted(roles if role in roles else set(Role) - roles)
+            if alike[number % len(alike)] is not role:
                 continue
             answer = browser.request(method, path, headers=headers, json={} if path.startswith("/api") else None)
             refused = answer.status_code == 403
@@ -96,6 +98,15 @@ def test_each_role_gets_into_its_routes_and_into_no_others(
             assert answer.status_code < 500, (role, method, path)
             if refused:
                 assert answer.json()["code"] == "role_missing"
+
+
+def test_a_route_takes_exactly_the_roles_that_it_names(world: WORLD, csrf_token: Callable[[httpx.Client], str]) -> None:
+    world.feed.ends = True
+    path, roles = next((path, roles) for method, path, roles in _requests(world) if method == "GET" and len(roles) == 2)
+    for role in Role:
+        browser = world.signed_in(role)
+        answer = browser.get(path, headers={"x-csrf-token": csrf_token(browser)})
+        assert (answer.status_code == 403) is (role not in roles), (role, path)
 
 
 def test_nobody_gets_in_without_signing_in(world: WORLD) -> None:
