@@ -72,7 +72,7 @@ def simulate(days: int, fridges: int, seed: int) -> dict[str, Any]:
         "pages": len(pages),
         "pages_per_shift_median": median(by_shift),
         "pages_per_shift_most": max(by_shift),
-        "matured_unpaged": _unpaged(alarms, pages),
+        "matured_unpaged": unpaged(alarms, pages),
         "power_cuts": len(cuts),
         "covers": "threshold rules of class refrigerator, incidents, paging anew; pages that something returned are"
         " not counted; not the database, channels, rate of rise, sensor faults",
@@ -202,7 +202,7 @@ def _ring(incident: Sequence[Alarm], chance: random.Random) -> Iterator[float]:
         due += chance.uniform(*_ANSWER_MIN) + again
 
 
-def _unpaged(alarms: Sequence[Alarm], pages: Sequence[tuple[float, str, int]]) -> int:
+def unpaged(alarms: Sequence[Alarm], pages: Sequence[tuple[float, str, int]]) -> int:
     """Matured excursions in whose incident nothing had rung when they matured, or rings then."""
     rung: dict[str, list[float]] = {}
     for at, scope, _ in pages:

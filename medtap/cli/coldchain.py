@@ -31,6 +31,7 @@ app = typer.Typer(no_args_is_help=True, help="Judge temperature readings: excurs
 app.command("simulate")(coldchain_goods.simulate)
 app.command("pack")(coldchain_goods.pack)
 app.command("lot")(coldchain_goods.lot)
+app.command("packs")(coldchain_goods.packs)
 
 _HOSPITAL_ZONE = "Asia/Ho_Chi_Minh"
 _BAD_INPUT = 2

@@ -86,6 +86,47 @@ def lot(
         _tell(connection, found, f"no lot {lot_number!r} of {product_id!r} in the books", pdf, as_json=as_json)
 
 
+def packs(database: Database, as_json: JsonOption = False) -> None:
+    """Say of all packs of the house which went through too much: worked out once for each way they took together."""
+    from time import monotonic
+
+    from gateway.cold_chain import many_packs
+
+    begun = monotonic()
+    with _connected(database) as connection:
+        found = list(many_packs.ways(connection, datetime.now(UTC)))
+    looked_at = [way for way in found if way.advice.advice != "release"]
+    summary = {
+        "packs": sum(len(way.packs) for way in found),
+        "ways": len(found),
+        "seconds": round(monotonic() - begun, 3),
+        "to_look_at": [
+            {
+                "product_id": way.product_id,
+                "lot": way.lot,
+                "packs": [f"{gtin}/{serial}" for gtin, serial in way.packs],
+                "minutes_above": way.exposure.minutes_above,
+                "minutes_below": way.exposure.minutes_below,
+                "minutes_unknown": way.exposure.minutes_unknown,
+                "minutes_left": way.minutes_left,
+                "advice": way.advice.advice,
+                "ground": way.advice.ground,
+            }
+            for way in looked_at
+        ],
+    }
+    if as_json:
+        print_json(summary)
+        return
+    say(f"{summary['packs']} packs took {summary['ways']} ways; worked out in {summary['seconds']} s")
+    for way in looked_at:
+        say(
+            f"{way.product_id} lot {way.lot}, {len(way.packs)} packs: {way.exposure.minutes_above:g} min above,"
+            f" {way.exposure.minutes_below:g} below, {way.exposure.minutes_unknown:g} unknown:"
+            f" {way.advice.advice} ({way.advice.ground})"
+        )
+
+
 def _connected(database: str) -> "Connection":
     import psycopg
 

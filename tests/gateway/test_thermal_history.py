@@ -1,5 +1,6 @@
 """What packs went through, from the receipt to the patient, by the books and the thermometers. Real PostgreSQL."""
 
+import json
 import random
 import uuid
 from collections.abc import Iterator
@@ -7,8 +8,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
-from gateway.cold_chain import climate_keeper, guests, intervals, thermal_history
+from gateway.cold_chain import climate_keeper, guests, intervals, many_packs, thermal_history
 from gateway.cold_chain.keeper import end_unwatched
 from gateway.cold_chain.thermal_history import ThermalHistory
 from gateway.services.site_file import import_site, parse_site
@@ -16,6 +18,7 @@ from gateway.stock import transfers
 from gateway.stock.acts import ActLine, Actor
 from gateway.stock.lines import Goods
 from inventory.movement import MovementKind
+from medtap.cli.app import app
 from tests.gateway.ingest_kit import NOW, ZONE, Database, Node, device, readings_from
 from tests.gateway.warehouse_kit import PARA, PARA_BOX, Warehouse, doing, goods, line
 
@@ -114,6 +117,16 @@ def test_a_pack_is_followed_through_every_move_and_what_nobody_measured_is_said(
     assert found.total.mkt_celsius is not None
     assert 5.0 < found.total.mkt_celsius < 9.0
     assert [(one.side, one.triggered_at is not None) for one in found.excursions] == [("high", True)]
+    with database.pool.connection() as connection:
+        (way,) = many_packs.ways(connection, NOW)
+    alone = pack(database, "S2")
+    assert way.packs == ((PARA_BOX, "S2"),), "S1 was given away"
+    assert (way.exposure.minutes_above, way.minutes_left) == (alone.total.minutes_above, alone.minutes_left)
+    told = CliRunner().invoke(app, ["coldchain", "packs", database.dsn, "--json"])
+    assert json.loads(told.stdout)["packs"] == 1
+    told = CliRunner().invoke(app, ["coldchain", "pack", f"{PARA_BOX}/S1", database.dsn, "--json"])
+    assert (told.exit_code, json.loads(told.stdout)["total"]["minutes_above"]) == (0, 60)
+    assert CliRunner().invoke(app, ["coldchain", "pack", f"{PARA_BOX}/S9", database.dsn]).exit_code == 2
     whole_lot = lot(database)
     assert {one.account_id: one.figures.minutes_above for one in whole_lot.standing} == {FRIDGE: 120, "dispensed": 60}
     assert whole_lot.total.minutes_above == 120
