@@ -83,7 +83,7 @@ def measure_people(
             dsn = server.create_database()
         migrate(dsn)
         connection = parts.enter_context(psycopg.connect(dsn))
-        if connection.execute("SELECT FROM patient LIMIT 1").fetchone():
+        if connection.execute("SELECT FROM patient LIMIT 1").fetchone() is not None:
             raise ServiceError("the database holds patients: name an empty one")
         people, draw = bench_people(_NOW), random.Random(seed)  # noqa: S311 - a seeded world
         say(f"registering {patients} patients")
