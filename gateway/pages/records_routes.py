@@ -179,7 +179,8 @@ def answers_csv(
     with web.services.pool.connection() as connection:
         lines = journal(connection, *_midnights(request, began, ended), place_id=place or None, only_people=people)
     titles = (
-        *(N_("Time"), N_("Alarm number"), N_("Place"), N_("Alarm"), N_("What happened"), N_("Who"), N_("Way"), N_("Comment")),
+        *(N_("Time"), N_("Alarm number"), N_("Place"), N_("Alarm"), N_("What happened")),
+        *(N_("Who"), N_("Way"), N_("Comment")),
     )
     columns = [CsvColumn(speech.text(title)) for title in titles]
     columns.append(CsvColumn(speech.text(N_("Seconds after the alarm")), "VALUE"))
