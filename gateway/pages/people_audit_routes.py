@@ -77,8 +77,10 @@ def audit_csv(request: Request, person: Admin, asked: Annotated[AskedFor, Query(
     """All that the filter finds."""
     del person
     services, speech = web_of(request).services, web_of(request).speech(request)
-    texts = (N_("Number"), N_("Time"), N_("Who read"), N_("Act"), N_("Purpose"), N_("Patients by pseudonym"), N_("From"),
-             N_("Reason"), N_("Reviewed"))  # fmt: skip
+    texts = (
+        *(N_("Number"), N_("Time"), N_("Who read"), N_("Act"), N_("Purpose"), N_("Patients by pseudonym")),
+        *(N_("From"), N_("Reason"), N_("Reviewed")),
+    )
     with services.pool.connection() as connection:
         rows = _lines(all_entries(connection, services.people.keys, asked.filter(request)), speech)
         return csv_download("people-audit.csv", speech, texts, (), rows)
