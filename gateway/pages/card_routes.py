@@ -240,7 +240,7 @@ def stations_page(request: Request, person: Maker) -> HTMLResponse:  # noqa: ARG
             "SELECT place_id, name_vi, name_en FROM place WHERE kind = 'desk' ORDER BY place_id"
         ).fetchall()
         found = stations.stations(connection)
-    return _show(request, "card_stations.html", {"stations": found, "places": places, "link": ""})
+    return _show(request, "card_stations.html", {"stations": found, "places": places})
 
 
 @router.post("/do/{name}")
@@ -264,7 +264,7 @@ def _do(request: Request, person: SignedIn, name: str, fields: Mapping[str, str]
     except WarehouseError as error:
         return _refused(request, fields, detail_of(request, problem_of(error)))
     if done.link:
-        return _show(request, "card_link.html", {"link": done.link})
+        return _show(request, "card_link.html", {"command": f'medtap card station run --link "{done.link}"'})
     more = f"&print_id={done.pdf.rpartition('/')[2].removesuffix('.pdf')}" if done.pdf else ""
     return RedirectResponse(f"{done.page}?done={name}{more}", HTTPStatus.SEE_OTHER)
 

@@ -218,7 +218,7 @@ def test_the_pages_of_the_desk_lead_through_a_request(desk: CardServer) -> None:
     assert issuer.form("count-blanks", profile="piv", quantity="19").status_code == 303
     assert "Sắp hết thẻ trắng" in issuer.page("/cards/blanks")
     shown = issuer.form("new-station", name="Bàn 9").text
-    assert re.search(r'medtap card station run --link "http://testserver/cards/enrol#[\w-]{43}"', shown)
+    assert re.search(r"medtap card station run --link &#34;http://testserver/cards/enrol#[\w-]{43}&#34;", shown)
     for path in ("/cards/stations", "/cards/batches", "/cards/lists", "/cards/prints"):
         assert 'aria-current="page"' in issuer.page(path)
     issuer.browser.post("/language", data={"language": "en", "next": "/"})
