@@ -2,11 +2,12 @@
 
 import base64
 import binascii
+from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Annotated, Any, Final, Literal
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Request, status
+from fastapi import APIRouter, Depends, Query, Request, status
 from fastapi.responses import Response
 from pydantic import AwareDatetime, BaseModel, Field
 
@@ -278,41 +279,45 @@ def answers(
         )
 
 
-@router.get("/export/ds01", summary="Export as WHO E006/DS01 JSON", response_class=Response)
-def export_ds01(
-    *,
+@dataclass(frozen=True)
+class Asked:
+    """What is to be exported."""
+
+    place_ids: list[str]
+    times: tuple[datetime, datetime]
+
+
+def asked(
     request: Request,
-    _person: Reader,
     place: Annotated[list[str], Query(min_length=1, max_length=_PLACES_MAX)],
     span: Span = "24h",
     since: Moment = "",
     until: Moment = "",
-) -> Response:
+) -> Asked:
+    """Of the request."""
+    return Asked(place, span_of(request, span, since, until))
+
+
+Export = Annotated[Asked, Depends(asked)]
+
+
+@router.get("/export/ds01", summary="Export as WHO E006/DS01 JSON", response_class=Response)
+def export_ds01(request: Request, _person: Reader, export: Export) -> Response:
     """One record for each 15 minutes of each thermometer."""
     services = web_of(request).services
-    times = span_of(request, span, since, until)
+    zone, source = zone_of(request), services.config.base_url
     with services.pool.connection() as connection, refusals(request):
-        source = services.config.base_url
-        data = transmission(connection, place, times, services.clock(), zone_of(request), source=source)
+        data = transmission(connection, export.place_ids, export.times, services.clock(), zone, source=source)
     return download("ds01.json", data, "application/json")
 
 
 @router.get("/export/csv", summary="Export as CSV", response_class=Response)
-def export_csv(
-    *,
-    request: Request,
-    _person: Reader,
-    place: Annotated[list[str], Query(min_length=1, max_length=_PLACES_MAX)],
-    span: Span = "24h",
-    since: Moment = "",
-    until: Moment = "",
-) -> Response:
+def export_csv(request: Request, _person: Reader, export: Export) -> Response:
     """Readings (or minutes, or hours, by the length of the time), gaps, excursions and doors; for programs."""
-    services = web_of(request).services
-    times = span_of(request, span, since, until)
-    with services.pool.connection() as connection, refusals(request):
+    now, zone = web_of(request).services.clock(), zone_of(request)
+    with web_of(request).services.pool.connection() as connection, refusals(request):
         records: list[PlaceRecord] = [
-            read_record(connection, each, times, services.clock(), zone_of(request)) for each in place
+            read_record(connection, each, export.times, now, zone) for each in export.place_ids
         ]
     data = write_csv(COLUMNS, (row for record in records for row in rows(record)), excel=False)
     return download("readings.csv", data, "text/csv; charset=utf-8")
