@@ -153,7 +153,7 @@ def _acknowledge(connection: Connection, channel: str, username: str, said: tupl
     audit(connection, username, "incident_acknowledged", str(answered.incident_id), channel=channel, comment=comment)
     read_by(connection, [answered.incident_id], username, now)
     if answered.is_first:
-        reply = f"#{number}: đã xác nhận. Cảm ơn. Nếu vẫn ngoài giới hạn, hệ thống sẽ nhắc lại."
+        reply = f"#{number}: đã xác nhận. Cảm ơn."
     else:
         reply = f"#{number}: {_name(connection, answered.acknowledged_by)} đã xác nhận trước; ghi chú của bạn đã lưu."
     return Heard("acknowledged", reply, username, answered.incident_id, answered.live)

@@ -164,7 +164,29 @@ def place_name(facts: PageFacts, language: int) -> str:
     if incident.is_drill and not incident.place_names_vi:
         return ("Tủ diễn tập", "Drill fridge")[language]
     names = incident.place_names_en if language else incident.place_names_vi
-    return names[0] if names else incident.leading.device or incident.leading.subject.partition(":")[2]
+    alarm = incident.leading
+    subject = alarm.subject.partition(":")[2]
+    if alarm.kind in _ABOUT:
+        return _ABOUT[alarm.kind][language] % {"subject": subject, "name": alarm.facts.get("name", subject)}
+    return names[0] if names else alarm.device or subject
+
+
+_ABOUT: Final = {
+    "schedule_hole": ("Trực báo động", "On call"),
+    "drill_failed": ("Báo động", "Paging"),
+    "pager_channel_dead": ("Kênh %(subject)s", "Channel %(subject)s"),
+    "heartbeat_missing": ("Máy giám sát %(subject)s", "Watcher %(subject)s"),
+    "external": ("%(name)s", "%(name)s"),
+}
+"""What incidents are about that have no place, by the kind of their condition."""
+
+
+def _what(alarm: AlarmFacts, language: int) -> str:
+    """The condition's name; of another system's alert what that says of it."""
+    words = words_of(alarm.kind)
+    if alarm.kind == "external" and alarm.facts.get("summary"):
+        return str(alarm.facts["summary"])
+    return words.what_en if language else words.what_vi
 
 
 def celsius_vi(temperature_celsius: float) -> str:
@@ -183,8 +205,7 @@ def _sentence(facts: PageFacts, occasion: Occasion, style: Style, language: int)
     marks = _marks(facts, occasion, language)
     names = incident.place_names_en if language else incident.place_names_vi
     where = ", ".join(names) or place_name(facts, language)
-    words = words_of(alarm.kind)
-    what = words.what_en if language else words.what_vi
+    what = _what(alarm, language)
     others = sum(1 for one in incident.alarms if one.is_active) - 1
     more = ("", "")
     if others > 0:
@@ -247,7 +268,7 @@ def _short(facts: PageFacts, occasion: Occasion, style: Style, link: str) -> str
         sign = ">" if beyond(alarm) == "above" else "<"
         what = f"{celsius_vi(alarm.value_celsius)} ({sign}{alarm.limit_celsius:g})".replace(" °C", "°C")
     else:
-        what = words_of(alarm.kind).what_vi
+        what = _what(alarm, 0)
     begun = f" từ {_clock(alarm.started_at, style.zone)}."
     stock = f" {facts.stock.lots} lô." if facts.stock.lots else ""
     step = f" {words_of(alarm.kind).do_vi}"
