@@ -1,5 +1,6 @@
 """Routes of queues and rooms: the lists, a clinic's live queue, a room's page to call from, and their forms."""
 
+from collections.abc import Callable
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Header, Query, Request
@@ -85,46 +86,34 @@ def _room(request: Request, room_id: str) -> View:
     return room_view(room_id, row[0])
 
 
-@router.get("/queues/{clinic_id}")
-def queue_page(request: Request, person: Caller, clinic_id: str) -> HTMLResponse:
-    """Who waits, is called, is in, is missing and is done."""
-    return _show_live(request, person, _clinic(request, clinic_id), clinic_id)
+def _add_live(path: str, view_of: Callable[[Request, str], View]) -> None:
+    """The live page of a clinic's queue or of a room, its events, and the form of every step."""
+
+    def page(request: Request, person: Caller, place_id: str) -> HTMLResponse:
+        return _show_live(request, person, view_of(request, place_id), place_id)
+
+    def stream(
+        request: Request, person: Caller, place_id: str, after: EventId = None, last_event_id: LastEventId = None
+    ) -> Response:
+        del person
+        return _stream(request, view_of(request, place_id), place_id, after, last_event_id)
+
+    def step(request: Request, person: Caller, place_id: str, form: PostedVisit) -> Response:
+        view = view_of(request, place_id)
+
+        def act(connection: Connection) -> str:
+            take_step(request, connection, person, form.entry_id(), form)
+            return view.path
+
+        return attempt(request, act, lambda problem: _show_live(request, person, view, place_id, problem))
+
+    router.add_api_route(path, page, methods=["GET"], response_model=None)
+    router.add_api_route(f"{path}/live", stream, methods=["GET"], response_model=None)
+    router.add_api_route(f"{path}/act", step, methods=["POST"], response_model=None)
 
 
-@router.get("/queues/{clinic_id}/live")
-def queue_stream(
-    request: Request, person: Caller, clinic_id: str, after: EventId = None, last_event_id: LastEventId = None
-) -> Response:
-    """Its events."""
-    del person
-    return _stream(request, _clinic(request, clinic_id), clinic_id, after, last_event_id)
-
-
-@router.post("/queues/{clinic_id}/act")
-def queue_act(request: Request, person: Caller, clinic_id: str, form: PostedVisit) -> Response:
-    """A step of the patient that the form names."""
-    view = _clinic(request, clinic_id)
-
-    def act(connection: Connection) -> str:
-        take_step(request, connection, person, form.entry_id(), form)
-        return view.path
-
-    return attempt(request, act, lambda problem: _show_live(request, person, view, clinic_id, problem))
-
-
-@router.get("/rooms/{room_id}")
-def room_page(request: Request, person: Caller, room_id: str) -> HTMLResponse:
-    """Who is in, who is next."""
-    return _show_live(request, person, _room(request, room_id), room_id)
-
-
-@router.get("/rooms/{room_id}/live")
-def room_stream(
-    request: Request, person: Caller, room_id: str, after: EventId = None, last_event_id: LastEventId = None
-) -> Response:
-    """Its events."""
-    del person
-    return _stream(request, _room(request, room_id), room_id, after, last_event_id)
+_add_live("/queues/{place_id}", _clinic)
+_add_live("/rooms/{place_id}", _room)
 
 
 @router.post("/rooms/{room_id}/call-next")
@@ -137,18 +126,6 @@ def room_call(request: Request, person: Caller, room_id: str, form: PostedVisit)
         births = births_of(queue_reading(request))
         done = form.fields.get("finish_current") == "yes"
         told_pages(connection, call_next(connection, room_id, today_in(request), acting, births, finish_current=done))
-        return view.path
-
-    return attempt(request, act, lambda problem: _show_live(request, person, view, room_id, problem))
-
-
-@router.post("/rooms/{room_id}/act")
-def room_act(request: Request, person: Caller, room_id: str, form: PostedVisit) -> Response:
-    """A step of the patient that the form names."""
-    view = _room(request, room_id)
-
-    def act(connection: Connection) -> str:
-        take_step(request, connection, person, form.entry_id(), form)
         return view.path
 
     return attempt(request, act, lambda problem: _show_live(request, person, view, room_id, problem))
