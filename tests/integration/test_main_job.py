@@ -163,8 +163,8 @@ def test_a_warm_fridge_becomes_one_alarm_and_one_webhook_call_until_a_person_ack
     play.do("cool", fridge=fridge)
     play.eventually("SELECT returned_at IS NOT NULL FROM alarm", expected=True)
     assert play.value("SELECT count(*) FROM alarm") == 1
-    assert len(play.pager.calls) == 1
-    assert len(set(play.pager.keys)) == 1
+    # One page of it; that it is over is another message.
+    assert [call["page_kind"] for call in play.pager.calls].count("alarm") == 1
 
 
 def test_a_killed_gateway_restarted_loses_nothing_of_what_happened_meanwhile(play: "Play") -> None:
