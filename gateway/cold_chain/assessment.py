@@ -196,10 +196,16 @@ def propose(
     if not reason.strip():
         raise WorkRefusedError("no_reason", "why it is decided so is not said")
     connection.execute("SELECT FROM excursion WHERE excursion_id = %s FOR UPDATE", (excursion_id,))
+    waiting = connection.execute(
+        "SELECT l ->> 'hold_id' FROM excursion_assessment a CROSS JOIN LATERAL jsonb_array_elements(a.lines) l"
+        " WHERE a.state = 'waiting_second' AND a.excursion_id = %s",
+        (excursion_id,),
+    ).fetchall()
+    chosen = {hold_id: decision for hold_id, decision in decisions.items() if (str(hold_id),) not in waiting}
     lines = [
-        line.model_copy(update={"decision": decisions[line.hold_id]})
+        line.model_copy(update={"decision": chosen[line.hold_id]})
         for line in held_lines(connection, excursion_id, now)
-        if line.hold_id in decisions
+        if line.hold_id in chosen
     ]
     if not lines:
         raise WorkRefusedError("nothing_decided", "nothing that is still held was decided: choose at least one line")
@@ -209,8 +215,6 @@ def propose(
         new = NewDestruction(document_id, place_id, to_destroy, person, storable(reason), client="web", zone=zone)
         destruction.begin(connection, new, now)
         destructions.append(str(document_id))
-    for line in lines:
-        holds.ask_release(connection, line.hold_id, person, reason, now)
     connection.execute(
         "INSERT INTO excursion_assessment (assessment_id, excursion_id, state, reason, lines, destructions, created_at,"
         " created_by) VALUES (%s, %s, 'waiting_second', %s, %s, %s, %s, %s)",
@@ -270,10 +274,14 @@ def confirm(connection: Connection, assessment_id: uuid.UUID, person: str, now: 
     _refuse_over(before)
     for document_id in before.destructions:
         destruction.confirm(connection, document_id, person, now, zone=zone)
-    for line in before.lines:
-        # Somebody may have asked anew meanwhile, on the page of holds: whose reason counts is the proposal's.
+    # Nobody asks for a release before: two others could confirm it elsewhere of goods that are to be destroyed.
+    still = connection.execute(
+        "SELECT hold_id FROM stock_hold WHERE hold_id = ANY(%s) AND released_at IS NULL ORDER BY hold_id",
+        ([line.hold_id for line in before.lines],),
+    ).fetchall()
+    for (hold_id,) in still:
         holds.release_hold(
-            connection, line.hold_id, person=before.created_by, second_person=person, reason=before.reason, now=now
+            connection, hold_id, person=before.created_by, second_person=person, reason=before.reason, now=now
         )
     connection.execute(
         "UPDATE excursion_assessment SET state = 'done', second_at = %s, second_person = %s WHERE assessment_id = %s",
@@ -295,11 +303,6 @@ def cancel(connection: Connection, assessment_id: uuid.UUID, now: datetime) -> A
     _refuse_over(before)
     for document_id in before.destructions:
         destruction.cancel(connection, document_id, now)
-    connection.execute(
-        "UPDATE stock_hold SET released_by = NULL, release_asked_at = NULL, release_reason = NULL"
-        " WHERE hold_id = ANY(%s) AND released_at IS NULL",
-        ([line.hold_id for line in before.lines],),
-    )
     connection.execute("UPDATE excursion_assessment SET state = 'cancelled' WHERE assessment_id = %s", (assessment_id,))
     return read_assessment(connection, assessment_id)
 

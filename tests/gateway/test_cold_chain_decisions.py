@@ -69,6 +69,8 @@ def test_two_people_decide_of_each_thing_what_becomes_of_it(database: Database, 
         proposed = assessment.propose(connection, one, excursion_id, chosen, reason="hỏi nhà sản xuất", **how)
         again = assessment.propose(connection, one, excursion_id, chosen, reason="khác", **how)
         assert (proposed.state, again) == ("waiting_second", proposed)
+        with pytest.raises(WorkRefusedError, match="nothing that is still held"):
+            assessment.propose(connection, uuid.uuid4(), excursion_id, chosen, reason="nữa", **how)
     with database.pool.connection() as connection, pytest.raises(SecondPersonError):
         assessment.confirm(connection, one, "lan", NOW, ZONE)
     with database.pool.connection() as connection:
