@@ -14,7 +14,6 @@ from fastapi import FastAPI
 from cards.trust import TrustAnchorError, TrustAnchors
 from gateway.alarms import sweeper as alarm_sweeper
 from gateway.alarms.judge import TemperatureJudge
-from gateway.alarms.lifecycle import Paging
 from gateway.cold_chain import keeper as cold_chain_keeper
 from gateway.config import GatewayConfig
 from gateway.db.migrator import migrate
@@ -145,9 +144,8 @@ class Gateway:
         housekeeping = Housekeeping(pool, system_clock, config.storage)
         housekeeping.start()
         self._parts.callback(housekeeping.stop)
-        paging = Paging((), config.zone, config.base_url, system_clock)
         projection = HospitalProjection(tap_parts.check_in(taps, anchors, config.zone), Stock(config.zone))
-        judge = TemperatureJudge(paging)
+        judge = TemperatureJudge(config.zone, system_clock)
         committers = [Committer(PostgresStore(pool, projection, judge)) for _ in range(_INGEST_LANES)]
         self.ingest = IngestWorker(config.mqtt, committers, system_clock, on_alarm=pager.wake)
         self.ingest.start()

@@ -32,10 +32,6 @@ class SiteFileError(GatewayError):
     """A site file is wrong: nothing of it was written. The message names the item and the key."""
 
 
-class AlarmNotFoundError(GatewayError):
-    """There is no alarm of this id."""
-
-
 class ChannelError(GatewayError):
     """A paging channel did not take a page: try again later."""
 

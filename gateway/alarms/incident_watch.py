@@ -20,7 +20,7 @@ def watch_incidents(connection: Connection, now: datetime) -> tuple[NewLiveEvent
     limits = load_limits(connection)
     touched = [*_end_silences(connection, now), *_page_again(connection, now, limits)]
     return tuple(
-        NewLiveEvent("on_call", "alarm", {"alarm_id": "", "incident_id": str(each), "change": "updated"})
+        NewLiveEvent("on_call", "alarm", {"incident_id": str(each), "change": "updated"})
         for each in dict.fromkeys(touched)
     )
 

@@ -253,4 +253,4 @@ def _answered(connection: Connection, incident_id: uuid.UUID, change: str, *, is
 
 
 def _changed(incident_id: uuid.UUID, change: str) -> NewLiveEvent:
-    return NewLiveEvent("on_call", "alarm", {"alarm_id": "", "incident_id": str(incident_id), "change": change})
+    return NewLiveEvent("on_call", "alarm", {"incident_id": str(incident_id), "change": change})

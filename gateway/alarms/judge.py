@@ -7,11 +7,12 @@ the end of each batch: a condition that was already true when the watch began (o
 
 import logging
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from zoneinfo import ZoneInfo
 
 from gateway.alarms import threshold_alarms
 from gateway.alarms.alarm_lock import enter
-from gateway.alarms.lifecycle import Paging
 from gateway.alarms.rule_watch import Judged, judge
 from gateway.alarms.sensor_judge import judge_sensors
 from gateway.alarms.stock_at_risk import hold_stock
@@ -33,8 +34,10 @@ _LOG = logging.getLogger(__name__)
 class TemperatureJudge:
     """One for each ingest worker; keeps nothing in memory."""
 
-    def __init__(self, paging: Paging) -> None:
-        self._paging = paging
+    def __init__(self, zone: ZoneInfo, clock: Callable[[], datetime]) -> None:
+        """`zone`: whose days and clocks the reasons of holds are told in."""
+        self._zone = zone
+        self._clock = clock
 
     def judge(self, connection: Connection, readings: Readings) -> tuple[NewLiveEvent, ...]:
         """Judge readings, device by device, in event time."""
@@ -70,7 +73,7 @@ class TemperatureJudge:
             return ()
         try:
             with connection.transaction():
-                return judge_sensors(connection, watching, by_device, corrections, self._paging.clock())
+                return judge_sensors(connection, watching, by_device, corrections, self._clock())
         except Exception as error:
             if is_environment_fault(error):
                 raise
@@ -87,13 +90,13 @@ class TemperatureJudge:
             return ()
         alarm = threshold_alarms.active(connection, watch)
         is_active = alarm is not None
-        now = self._paging.clock()
+        now = self._clock()
         live: list[NewLiveEvent] = []
         for stored in found.stored:
             excursion = stored.excursion
             if excursion.triggered_us is not None and (stored.is_newly_triggered or excursion.ended_us is not None):
                 enter(connection)  # before the lock of the stock's books, always
-                hold_stock(connection, stored.excursion_id, watch.rule, self._paging.zone, now)
+                hold_stock(connection, stored.excursion_id, watch.rule, self._zone, now)
             if stored.is_newly_triggered or (stored.is_further and is_active):
                 live += threshold_alarms.open_alarm(connection, watch, excursion, found.last, now)
                 is_active = True
@@ -113,7 +116,7 @@ class TemperatureJudge:
         told: bool,
     ) -> tuple[NewLiveEvent, ...]:
         """Make the alarms say what the engine says, whatever they said before."""
-        last, now = found.last, self._paging.clock()
+        last, now = found.last, self._clock()
         if found.open is not None and found.open.triggered_us is not None:
             was_edited = alarm is not None and alarm.limit_celsius != watch.rule.threshold
             if not is_active or (was_edited and not told):

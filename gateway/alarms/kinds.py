@@ -35,7 +35,6 @@ _ALL: Final = (
     Kind("sensor_implausible", "place", "warning"),
     Kind("battery_low", "device", "warning", needs_hands_now=False),
     Kind("calibration_due", "device", "warning", needs_hands_now=False),
-    Kind("same_serial", "device", "warning", needs_hands_now=False),
     Kind("clock_off", "node", "warning", needs_hands_now=False),
     Kind("agent_silent", "node", "critical"),
     Kind("dead_letters", "system", "warning", needs_hands_now=False),

@@ -155,10 +155,7 @@ def _look_for_causes(connection: Connection, now: datetime) -> tuple[NewLiveEven
         " AND place_id IS NOT NULL AND scope = 'place:' || place_id"
     ).fetchall()
     changed = [each for each, before in rows if causes.note_cause(connection, each, now) != before]
-    return tuple(
-        NewLiveEvent("on_call", "alarm", {"alarm_id": "", "incident_id": str(each), "change": "updated"})
-        for each in changed
-    )
+    return tuple(NewLiveEvent("on_call", "alarm", {"incident_id": str(each), "change": "updated"}) for each in changed)
 
 
 def _end_moved(connection: Connection, now: datetime) -> tuple[NewLiveEvent, ...]:

@@ -4,11 +4,12 @@ from http import HTTPStatus
 from typing import Final
 from uuid import UUID
 
-from gateway.alarms.lifecycle import acknowledge_alarm
+from gateway.alarms import incidents
 from gateway.api.problems import Problem, not_found
 from gateway.pages.translations import N_
 from gateway.services.accounts import audit
 from gateway.services.app_services import AppServices
+from gateway.services.live_events import publish
 from gateway.services.reads_on_call import Alarm, find_alarm
 
 COMMENT_LENGTH_MAX: Final = 1000
@@ -34,7 +35,13 @@ def acknowledge(services: AppServices, alarm_id: UUID, username: str, comment: s
             raise not_found(N_("There is no such alarm."))
         if alarm.acknowledged_at is not None:
             return alarm
-        if acknowledge_alarm(connection, alarm_id, username, comment, now=services.clock()):
+        if alarm.incident_id is None:
+            raise not_found(N_("There is no such alarm."))
+        answered = incidents.acknowledge(
+            connection, alarm.incident_id, username, comment, channel="api", now=services.clock()
+        )
+        publish(connection, answered.live)
+        if answered.is_first:
             audit(connection, username, "alarm_acknowledged", str(alarm_id), comment=comment.strip())
         acknowledged = find_alarm(connection, alarm_id)
     return acknowledged or alarm

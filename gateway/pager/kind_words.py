@@ -62,9 +62,6 @@ _ALL: Final = {
     ),
     "battery_low": KindWords("pin yếu", "battery low", "Thay pin.", "Replace the battery."),
     "calibration_due": KindWords("đến hạn hiệu chuẩn", "calibration due", "Gửi hiệu chuẩn.", "Have it calibrated."),
-    "same_serial": KindWords(
-        "hai cảm biến trùng số", "two sensors with one serial", "Kiểm tra hai cảm biến.", "Check both sensors."
-    ),
     "clock_off": KindWords("đồng hồ sai", "clock off", "Chỉnh giờ của trạm.", "Set the node's clock."),
     "agent_silent": KindWords(
         "trạm mất liên lạc",

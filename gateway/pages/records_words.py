@@ -82,7 +82,6 @@ KINDS: Final[Mapping[str, str]] = MappingProxyType(
         "sensor_implausible": N_("Reading can't be true"),
         "battery_low": N_("Battery low"),
         "calibration_due": N_("Calibration due"),
-        "same_serial": N_("Two with one serial number"),
         "agent_silent": N_("Edge node silent"),
         "clock_off": N_("Clock is off"),
         "dead_letters": N_("Messages not understood"),
@@ -157,7 +156,7 @@ _LEGEND: Final = MappingProxyType(
         "excursion_short": N_("Outside, too short for an alarm"),
         "gap": N_("Missing data"),
         "offline": N_("Thermometer offline"),
-        "mark": N_("Door open"),
+        "mark": N_("Door opened"),
     }
 )
 _SIDES: Final = MappingProxyType({"high": N_("Too warm"), "low": N_("Too cold")})

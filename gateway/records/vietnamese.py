@@ -24,7 +24,6 @@ KINDS: Final[Mapping[str, str]] = MappingProxyType(
         "sensor_implausible": "số đo không tin được",
         "battery_low": "pin yếu",
         "calibration_due": "đến hạn hiệu chuẩn",
-        "same_serial": "trùng số sê-ri",
         "drill": "diễn tập",
     }
 )

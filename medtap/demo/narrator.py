@@ -18,9 +18,13 @@ _SCAN = """SELECT 'pharmacy  ' || s.outcome
                   || CASE WHEN s.reason <> '' THEN ': ' || s.reason ELSE '' END
            FROM scan s LEFT JOIN movement m USING (movement_id) LEFT JOIN product p ON p.product_id = m.product_id
            WHERE s.epoch_key = %(epoch_key)s AND s.seq = %(seq)s"""
-_ALARM = """SELECT 'on call   ALARM ' || %(change)s || ': ' || p.name_en || ' ' || a.condition || ', '
-                   || round(a.last_celsius::numeric, 1) || ' degC, limit ' || a.limit_celsius || ' degC'
-            FROM alarm a JOIN place p USING (place_id) WHERE alarm_id = %(alarm_id)s"""
+_ALARM = """SELECT 'on call   INCIDENT ' || i.incident_number || ' ' || %(change)s || ': '
+                   || coalesce(p.name_en, a.subject) || ' ' || a.condition
+                   || coalesce(', ' || round(a.last_celsius::numeric, 1) || ' degC', '')
+                   || coalesce(', limit ' || a.limit_celsius || ' degC', '')
+            FROM incident i LEFT JOIN place p USING (place_id) CROSS JOIN LATERAL (SELECT * FROM alarm
+            WHERE incident_id = i.incident_id ORDER BY (returned_at IS NOT NULL), (severity <> 'critical'), started_at
+            LIMIT 1) a WHERE i.incident_id = %(incident_id)s"""
 _DEVICE = """SELECT 'device    ' || edge_node || '/' || device_id || ' is ' || %(state)s
                     || CASE WHEN %(reason)s <> '' THEN ': ' || %(reason)s ELSE '' END
              FROM device WHERE device_key = %(device_key)s"""

@@ -19,7 +19,6 @@ from edge.contracts.observations import OBSERVATION, Event, GapDeclared, Telemet
 from edge.contracts.streams import Stream
 from edge.contracts.topics import Sender
 from gateway.alarms.judge import TemperatureJudge
-from gateway.alarms.lifecycle import Paging
 from gateway.db.pool import Pool
 from gateway.ingest.committer import Committed, Committer
 from gateway.ingest.decoder import decode
@@ -192,7 +191,6 @@ class Database:
         self.dsn = dsn
         self.pool = pool
         self.anchors = TrustAnchors()
-        self.paging = Paging(("log", "webhook"), ZONE, "https://medtap.test", lambda: NOW)
         self.address_keys = DeskKeys({})
         self.tokens = PresenceTokens(ec.generate_private_key(ec.SECP256R1()))
         judge = TapJudge(lambda: self.anchors, lambda: self.address_keys)
@@ -203,7 +201,7 @@ class Database:
         self, projection: Projection | None = None, *, judge: ReadingJudge | None = None, pool: Pool | None = None
     ) -> Committer:
         """As another gateway process would have it."""
-        judge = judge or TemperatureJudge(self.paging)
+        judge = judge or TemperatureJudge(ZONE, lambda: NOW)
         return Committer(PostgresStore(pool or self.pool, projection or self.projection, judge))
 
     def take(self, *messages: ReceivedMessage) -> Committed:

@@ -5,8 +5,8 @@ from datetime import timedelta
 
 import pytest
 
-from gateway.alarms.lifecycle import acknowledge_alarm
-from gateway.errors import AlarmNotFoundError
+from gateway.alarms.errors import IncidentRefusedError
+from gateway.alarms.incidents import acknowledge
 from gateway.services.site_file import import_site, parse_site
 from tests.gateway.ingest_kit import NOW, PLACES, Database, Node, reading, readings_from
 
@@ -104,9 +104,8 @@ def test_an_alarm_that_returned_to_normal_stays_open_until_someone_acknowledges_
     _raise_and_return(database, node, _minutes(0))
     assert database.rows(_ALARMS) == [("temperature_high", True, False, 1)]
     with database.pool.connection() as connection:
-        alarm_id = database.value("SELECT alarm_id FROM alarm")
-        assert acknowledge_alarm(connection, alarm_id, "an", "cửa tủ mở", now=NOW)
-        assert not acknowledge_alarm(connection, alarm_id, "binh", "too late", now=NOW)
+        number = database.value("SELECT incident_number FROM incident")
+        assert acknowledge(connection, number, "an", "cửa tủ mở", channel="sms", now=NOW).is_first
     assert database.rows("SELECT acknowledged_by, acknowledge_comment FROM alarm") == [("an", "cửa tủ mở")]
     # Over now: the next time is another alarm.
     _raise_and_return(database, node, _minutes(10))
@@ -126,15 +125,16 @@ def test_an_acknowledged_alarm_that_goes_on_is_not_paged_again_at_once(database:
     node = Node()
     database.take(node.readings(*readings_from(NOW, [9.0] * 8)))
     with database.pool.connection() as connection:
-        acknowledge_alarm(connection, database.value("SELECT alarm_id FROM alarm"), "an", "seen", now=NOW)
+        number = database.value("SELECT incident_number FROM incident")
+        acknowledge(connection, number, "an", "seen", channel="page", now=NOW)
     database.take(node.readings(*readings_from(NOW + _minutes(2), [9.5] * 8)))
     assert database.rows(_ALARMS) == [("temperature_high", False, True, 1)]
     assert database.rows(_PAGED) == [("raised", "critical")]
 
 
-def test_an_alarm_that_does_not_exist_cannot_be_acknowledged(database: Database) -> None:
-    with database.pool.connection() as connection, pytest.raises(AlarmNotFoundError, match="there is no alarm"):
-        acknowledge_alarm(connection, uuid.UUID(int=7), "an", "seen", now=NOW)
+def test_an_incident_that_does_not_exist_cannot_be_acknowledged(database: Database) -> None:
+    with database.pool.connection() as connection, pytest.raises(IncidentRefusedError, match="no such open incident"):
+        acknowledge(connection, uuid.UUID(int=7), "an", "seen", channel="page", now=NOW)
 
 
 def test_what_happens_to_an_alarm_is_shown_to_the_person_on_call(database: Database) -> None:
