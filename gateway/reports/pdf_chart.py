@@ -101,6 +101,8 @@ class ChartFlowable(Flowable):  # type: ignore[misc]  # reportlab ships no types
     def _line(self, canvas: Any, line: ChartLine, place: int) -> None:  # noqa: ANN401 - reportlab's
         ink = _INKS[place % len(_INKS)]
         canvas.setFillColor(Color(ink.red, ink.green, ink.blue, alpha=0.25))
+        canvas.setStrokeColor(Color(ink.red, ink.green, ink.blue, alpha=0.5))
+        canvas.setLineWidth(0.35)
         for band in line.bands:
             path = canvas.beginPath()
             path.moveTo(self._x(band[0][0]), self._y(band[0][1]))
@@ -109,7 +111,8 @@ class ChartFlowable(Flowable):  # type: ignore[misc]  # reportlab ships no types
             for x, _, low in reversed(band):
                 path.lineTo(self._x(x), self._y(low))
             path.close()
-            canvas.drawPath(path, stroke=0, fill=1)
+            # The edge too: an extreme of one reading in a month is thinner than anybody sees as an area.
+            canvas.drawPath(path, stroke=1, fill=1)
         canvas.setStrokeColor(ink)
         canvas.setLineWidth(_LINE)
         canvas.setDash(*_dash(place))
