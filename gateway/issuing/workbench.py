@@ -4,6 +4,7 @@ It shows each step where the pages see it, and ends with an outcome: a code with
 reader's language.
 """
 
+import contextlib
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -122,7 +123,9 @@ class _Turn:
         bench, by = self._bench, self._station.task_by
         done = make_card(bench.making, request_id, self._card, seen, secrets, by=by, progress=self._step)
         if seen.profile == "piv" and done.card_id:
-            self._showing["log"] = write_holder_log(bench.pool, self._card, secrets, done.card_id)
+            # The card is made: who takes it away now takes a card whose log is written the next time.
+            with contextlib.suppress(CardGoneError):
+                self._showing["log"] = write_holder_log(bench.pool, self._card, secrets, done.card_id)
         self._showing |= {"card_id": done.card_id, "state": "issued", "request_id": str(request_id)}
         return done.card_number
 

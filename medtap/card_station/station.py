@@ -56,7 +56,8 @@ class Station:
             while not stop.is_set() and not failure:
                 if self._connected(stop, failure):
                     tries = 0
-                self._said({"what": "lost"})
+                if not stop.is_set() and not failure:
+                    self._said({"what": "lost"})
                 stop.wait(_AGAIN_S[min(tries, len(_AGAIN_S) - 1)])
                 tries += 1
         finally:

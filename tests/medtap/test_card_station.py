@@ -1,5 +1,7 @@
 """A card through the real stack: pcscd, the station's own program, WebSocket, gateway; and what the station refuses."""
 
+import json
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -7,13 +9,17 @@ import pytest
 from typer.testing import CliRunner
 
 from cards.reading import read_card
+from gateway.people.keys import write_keys
+from medtap.card_station.enrolment import enrol
 from medtap.card_station.readers import PcscStationReader
+from medtap.cli import card_batch
 from medtap.cli.app import app
 from tests.cards.simulated_reader import SimulatedReader
 from tests.gateway.card_kit import Chips, make_world
-from tests.gateway.card_server import CardServer, card_server, until
+from tests.gateway.card_server import CardServer, HandReader, card_server, until
 from tests.gateway.conftest import shared_pool
 from tests.gateway.ingest_kit import empty_and_furnish
+from tests.gateway.people_kit import KEYS as PEOPLE_KEYS
 from tests.pcsc_fixture import PcscSlot, pcsc_slot, pcscd_daemon
 
 __all__ = ["pcsc_slot", "pcscd_daemon", "shared_pool"]  # fixtures
@@ -62,3 +68,57 @@ def test_a_station_that_was_never_let_in_says_what_to_do(tmp_path: Path) -> None
         app, ["card", "station", "run", "--link", "http://127.0.0.1:9/cards/enrol#x", "--file", str(file)]
     )
     assert "can't be reached" in done.stderr
+
+
+def test_a_batch_from_a_list_is_made_at_the_terminal_card_by_card(
+    desk: CardServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    numbers = ["BN-77", "BN-78"]
+    for number in numbers:
+        desk.world.patient(f"Người {number}", patient_number=number)
+    write_keys(tmp_path / "people-keys.json", PEOPLE_KEYS)
+    config = tmp_path / "gateway.toml"
+    config.write_text(f'dsn = "{desk.world.pool.conninfo}"\n')
+    patients = tmp_path / "patients.csv"
+    for text, problem in (
+        ("name\nAn\n", "expected patient_number"),
+        ("patient_number\nBN-77\nBN-99\n", "line 3: patient number 'BN-99' is not known; nothing was made"),
+        ("patient_number,reason\nBN-77,bored\n", "line 2: reason 'bored'"),
+    ):
+        patients.write_text(text)
+        refused = CliRunner().invoke(app, ["card", "batch", "create", str(config), str(patients)])
+        assert refused.exit_code == 2
+        assert problem in refused.stderr
+    assert desk.world.rows("SELECT count(*) FROM card_request") == [(0,)]
+    patients.write_text("patient_number,urgent,note\nBN-77,có,\nBN-78,,lớp 1A\n")
+    made = CliRunner().invoke(
+        app, ["card", "batch", "create", str(config), str(patients), "--title", "Lớp 1A", "--json"]
+    )
+    assert (json.loads(made.stdout)["number"], json.loads(made.stdout)["total"]) == (1, 2)
+
+    reader, chips = HandReader(), Chips()
+    monkeypatch.setattr(card_batch, "chosen_reader", lambda *_names: reader)
+    link = desk.signed_in("card_issuer").act("new-station", name="Bàn thẻ")["link"]
+    file = tmp_path / "station.json"
+    enrol(desk.address, link, file)
+
+    def hand() -> None:
+        for count in (1, 2):
+            reader.put(chips.piv())
+            until(
+                lambda: desk.world.rows("SELECT count(*) FROM card_request WHERE state = 'personalised'") >= [(count,)],  # noqa: B023 - asked at once
+                "the card is made",
+            )
+
+    feeding = threading.Thread(target=hand)
+    feeding.start()
+    done = CliRunner().invoke(app, ["card", "batch", "run", "1", "--file", str(file)])
+    feeding.join()
+    assert done.exit_code == 0, done.output
+    assert "batch 1: 2 of 2 done, finished" in done.stdout
+    assert done.stdout.count("is done") == 2
+    assert "trying again" not in done.stdout
+    status = CliRunner().invoke(app, ["card", "batch", "status", "1", "--file", str(file), "--json"])
+    assert json.loads(status.stdout)["state"] == "finished"
+    again = CliRunner().invoke(app, ["card", "batch", "resume", "1", "--file", str(file)])
+    assert "Batch 1 is in the state" in again.stderr
