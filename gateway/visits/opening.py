@@ -1,7 +1,7 @@
 """Opening a visit: one for each person and local day, however many taps and however late they arrive."""
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Final, Literal
@@ -98,23 +98,8 @@ def open_visit(
     if before is not None:
         keep_event(connection, NewEvent(uuid.uuid4(), before, "came_again", at, by, facts={"source": source}))
         return OpenedVisit(before, is_new=False, hints=hints_of(connection, before))
-    connection.execute(
-        "INSERT INTO visit (visit_id, patient_id, visit_date, queue_number, checked_in_at, place_id, source,"
-        " identified_by, presence, recorded_at) SELECT %(visit)s, %(patient)s, %(day)s,"
-        " coalesce(max(queue_number), 0) + 1, %(at)s, %(place)s, %(source)s, %(identified)s, %(presence)s, %(heard)s"
-        " FROM visit WHERE visit_date = %(day)s",
-        {
-            "visit": visit_id,
-            "patient": coming.ids[0],
-            "day": coming.day,
-            "at": at,
-            "place": place_id,
-            "source": source,
-            "identified": identified_by,
-            "presence": presence,
-            "heard": heard_at,
-        },
-    )
+    proof = {"source": source, "identified": identified_by, "presence": presence, "heard": heard_at}
+    _insert(connection, coming, visit_id, proof)
     facts = {"source": source, "identified_by": identified_by}
     keep_event(connection, NewEvent(uuid.uuid4(), visit_id, "opened", at, by, facts=facts))
     add_moments(connection, [(at, "", "checked_in", 0, 1)])
@@ -122,6 +107,19 @@ def open_visit(
     if heard_at.astimezone(zone).date() == coming.day:
         events += _join(connection, coming, visit_id)
     return OpenedVisit(visit_id, is_new=True, hints=hints_of(connection, visit_id), events=events)
+
+
+def _insert(connection: Connection, coming: _Coming, visit_id: uuid.UUID, proof: Mapping[str, object]) -> None:
+    connection.execute(
+        "INSERT INTO visit (visit_id, patient_id, visit_date, queue_number, checked_in_at, place_id, source,"
+        " identified_by, presence, recorded_at) SELECT %(visit)s, %(patient)s, %(day)s,"
+        " coalesce(max(queue_number), 0) + 1, %(at)s, %(place)s, %(source)s, %(identified)s, %(presence)s, %(heard)s"
+        " FROM visit WHERE visit_date = %(day)s",
+        {
+            **{"visit": visit_id, "patient": coming.ids[0], "day": coming.day, "at": coming.at},
+            **{"place": coming.place_id, **proof},
+        },
+    )
 
 
 def _join(connection: Connection, coming: _Coming, visit_id: uuid.UUID) -> tuple[NewLiveEvent, ...]:
