@@ -116,8 +116,12 @@ def _insert(connection: Connection, coming: _Coming, visit_id: uuid.UUID, proof:
         " coalesce(max(queue_number), 0) + 1, %(at)s, %(place)s, %(source)s, %(identified)s, %(presence)s, %(heard)s"
         " FROM visit WHERE visit_date = %(day)s",
         {
-            **{"visit": visit_id, "patient": coming.ids[0], "day": coming.day, "at": coming.at},
-            **{"place": coming.place_id, **proof},
+            "visit": visit_id,
+            "patient": coming.ids[0],
+            "day": coming.day,
+            "at": coming.at,
+            "place": coming.place_id,
+            **proof,
         },
     )
 
