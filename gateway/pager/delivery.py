@@ -18,7 +18,7 @@ import psycopg
 from psycopg.types.json import Jsonb
 
 from gateway.db.pool import Connection, Pool
-from gateway.errors import ChannelError
+from gateway.errors import ChannelError, is_environment_fault
 from gateway.pager.channels import Channel, Outgoing, Taken
 from gateway.pager.health import note_failed, note_taken
 from gateway.pager.messages import Style, Words, alarm_json, alarm_words, plain_words, returned_words, summary_words
@@ -152,7 +152,15 @@ class Deliverer:
 
     def _outgoing(self, connection: Connection, claimed: Claimed) -> Outgoing | None:
         """The message as it is now; None: there is nothing to tell."""
-        made = self._words(connection, claimed)
+        try:
+            with connection.transaction():
+                made = self._words(connection, claimed)
+        except Exception as error:
+            if is_environment_fault(error):
+                raise
+            _LOG.exception("page %s: its words can't be made, a plain call goes out", claimed.page_id)
+            plain = plain_words(f"Báo động: mở trang trực để xem. Alarm: see the page. {self._style.base_url}/on-call")
+            made = plain, {"text": plain.short}
         if made is None:
             return None
         words, message = made

@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 from gateway.alarms.incident_life import write as journal
 from gateway.alarms.kinds import KINDS
 from gateway.db.pool import Connection
+from gateway.errors import is_environment_fault
 from gateway.pager.config import PagerConfig
 from gateway.pager.outbox import Kind, NewPage, Occasion, Severity, write_page
 from gateway.pager.people import Person, on_call_people, people, reachable
@@ -25,6 +26,7 @@ from gateway.pager.storms import Recipient, send_or_gather
 _LOG = logging.getLogger(__name__)
 _DRILL_STEPS: Final = 2
 """A drill wakes whoever is on call, then the second person, nobody else."""
+_AGAIN: Final = timedelta(seconds=30)
 _UPKEEP_EVERY: Final = timedelta(days=1)
 _DAY_BEGINS: Final = time(7)
 _DAY_ENDS: Final = time(20)
@@ -108,13 +110,31 @@ class Escalator:
         if runs:
             moment = Moment(connection, self.crew(connection, now), now)
             for run in runs:
-                self._step(moment, run)
+                self._guarded(moment, run)
         return len(answered) + len(runs)
+
+    def _guarded(self, at: Moment, run: Run) -> None:
+        """One run that can't be worked holds up no other."""
+        try:
+            with at.connection.transaction():
+                self._step(at, run)
+        except Exception as error:
+            if is_environment_fault(error):
+                raise
+            _LOG.exception("run %s of incident %s can't be worked, again soon", run.run_id, run.incident_id)
+            at.connection.execute(
+                "UPDATE pager_run SET next_step_at = %s WHERE run_id = %s", (at.now + _AGAIN, run.run_id)
+            )
 
     def crew(self, connection: Connection, now: datetime) -> Crew:
         """Who can be reached now."""
         everybody = people(connection)
-        rota = read_rota(connection, self._zone, reachable(everybody, self._to_people), now - timedelta(days=1))
+        able = reachable(everybody, self._to_people)
+        try:
+            rota = read_rota(connection, self._zone, able, now - timedelta(days=1))
+        except ValueError:
+            _LOG.exception("the schedule can't be understood: pages go to everyone who answers alarms")
+            rota = Rota(self._zone, reachable=able)
         rows = connection.execute("SELECT channel FROM pager_channel WHERE state = 'dead'")
         return Crew(everybody, rota, self._to_people, frozenset(channel for (channel,) in rows))
 

@@ -18,6 +18,7 @@ from gateway.pager.page_facts import PageFacts
 from gateway.pager.sms_pdu import segment_count
 
 SEGMENTS_MAX: Final = 2
+_NAME_LENGTHS: Final = (60, 40, 24, 16)
 _NAMED_IN_SUMMARY: Final = 6
 _DRILL: Final = ("[DIỄN TẬP] ", "[DRILL] ")
 _WARNING: Final = ("[Cảnh báo] ", "[Warning] ")
@@ -263,7 +264,7 @@ def _answer(number: int, language: int) -> str:
 
 def _short(facts: PageFacts, occasion: Occasion, style: Style, link: str) -> str:
     incident, alarm = facts.incident, facts.incident.leading
-    head = f"{_marks(facts, occasion, 0)}#{incident.incident_number} {place_name(facts, 0)}: "
+    head, name = f"{_marks(facts, occasion, 0)}#{incident.incident_number} ", place_name(facts, 0)
     if alarm.value_celsius is not None and alarm.limit_celsius is not None and alarm.kind in TEMPERATURE_KINDS:
         sign = ">" if beyond(alarm) == "above" else "<"
         what = f"{celsius_vi(alarm.value_celsius)} ({sign}{alarm.limit_celsius:g})".replace(" °C", "°C")
@@ -283,10 +284,12 @@ def _short(facts: PageFacts, occasion: Occasion, style: Style, link: str) -> str
         ("", "", ""),
     )
     text = ""
-    for one in choices:
-        text = head + what + begun + one[0] + one[1] + answer + one[2]
-        if segment_count(text) <= SEGMENTS_MAX:
-            break
+    for length in _NAME_LENGTHS:
+        shown = name if len(name) <= length else f"{name[: length - 1]}…"
+        for one in choices:
+            text = f"{head}{shown}: {what[: 2 * length]}{begun}{one[0]}{one[1]}{answer}{one[2]}"
+            if segment_count(text) <= SEGMENTS_MAX:
+                return text
     return text
 
 

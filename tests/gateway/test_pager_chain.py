@@ -223,6 +223,34 @@ def test_a_warning_waits_for_the_end_of_quiet_hours_and_a_critical_page_never_do
     assert any("Quầy 1" in text for text in world.channels["mail"].to("an@bv.test"))
 
 
+def test_what_can_not_be_understood_wakes_everyone_and_holds_up_nobody(world: PagerWorld) -> None:
+    """A schedule that means nothing, facts that no sentence can be made of: somebody put them there by hand."""
+    world.database.run("UPDATE rota_layer SET weekdays = '{9}'")
+    incident = world.warm()
+    condition = Condition("external", "alertmanager:x/1", None, None, "critical", world.now, world.now, {})
+    with world.database.pool.connection() as connection:
+        raise_condition(connection, condition, world.now)
+    world.database.run("UPDATE alarm SET facts = '[]' WHERE condition = 'external'")
+    world.go(seconds=1)
+    assert world.pages("an")[0] == ("ntfy", "fallback")
+    assert world.pages("chi")[0] == ("sms", "fallback")
+    texts = world.channels["ntfy"].to("an")
+    assert sorted(text[:10] for text in texts) == sorted([f"#{world.number(incident)} Tủ v", "Báo động: "])
+
+
+@pytest.mark.parametrize(
+    "name", ["Tủ", "Tủ bảo quản vắc-xin dịch vụ số 12 tầng 3 nhà B khu khám ngoại trú Bệnh viện Nhi " * 3]
+)
+def test_a_page_takes_two_short_messages_at_most_and_always_says_how_to_answer(world: PagerWorld, name: str) -> None:
+    world.database.run("UPDATE place SET name_vi = %s WHERE place_id = 'desk'", name)
+    number = world.number(world.warm("desk"))
+    world.go(seconds=1)
+    words = world.channels["ntfy"].taken[0].words
+    assert words.segments <= 2
+    assert f"ACK {number} <việc đã làm>" in words.short
+    assert name.strip() in words.body
+
+
 def test_a_low_battery_is_told_by_day_to_the_person_on_call_alone(database: Database) -> None:
     night = datetime(2026, 11, 22, 23, 0, tzinfo=timezone(timedelta(hours=7)))
     world = PagerWorld(database, now=night)
