@@ -56,8 +56,9 @@ class Bench(Protocol):
 class _Worker:
     """One connected station."""
 
-    def __init__(self, station_id: uuid.UUID, relay: Relay, bench: Bench) -> None:
+    def __init__(self, station_id: uuid.UUID, relay: Relay, bench: Bench, before: "_Worker | None") -> None:
         self.relay = relay
+        self._before = before
         self._station_id = station_id
         self._bench = bench
         self._line: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
@@ -122,6 +123,9 @@ class _Worker:
             future.set_exception(error)
 
     def _run(self) -> None:
+        if self._before is not None:  # the station came back: what it was told last is told first
+            self._before.join()
+            self._before = None
         self._guarded(lambda: self._bench.connected(self._station_id, there=True))
         while (job := self._line.get()) is not None:
             self._guarded(job)
@@ -145,17 +149,18 @@ class StationHub:
         self._bench = bench
         self._lock = threading.Lock()
         self._workers: dict[uuid.UUID, _Worker] = {}
-        self._ended: list[_Worker] = []
+        self._ended: dict[uuid.UUID, _Worker] = {}
 
     def attach(self, station_id: uuid.UUID, relay: Relay) -> None:
         """It connected; one that was connected by this name before is not any more."""
         with self._lock:
-            before = self._workers.pop(station_id, None)
-            if before is not None:
-                before.relay.say(what="let_go")
-                before.stop()
-                self._ended.append(before)
-            self._workers[station_id] = _Worker(station_id, relay, self._bench)
+            replaced = self._workers.pop(station_id, None)
+            if replaced is not None:
+                replaced.relay.say(what="let_go")
+                replaced.stop()
+                self._ended[station_id] = replaced
+            before = self._ended.pop(station_id, None)
+            self._workers[station_id] = _Worker(station_id, relay, self._bench, before)
 
     def heard(self, station_id: uuid.UUID, relay: Relay, word: StationWord) -> None:
         """Something it said."""
@@ -172,8 +177,7 @@ class StationHub:
                 return
             del self._workers[station_id]
             worker.stop()
-            self._ended = [one for one in self._ended if one._thread.is_alive()]  # noqa: SLF001 - this module's own
-            self._ended.append(worker)
+            self._ended[station_id] = worker
 
     def is_connected(self, station_id: uuid.UUID) -> bool:
         """Whether it is there."""
@@ -214,9 +218,9 @@ class StationHub:
     def stop(self) -> None:
         """End all; waits for their workers."""
         with self._lock:
-            workers = [*self._workers.values(), *self._ended]
+            workers = [*self._workers.values(), *self._ended.values()]
             self._workers.clear()
-            self._ended = []
+            self._ended.clear()
         for worker in workers:
             worker.stop()
         for worker in workers:
