@@ -1,5 +1,6 @@
 """A card through the real stack: pcscd, the station's own program, WebSocket, gateway; and what the station refuses."""
 
+import contextlib
 import json
 import threading
 from collections.abc import Iterator
@@ -9,9 +10,12 @@ import pytest
 from typer.testing import CliRunner
 
 from cards.reading import read_card
+from firmware_sim.field import Field
+from firmware_sim.pn532 import Pn532
+from firmware_sim.type4 import IsoDepTag
 from gateway.people.keys import write_keys
 from medtap.card_station.enrolment import enrol
-from medtap.card_station.readers import PcscStationReader
+from medtap.card_station.readers import PcscStationReader, Pn532StationReader
 from medtap.cli import card_batch
 from medtap.cli.app import app
 from tests.cards.simulated_reader import SimulatedReader
@@ -21,8 +25,9 @@ from tests.gateway.conftest import shared_pool
 from tests.gateway.ingest_kit import empty_and_furnish
 from tests.gateway.people_kit import KEYS as PEOPLE_KEYS
 from tests.pcsc_fixture import PcscSlot, pcsc_slot, pcscd_daemon
+from tests.pn532_fixture import patient_host
 
-__all__ = ["pcsc_slot", "pcscd_daemon", "shared_pool"]  # fixtures
+__all__ = ["patient_host", "pcsc_slot", "pcscd_daemon", "shared_pool"]  # fixtures
 
 
 @pytest.fixture
@@ -122,3 +127,23 @@ def test_a_batch_from_a_list_is_made_at_the_terminal_card_by_card(
     assert json.loads(status.stdout)["state"] == "finished"
     again = CliRunner().invoke(app, ["card", "batch", "resume", "1", "--file", str(file)])
     assert "Batch 1 is in the state" in again.stderr
+
+
+def test_an_nfc_card_is_made_on_a_pn532_though_it_is_taken_away(
+    desk: CardServer, tmp_path: Path, patient_host: None
+) -> None:
+    field, tag = Field(), Chips().tag()
+    with contextlib.closing(Pn532(field, tmp_path / "pn532")):
+        issuer = desk.signed_in("card_issuer")
+        station = desk.station(issuer, "Bàn NFC", Pn532StationReader(tmp_path / "pn532"))
+        request = issuer.act("ask", patient_id=str(desk.world.patient()), profile="ntag424")
+        issuer.act("personalise", request_id=request["request_id"], station_id=station.enrolment.station_id)
+        field.put(IsoDepTag(tag))
+        until(lambda: [one for one in station.said if one.get("step") == "key 3"], "it is being written")
+        field.take()
+        assert station.outcome(0) in {"card_taken_away", "made"}
+        field.put(IsoDepTag(tag))
+        until(
+            lambda: issuer.get(f"/requests/{request['request_id']}")["request"]["state"] == "personalised", "it is made"
+        )
+        assert desk.world.rows("SELECT card_id FROM card_request") == [(tag.uid.hex(),)]
