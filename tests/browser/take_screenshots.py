@@ -42,6 +42,8 @@ class Shot:
     path: str
     size: ViewportSize
     dark: bool = False
+    typed: str = ""
+    """Into the field that has the focus, then Enter."""
 
 
 SHOTS = (
@@ -49,7 +51,9 @@ SHOTS = (
     Shot("pharmacy", "pharmacist", "/pharmacy", ViewportSize(width=1280, height=800)),
     Shot("receive", "pharmacist", "/work/receive", ViewportSize(width=1280, height=1000)),
     Shot("on-call", "oncall", "/on-call", ViewportSize(width=1280, height=900), dark=True),
-    Shot("on-call-phone", "oncall", "/on-call", ViewportSize(width=412, height=915), dark=True),
+    Shot("walk-in", "clerk", "/desk/walk-in", ViewportSize(width=1280, height=900), typed="nguyen"),
+    Shot("wall", "oncall", "/on-call/wall", ViewportSize(width=1920, height=1080), dark=True),
+    Shot("on-call-phone", "oncall", "/i/{incident_number}", ViewportSize(width=412, height=915), dark=True),
 )
 
 
@@ -89,6 +93,14 @@ def _play(hospital: SimulatedHospital) -> None:
     raise RuntimeError("the warm fridge raised no alarm within 60 s")
 
 
+def _incident_number(hospital: SimulatedHospital) -> int:
+    with psycopg.connect(hospital.dsn) as connection:
+        row = connection.execute("SELECT incident_number FROM incident ORDER BY opened_at LIMIT 1").fetchone()
+    if row is None:
+        raise RuntimeError("there is no incident to be shown")
+    return int(row[0])
+
+
 def signed_in_page(browser: Browser, hospital: SimulatedHospital, shot: Shot) -> Page:
     """A page of that person, signed in through the one-time link as a person would: open it, press the button."""
     context = browser.new_context(
@@ -116,8 +128,12 @@ def take(hospital: SimulatedHospital, directory: Path) -> list[str]:
             page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
             page.on("pageerror", lambda error: complaints.append(str(error)))
             page.set_viewport_size(shot.size)
-            page.goto(hospital.http_url + shot.path)
+            page.goto(hospital.http_url + shot.path.format(incident_number=_incident_number(hospital)))
             page.wait_for_timeout(1500)
+            if shot.typed:
+                page.keyboard.type(shot.typed)
+                page.keyboard.press("Enter")
+                page.wait_for_timeout(1500)
             page.screenshot(path=directory / f"{shot.name}.png")
         browser.close()
     return complaints
