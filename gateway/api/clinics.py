@@ -3,7 +3,7 @@
 import uuid
 from datetime import date, datetime, time, timedelta
 from http import HTTPStatus
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Final, Literal
 
 from fastapi import APIRouter, Depends, Query, Request
 from pydantic import BaseModel, Field
@@ -17,7 +17,7 @@ from gateway.api.work_kit import now_of, refusals, zone_of
 from gateway.services.roles import ADMIN_ROLES, DESK_ROLES, QUEUE_ROLES, Role
 from gateway.services.sessions import SignedIn
 from gateway.visits.appointments import ROWS_MAX, NewAppointment, import_appointments, read_appointments_csv
-from gateway.visits.boards import boards, make_board, revoke_board
+from gateway.visits.boards import Board, boards, make_board, revoke_board
 from gateway.visits.clinics import Clinic, ClinicItem, RoomItem, read_clinics, write_clinic, write_room
 from gateway.visits.load import LoadHour, load_by_hour
 
@@ -139,11 +139,11 @@ def take_appointments(request: Request, source: str, rows: list[NewAppointment])
 
 
 @router.get("/boards", summary="Screens of waiting rooms")
-def list_boards(request: Request, person: BoardKeeper) -> list[dict[str, Any]]:
+def list_boards(request: Request, person: BoardKeeper) -> list[Board]:
     """Without their links."""
     del person
     with web_of(request).services.pool.connection() as connection:
-        return [vars(one) for one in boards(connection)]
+        return boards(connection)
 
 
 @router.post("/boards", summary="Make a link for a screen", status_code=HTTPStatus.CREATED)

@@ -3,7 +3,7 @@
 import uuid
 from datetime import date, datetime
 from http import HTTPStatus
-from typing import Annotated, Any, Final
+from typing import Any, Final
 
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, Field
@@ -58,6 +58,12 @@ class OpenedAnswer(BaseModel):
     visit_id: uuid.UUID
     is_new: bool
     hints: list[HintAnswer]
+
+
+class InsuranceAsked(BaseModel):
+    """The question that waits."""
+
+    check_id: uuid.UUID
 
 
 class InsuranceAnswer(BaseModel):
@@ -168,11 +174,11 @@ def join(request: Request, person: Clerk, visit_id: uuid.UUID, given: JoinGiven)
 
 
 @router.post("/{visit_id}/insurance-check", summary="Ask the insurance again", status_code=HTTPStatus.ACCEPTED)
-def check_insurance(request: Request, person: Clerk, visit_id: uuid.UUID) -> dict[str, Annotated[str, "id"]]:
+def check_insurance(request: Request, person: Clerk, visit_id: uuid.UUID) -> InsuranceAsked:
     """It is asked as soon as its service answers; what comes of it stands in the visit."""
     with web_of(request).services.pool.connection() as connection, refusals():
         check_id = ask_again(connection, visit_id, person.username, now_of(request))
-    return {"check_id": str(check_id)}
+    return InsuranceAsked(check_id=check_id)
 
 
 def visit_answer(now: VisitNow) -> VisitAnswer:
