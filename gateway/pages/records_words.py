@@ -88,7 +88,9 @@ KINDS: Final[Mapping[str, str]] = MappingProxyType(
         "pager_channel_dead": N_("Pager channel dead"),
         "schedule_hole": N_("Nobody on call"),
         "heartbeat_missing": N_("Heartbeat missing"),
+        "external": N_("Told by other software"),
         "drill": N_("Drill"),
+        "drill_failed": N_("Drill failed"),
     }
 )
 """Kinds of conditions; one that is not here is shown by its name."""
