@@ -290,7 +290,9 @@ def test_the_next_person_is_called_when_somebody_asks_for_it(world: PagerWorld) 
         assert pass_on(connection, incident, "an", channel="page", now=world.now)
     world.go(seconds=1)
     assert world.pages("chi") == [("sms", "level:3")]
-    journal = world.database.rows("SELECT by_whom, channel FROM incident_journal WHERE what = 'escalated'")
+    journal = world.database.rows(
+        "SELECT by_whom, channel FROM incident_journal WHERE what = 'escalated' ORDER BY journal_id"
+    )
     assert journal == [("an", "sms"), ("an", "page")]
 
 
