@@ -7,7 +7,7 @@ import uuid
 from collections.abc import Mapping
 from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Depends, Request, WebSocket, WebSocketDisconnect, status
+from fastapi import APIRouter, Depends, Path, Request, WebSocket, WebSocketDisconnect, status
 from pydantic import BaseModel, ValidationError
 from starlette.concurrency import run_in_threadpool
 
@@ -26,6 +26,7 @@ from gateway.pages.translations import N_
 
 _LOG: Final = logging.getLogger(__name__)
 Secret = Annotated[str, Depends(STATION)]
+BatchNumber = Annotated[int, Path(ge=1, le=2**31 - 1)]
 router: Final = APIRouter(prefix=f"{PREFIX}/card-station", tags=["cards"], responses=WORK_PROBLEMS)
 
 
@@ -62,7 +63,7 @@ def enrol(request: Request, secret: Secret) -> Enrolled:
 
 
 @router.get("/batches/{number}", summary="How far a batch is")
-def batch(request: Request, secret: Secret, number: int) -> BatchState:
+def batch(request: Request, secret: Secret, number: BatchNumber) -> BatchState:
     """Numbers only: no name leaves for a station."""
     station_of(request, secret)
     with refusals(), web_of(request).services.pool.connection() as connection:
@@ -70,7 +71,7 @@ def batch(request: Request, secret: Secret, number: int) -> BatchState:
 
 
 @router.post("/batches/{number}/begin", summary="Go on with a batch at this station")
-def begin(request: Request, secret: Secret, number: int) -> BatchState:
+def begin(request: Request, secret: Secret, number: BatchNumber) -> BatchState:
     """The next card put on it is the batch's next."""
     station = station_of(request, secret)
     services = web_of(request).services
@@ -83,7 +84,7 @@ def begin(request: Request, secret: Secret, number: int) -> BatchState:
 
 
 @router.post("/batches/{number}/pause", summary="Put a batch off")
-def pause(request: Request, secret: Secret, number: int) -> BatchState:
+def pause(request: Request, secret: Secret, number: BatchNumber) -> BatchState:
     """What is done stays done; a card that is half done is gone on with later."""
     station = station_of(request, secret)
     services = web_of(request).services

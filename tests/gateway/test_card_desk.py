@@ -219,6 +219,15 @@ def test_the_pages_of_the_desk_lead_through_a_request(desk: CardServer) -> None:
     assert "Sắp hết thẻ trắng" in issuer.page("/cards/blanks")
     shown = issuer.form("new-station", name="Bàn 9").text
     assert re.search(r"medtap card station run --link &#34;http://testserver/cards/enrol#[\w-]{43}&#34;", shown)
+    made_batch = issuer.form("new-batch", profile="ntag424", title="Lớp 1A")
+    assert made_batch.status_code == 422, "nobody waits for that kind"
+    issuer.form("ask", patient_id=str(patient), profile="ntag424", reason="first")
+    made_batch = issuer.form("new-batch", profile="ntag424", title="Lớp 1A")
+    number = made_batch.headers["location"].partition("?")[0].rpartition("/")[2]
+    assert issuer.get(f"/batches/{number}")["total"] == len(issuer.get("/batches")) == 1
+    assert "Lớp 1A" in issuer.page(f"/cards/batches/{number}")
+    issuer.form("cancel-batch", batch_id=issuer.get("/batches")[0]["batch_id"])
+    assert issuer.get(f"/batches/{number}")["state"] == "cancelled"
     for path in ("/cards/stations", "/cards/batches", "/cards/lists", "/cards/prints"):
         assert 'aria-current="page"' in issuer.page(path)
     issuer.browser.post("/language", data={"language": "en", "next": "/"})
