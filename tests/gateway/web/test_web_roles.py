@@ -77,27 +77,27 @@ def _requests(world: WORLD) -> list[tuple[str, str, frozenset[Role]]]:
     return wanted
 
 
-def test_each_role_gets_into_its_routes_and_into_no_others(
-    world: WORLD, csrf_token: Callable[[httpx.Client], str]
+@pytest.mark.parametrize("role", list(Role))
+def test_a_role_gets_into_its_routes_and_into_no_others(
+    world: WORLD, csrf_token: Callable[[httpx.Client], str], role: Role
 ) -> None:
     world.feed.ends = True
     requests = _requests(world)
     assert len(requests) > 20
-    for role in Role:
-        browser = world.signed_in(role)
-        headers = {"x-csrf-token": csrf_token(browser)}
-        for number, (method, path, roles) in enumerate(requests):
-            # Of those who may one a route does its work, and of those who may not one is refused: what a role may is
-            # decided in one place for all routes (the test below), and pages take their time.
-            alike = sorted(roles if role in roles else set(Role) - roles)
-            if alike[number % len(alike)] is not role:
-                continue
-            answer = browser.request(method, path, headers=headers, json={} if path.startswith("/api") else None)
-            refused = answer.status_code == 403
-            assert refused is (role not in roles), (role, method, path, answer.status_code)
-            assert answer.status_code < 500, (role, method, path)
-            if refused:
-                assert answer.json()["code"] == "role_missing"
+    browser = world.signed_in(role)
+    headers = {"x-csrf-token": csrf_token(browser)}
+    for number, (method, path, roles) in enumerate(requests):
+        # Of those who may one a route does its work, and of those who may not one is refused: what a role may is
+        # decided in one place for all routes (the test below), and pages take their time.
+        alike = sorted(roles if role in roles else set(Role) - roles)
+        if alike[number % len(alike)] is not role:
+            continue
+        answer = browser.request(method, path, headers=headers, json={} if path.startswith("/api") else None)
+        refused = answer.status_code == 403
+        assert refused is (role not in roles), (role, method, path, answer.status_code)
+        assert answer.status_code < 500, (role, method, path)
+        if refused:
+            assert answer.json()["code"] == "role_missing"
 
 
 def test_a_route_takes_exactly_the_roles_that_it_names(world: WORLD, csrf_token: Callable[[httpx.Client], str]) -> None:
