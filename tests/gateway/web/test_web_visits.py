@@ -1,6 +1,7 @@
 """Visits at the pages: a clerk without a card, a mother with two children, a nurse at her door, a board, an import."""
 
 import ast
+import dataclasses
 import re
 import uuid
 from collections.abc import Callable
@@ -11,11 +12,14 @@ from typing import Any, Final
 
 import httpx
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from gateway.pages import visit_words
 from gateway.pages.refusal_words import REFUSALS
 from gateway.pages.visit_words import VISIT_REFUSALS
 from gateway.people.person import NewGuardian
+from gateway.taps.presence_token import PresenceTokens
+from gateway.taps.tap_services import TapServices
 from gateway.visits.insurance_codes import VERDICTS
 from tests.gateway.people_kit import SOMEBODY, people_of, register
 
@@ -208,6 +212,30 @@ def test_who_comes_on_the_wrong_day_is_told_where_and_when(clinics: WORLD, csrf_
     broken = {"csrf_token": clerk.token, "source": "HIS"}
     wrong = clerk.browser.post("/desk/appointments", data=broken, files={"file": ("a.csv", "reference\n")})
     assert wrong.status_code == 422
+
+
+def test_the_proof_of_a_tap_goes_with_the_number_and_another_patients_does_not(
+    clinics: WORLD, csrf_token: Token
+) -> None:
+    tokens = PresenceTokens(ec.generate_private_key(ec.SECP256R1()))
+    web = clinics.app.state.web
+    services = dataclasses.replace(web.services, taps=TapServices(tokens, lambda: None))
+    clinics.app.state.web = dataclasses.replace(web, services=services)
+    clerk, address = Person(clinics, csrf_token, "clerk"), f"/desk/visits/{uuid.UUID(int=101)}/queue"
+    ours, other = (tokens.issue("ab" * 16, uuid.UUID(int=one), "desk-1", 1, clinics.clock()) for one in (1, 2))
+    form = {"event_id": str(uuid.uuid4()), "clinic_id": "heart", "place": "desk-1"}
+    for wrong in (
+        {**form, "presence": other},
+        {**form, "presence": ours, "place": "desk-2"},
+        {**form, "presence": ours[:-8] + "AAAAAAAA"},
+    ):
+        assert clerk.post(address, **wrong).status_code == 422
+    clinics.clock.forward(minutes=11)
+    assert clerk.post(address, **form, presence=ours).status_code == 422, "shown too long ago"
+    fresh = tokens.issue("ab" * 16, uuid.UUID(int=1), "desk-1", 1, clinics.clock())
+    assert "TM-001" in clerk.post(address, **form, presence=fresh).text
+    facts = clinics.rows("SELECT facts FROM visit_event WHERE kind = 'queued'")[0][0]
+    assert (facts["identified_by"], facts["place_id"]) == ("card", "desk-1")
 
 
 def test_everything_that_visits_say_has_words() -> None:
