@@ -4,14 +4,14 @@ from typing import Literal
 
 from edge.contracts.observations import BatteryMeasured
 from edge.drivers.driver import DeviceSession
-from edge.drivers.modbus_line import WATCHDOG_S, ModbusUnit, SerialLine, TcpLine
+from edge.drivers.modbus_line import ModbusUnit, PolledDriver, SerialLine, TcpLine
 from edge.drivers.refusals import Refusals
 
 _MOST = {"percent": 100.0, "volts": 1000.0}
 """Range of the wire (`BatteryMeasured`)."""
 
 
-class ModbusBatteryDriver:
+class ModbusBatteryDriver(PolledDriver):
     """One register of one unit; told every `interval_s` seconds, at fixed rate."""
 
     kind = "modbus_battery"
@@ -29,30 +29,15 @@ class ModbusBatteryDriver:
         interval_s: float,
     ) -> None:
         """`scale`: percent or volts for one count of the register."""
-        self.device_id = device_id
-        self.watchdog_s = WATCHDOG_S
-        self._unit = ModbusUnit(line, unit_id, register_kind, register)
+        super().__init__(device_id, ModbusUnit(line, unit_id, register_kind, register), interval_s)
         self._says = says
         self._scale = scale
-        self._interval_s = interval_s
 
-    def run(self, session: DeviceSession) -> None:
-        """Read until the session stops.
-
-        Raises:
-            DeviceLostError: no connection, no answer (twice), or no believable reading.
-        """
-        self._unit.poll(session, self._interval_s, lambda value, refusals: self._take(value, session, refusals))
-
-    def abort(self) -> None:
-        """Close the connection under a hung run."""
-        self._unit.abort()
-
-    def _take(self, register: int, session: DeviceSession, refusals: Refusals) -> None:
-        value = round(register * self._scale, 4)
-        if value > _MOST[self._says]:
-            detail = f"{self._unit}: {value:g} {self._says}: expected at most {_MOST[self._says]:g}; check scale"
-            refusals.refused("implausible_value", detail, register.to_bytes(2, "big"))
+    def _take(self, value: int, session: DeviceSession, refusals: Refusals) -> None:
+        measured = round(value * self._scale, 4)
+        if measured > _MOST[self._says]:
+            detail = f"{self._unit}: {measured:g} {self._says}: expected at most {_MOST[self._says]:g}; check scale"
+            refusals.refused("implausible_value", detail, value.to_bytes(2, "big"))
             return
         refusals.accepted()
         now = session.stamp()
@@ -63,7 +48,7 @@ class ModbusBatteryDriver:
                     "device_id": self.device_id,
                     "occurred_at": now.occurred_at,
                     "monotonic_ns": now.monotonic_ns,
-                    self._says: value,
+                    self._says: measured,
                 }
             )
         )

@@ -5,13 +5,13 @@ from typing import Literal
 from edge.clock import Stamp
 from edge.contracts.observations import CONTACT_STATES, ContactChanged
 from edge.drivers.driver import DeviceSession
-from edge.drivers.modbus_line import WATCHDOG_S, ModbusUnit, SerialLine, TcpLine
+from edge.drivers.modbus_line import ModbusUnit, PolledDriver, SerialLine, TcpLine
 from edge.drivers.refusals import Refusals
 
 State = Literal["open", "closed", "on", "off"]
 
 
-class ModbusContactDriver:
+class ModbusContactDriver(PolledDriver):
     """One bit of one unit, looked at every `interval_s` seconds. A change counts when it has lasted `settle_s`."""
 
     kind = "modbus_contact"
@@ -30,44 +30,36 @@ class ModbusContactDriver:
         settle_s: float,
     ) -> None:
         """`one_means`: what the bit says when it is 1."""
-        self.device_id = device_id
-        self.watchdog_s = WATCHDOG_S
-        self._unit = ModbusUnit(line, unit_id, table, address)
+        super().__init__(device_id, ModbusUnit(line, unit_id, table, address), interval_s)
         self._contact = contact
         first, second = CONTACT_STATES[contact]
         self._states: tuple[str, str] = (second if one_means == first else first, one_means)
-        self._interval_s = interval_s
         self._settle_ns = round(settle_s * 1_000_000_000)
         self._said: int | None = None
         self._changed: tuple[int, Stamp] | None = None
 
     def run(self, session: DeviceSession) -> None:
-        """Look until the session stops.
+        """Look until the session stops; it is said anew what is found now.
 
         Raises:
             DeviceLostError: no connection, no answer (twice).
         """
-        # Whatever was known before the device was lost: it is said anew what is found now.
         self._said, self._changed = None, None
-        self._unit.poll(session, self._interval_s, lambda bit, refusals: self._take(bit, session, refusals))
+        super().run(session)
 
-    def abort(self) -> None:
-        """Close the connection under a hung run."""
-        self._unit.abort()
-
-    def _take(self, bit: int, session: DeviceSession, refusals: Refusals) -> None:
+    def _take(self, value: int, session: DeviceSession, refusals: Refusals) -> None:
         refusals.accepted()
         session.up()
         now = session.stamp()
         if self._said is None:
-            self._say(bit, session, now, is_change=False)
-        elif bit == self._said:
+            self._say(value, session, now, is_change=False)
+        elif value == self._said:
             self._changed = None
-        elif self._changed is None or self._changed[0] != bit:
-            self._changed = (bit, now)
+        elif self._changed is None or self._changed[0] != value:
+            self._changed = (value, now)
         if self._changed is not None and now.monotonic_ns - self._changed[1].monotonic_ns >= self._settle_ns:
             # It happened when it was first seen, not when it was believed.
-            self._say(bit, session, self._changed[1], is_change=True)
+            self._say(value, session, self._changed[1], is_change=True)
 
     def _say(self, bit: int, session: DeviceSession, at: Stamp, *, is_change: bool) -> None:
         session.emit(

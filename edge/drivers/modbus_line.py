@@ -5,6 +5,7 @@ Source: Modbus Application Protocol Specification 1.1b3, sections 6.1 to 6.4 (re
 """
 
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -180,3 +181,32 @@ class ModbusUnit:
             if not shared or session.stopping or time.monotonic() >= deadline_s:
                 raise DeviceLostError(f"{self._line} cannot be opened: check address, power, cable and permissions")
             session.wait(_LINE_POLL_S)
+
+
+class PolledDriver(ABC):
+    """A device that is one address of one unit: what it is asked for, and how often, is all that differs."""
+
+    kind: str
+
+    def __init__(self, device_id: str, unit: ModbusUnit, interval_s: float) -> None:
+        """`unit`: where its value stands."""
+        self.device_id = device_id
+        self.watchdog_s = WATCHDOG_S
+        self._unit = unit
+        self._interval_s = interval_s
+
+    def run(self, session: DeviceSession) -> None:
+        """Read until the session stops.
+
+        Raises:
+            DeviceLostError: no connection, no answer (twice), or nothing believable.
+        """
+        self._unit.poll(session, self._interval_s, lambda value, refusals: self._take(value, session, refusals))
+
+    def abort(self) -> None:
+        """Close the connection under a hung run."""
+        self._unit.abort()
+
+    @abstractmethod
+    def _take(self, value: int, session: DeviceSession, refusals: Refusals) -> None:
+        """A register (0 to 65535) or a bit (0 or 1) was read."""

@@ -4,7 +4,7 @@ from typing import Literal
 
 from edge.contracts.observations import TemperatureMeasured
 from edge.drivers.driver import DeviceSession
-from edge.drivers.modbus_line import WATCHDOG_S, ModbusUnit, SerialLine, TcpLine
+from edge.drivers.modbus_line import ModbusUnit, PolledDriver, SerialLine, TcpLine
 from edge.drivers.refusals import Refusals
 
 _NO_PROBE = (0x8000, 0x7FFF)
@@ -14,7 +14,7 @@ _HIGHEST_CELSIUS = 200.0
 """Range of the wire (`TemperatureMeasured`); beyond it is no reading of a room, fridge or freezer."""
 
 
-class ModbusTemperatureDriver:
+class ModbusTemperatureDriver(PolledDriver):
     """One register of one unit; a reading every `interval_s` seconds, at fixed rate."""
 
     kind = "modbus_temperature"
@@ -31,33 +31,18 @@ class ModbusTemperatureDriver:
         interval_s: float,
     ) -> None:
         """`scale`: degrees Celsius for one count of the register."""
-        self.device_id = device_id
-        self.watchdog_s = WATCHDOG_S
-        self._unit = ModbusUnit(line, unit_id, register_kind, register)
+        super().__init__(device_id, ModbusUnit(line, unit_id, register_kind, register), interval_s)
         self._register = register
         self._scale = scale
-        self._interval_s = interval_s
 
-    def run(self, session: DeviceSession) -> None:
-        """Read until the session stops.
-
-        Raises:
-            DeviceLostError: no connection, no answer (twice), or no believable reading.
-        """
-        self._unit.poll(session, self._interval_s, lambda value, refusals: self._take(value, session, refusals))
-
-    def abort(self) -> None:
-        """Close the connection under a hung run."""
-        self._unit.abort()
-
-    def _take(self, register: int, session: DeviceSession, refusals: Refusals) -> None:
-        celsius = (register - 0x10000 if register & 0x8000 else register) * self._scale
-        if register in _NO_PROBE or not _LOWEST_CELSIUS <= celsius <= _HIGHEST_CELSIUS:
+    def _take(self, value: int, session: DeviceSession, refusals: Refusals) -> None:
+        celsius = (value - 0x10000 if value & 0x8000 else value) * self._scale
+        if value in _NO_PROBE or not _LOWEST_CELSIUS <= celsius <= _HIGHEST_CELSIUS:
             detail = (
-                f"{self._unit}: register {self._register} is 0x{register:04x}, "
+                f"{self._unit}: register {self._register} is 0x{value:04x}, "
                 f"{celsius:g} degrees: expected -200 to 200; check the probe and scale"
             )
-            refusals.refused("implausible_value", detail, register.to_bytes(2, "big"))
+            refusals.refused("implausible_value", detail, value.to_bytes(2, "big"))
             return
         refusals.accepted()
         now = session.stamp()
