@@ -37,6 +37,7 @@ _ALL: Final = (
     Kind("calibration_due", "device", "warning", needs_hands_now=False),
     Kind("clock_off", "node", "warning", needs_hands_now=False),
     Kind("agent_silent", "node", "critical"),
+    Kind("broker_silent", "system", "critical"),
     Kind("dead_letters", "system", "warning", needs_hands_now=False),
     Kind("pager_channel_dead", "system", "critical"),
     Kind("schedule_hole", "system", "warning"),

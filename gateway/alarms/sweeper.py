@@ -15,7 +15,7 @@ import psycopg
 
 from gateway.alarms import causes, contacts, upkeep
 from gateway.alarms.alarm_lock import enter
-from gateway.alarms.conditions import clear_condition
+from gateway.alarms.conditions import Condition, clear_condition, is_active, raise_condition
 from gateway.alarms.incident_watch import watch_incidents
 from gateway.alarms.limits import load_limits
 from gateway.alarms.silence_watch import watch_silence
@@ -26,6 +26,8 @@ _LOG = logging.getLogger(__name__)
 EVERY_S: Final = 10.0
 _AWAY_AFTER: Final = timedelta(seconds=60)
 """No sweep for so long, and the gateway was away: six rounds missed."""
+_BROKER: Final = "broker_silent"
+_BROKER_SUBJECT: Final = "broker:mqtt"
 _RARELY: Final = 6
 """Each so many rounds: what changes in days, or costs more."""
 
@@ -63,6 +65,7 @@ class Sweeper:
         self._every_s = every_s
         self._clocks = upkeep.ClockWatch()
         self._round = 0
+        self._deaf_since: datetime | None = None
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="alarm-sweeper", daemon=True)
 
@@ -115,7 +118,18 @@ class Sweeper:
     def _watch_silence(self, connection: Connection, now: datetime) -> tuple[NewLiveEvent, ...]:
         is_deaf = self._listening is not None and not self._listening.connected
         since = listening_since(connection, now, is_deaf=is_deaf)
-        return () if is_deaf else watch_silence(connection, load_limits(connection), since, now)
+        limits = load_limits(connection)
+        if not is_deaf:
+            self._deaf_since = None
+            live = clear_condition(connection, _BROKER, _BROKER_SUBJECT, now, now=now)
+            return (*live, *watch_silence(connection, limits, since, now))
+        # Nobody can be heard: that is one outage, and no node's.
+        self._deaf_since = self._deaf_since or now
+        raised_at = self._deaf_since + timedelta(seconds=limits.of("agent_silent", "silent_for_s"))
+        if now < raised_at or is_active(connection, _BROKER, _BROKER_SUBJECT):
+            return ()
+        condition = Condition(_BROKER, _BROKER_SUBJECT, None, None, "critical", self._deaf_since, raised_at)
+        return raise_condition(connection, condition, now)
 
     def _run(self) -> None:
         while not self._stopping.is_set():

@@ -69,6 +69,12 @@ _ALL: Final = {
         "Kiểm tra nguồn và mạng của trạm; xem nhiệt kế tại chỗ.",
         "Check the node's power and network; read the thermometers by eye.",
     ),
+    "broker_silent": KindWords(
+        "mất kết nối với máy chủ MQTT",
+        "broker not reachable",
+        "Kiểm tra máy chủ MQTT và mạng; xem nhiệt kế tại chỗ: không nơi nào được theo dõi.",
+        "Check the broker and the network; read the thermometers by eye: no place is watched.",
+    ),
     "dead_letters": KindWords(
         "có dữ liệu không đọc được", "unreadable data", "Báo quản trị viên.", "Tell the administrator."
     ),

@@ -82,6 +82,7 @@ KINDS: Final[Mapping[str, str]] = MappingProxyType(
         "sensor_implausible": N_("Reading can't be true"),
         "battery_low": N_("Battery low"),
         "calibration_due": N_("Calibration due"),
+        "broker_silent": N_("Broker not reachable"),
         "agent_silent": N_("Edge node silent"),
         "clock_off": N_("Clock is off"),
         "dead_letters": N_("Messages not understood"),

@@ -118,7 +118,7 @@ def test_a_gateway_that_was_away_calls_nobody_silent_and_forgets_no_silence(alar
     assert active(alarms) == []
 
 
-def test_who_is_deaf_calls_nobody_silent(alarms: Alarms) -> None:
+def test_who_is_deaf_calls_nobody_silent_but_the_broker(alarms: Alarms) -> None:
     class Deaf:
         connected = False
 
@@ -126,8 +126,11 @@ def test_who_is_deaf_calls_nobody_silent(alarms: Alarms) -> None:
     speak(alarms, Node(), *PROBES)
     listening = Deaf()
     sweeper = Sweeper(alarms.database.pool, lambda: alarms.now, ZONE, listening=listening)
-    sweep_for(alarms, sweeper, 30)
+    sweep_for(alarms, sweeper, 2.5)
     assert active(alarms) == []
+    sweep_for(alarms, sweeper, 27)
+    assert active(alarms) == [("broker_silent", "broker:mqtt")]
+    assert alarms.paged()[0] == ("raised", "critical")
     listening.connected = True
     sweep_for(alarms, sweeper, 9)
     assert active(alarms) == []
