@@ -55,9 +55,8 @@ def alertmanager(request: Request, body: Notification) -> dict[str, int]:
     return {"taken": len(body.alerts)}
 
 
-@router.api_route(
-    "/receipts/{token}", methods=["GET", "POST"], summary="A message has arrived", dependencies=[Depends(PUBLIC)]
-)
+@router.get("/receipts/{token}", summary="A message has arrived, by a link", dependencies=[Depends(PUBLIC)])
+@router.post("/receipts/{token}", summary="A message has arrived", dependencies=[Depends(PUBLIC)])
 def receipt(request: Request, token: str) -> dict[str, bool]:
     """Whoever knows a page's or a probe's token has it: called by a mail robot, a web hook, an app."""
     services = web_of(request).services

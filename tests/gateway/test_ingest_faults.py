@@ -26,7 +26,7 @@ from gateway.ingest.worker import IngestWorker
 from gateway.services import reads_operations
 from medtap.services.broker import EmbeddedBroker
 from tests.gateway.edge_client import EdgeClient, eventually
-from tests.gateway.ingest_kit import NOW, Database, Node, furnish, encoded, reading
+from tests.gateway.ingest_kit import NOW, Database, Node, encoded, furnish, reading
 
 pytestmark = pytest.mark.integration
 

@@ -59,8 +59,7 @@ def test_the_page_says_what_where_since_when_what_to_do_whom_to_call_and_what_st
 
 def test_stock_without_a_price_is_told_by_its_quantity_and_said_to_have_none(world: WORLD, text_of: TextOf) -> None:
     world.execute(
-        "INSERT INTO stock_account (account_id, place_id) VALUES ('place:fridge-1', %s)"
-        " ON CONFLICT DO NOTHING",
+        "INSERT INTO stock_account (account_id, place_id) VALUES ('place:fridge-1', %s) ON CONFLICT DO NOTHING",
         FRIDGE,
     )
     world.execute(

@@ -5,7 +5,7 @@ import uuid
 from collections import deque
 from collections.abc import Callable
 from html import unescape
-from typing import Any
+from typing import Any, Final
 from urllib.parse import urlencode, urljoin, urlsplit
 
 import httpx
@@ -104,6 +104,10 @@ def _counted(lan: Store, dung: Store) -> None:
     done(dung.post(f"{address}/post", {}))
 
 
+SHAPELESS: Final = re.compile(r"[0-9a-f]{8}-[0-9a-f-]{27}|\b\d{4}-\d\d(?:-\d\d(?:T[0-9A-Z%:.]+)?)?")
+"""Ids, months, days and moments: one page of each kind stands for all."""
+
+
 def links_in(page: str, address: str) -> list[str]:
     """Where a page leads by links and by forms that only ask, each without its fragment."""
     found = [next(part for part in groups if part) for groups in LINKS.findall(page)]
@@ -125,7 +129,7 @@ def walked(browser: httpx.Client, start: str = "/") -> dict[str, httpx.Response]
     waiting = deque([start])
     while waiting:
         address = waiting.popleft()
-        shape = re.sub(r"[0-9a-f]{8}-[0-9a-f-]{27}|\b\d{4}-\d\d-\d\d\b", "*", address)
+        shape = SHAPELESS.sub("*", address)
         if address in answers or (shape in shapes and shape != address and "/documents/" not in shape):
             continue
         shapes.add(shape)
