@@ -108,6 +108,12 @@ class ContactBody(BaseModel):
     rank: Annotated[int, Field(ge=1, le=9)] | None = None
 
 
+class MessagesWritten(BaseModel):
+    """How many test messages were written."""
+
+    written: int
+
+
 class Made(BaseModel):
     """The id of what was made."""
 
@@ -285,9 +291,9 @@ def read_channels(services: AppServices) -> list[ChannelAnswer]:
 
 
 @router.post("/channels/{name}/test", status_code=202, summary="Send a test by a channel")
-def test_channel(request: Request, person: Keeper, name: str) -> dict[str, int]:
+def test_channel(request: Request, person: Keeper, name: str) -> MessagesWritten:
     """To the asker's own contacts there; a channel without people gets it itself. How many messages were written."""
-    return {"written": send_test(web_of(request).services, person.username, name)}
+    return MessagesWritten(written=send_test(web_of(request).services, person.username, name))
 
 
 def send_test(services: AppServices, username: str, name: str) -> int:

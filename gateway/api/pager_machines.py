@@ -5,6 +5,7 @@ from http import HTTPStatus
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends, Query, Request
+from pydantic import BaseModel
 
 from gateway.alarms.conditions import Condition, clear_condition, raise_condition
 from gateway.api.access import PUBLIC
@@ -24,8 +25,20 @@ from gateway.services.live_events import publish
 router: Final = APIRouter(prefix=f"{PREFIX}/pager", tags=["cold chain"])
 
 
+class AlertsTaken(BaseModel):
+    """How many alerts were taken."""
+
+    taken: int
+
+
+class ReceiptTaken(BaseModel):
+    """The token was known."""
+
+    known: bool
+
+
 @router.post("/alertmanager", status_code=202, summary="Alerts of another system", dependencies=[Depends(PUBLIC)])
-def alertmanager(request: Request, body: Notification) -> dict[str, int]:
+def alertmanager(request: Request, body: Notification) -> AlertsTaken:
     """Alertmanager's web hook, version 4, with our token: firing alerts become incidents, resolved ones return."""
     services = web_of(request).services
     file = config_of(services).alertmanager_token_file
@@ -52,12 +65,12 @@ def alertmanager(request: Request, body: Notification) -> dict[str, int]:
             publish(connection, live)
     if services.pager is not None:
         services.pager.wake()
-    return {"taken": len(body.alerts)}
+    return AlertsTaken(taken=len(body.alerts))
 
 
 @router.get("/receipts/{token}", summary="A message has arrived, by a link", dependencies=[Depends(PUBLIC)])
 @router.post("/receipts/{token}", summary="A message has arrived", dependencies=[Depends(PUBLIC)])
-def receipt(request: Request, token: str) -> dict[str, bool]:
+def receipt(request: Request, token: str) -> ReceiptTaken:
     """Whoever knows a page's or a probe's token has it: called by a mail robot, a web hook, an app."""
     services = web_of(request).services
     now = services.clock()
@@ -69,7 +82,7 @@ def receipt(request: Request, token: str) -> dict[str, bool]:
             publish(connection, note_receipt(connection, channel, now))
     if not known:
         raise not_found(N_("There is nothing at this address. Check the link."))
-    return {"known": True}
+    return ReceiptTaken(known=True)
 
 
 @router.get("/heartbeat", summary="A signed sign of life", dependencies=[Depends(PUBLIC)])
