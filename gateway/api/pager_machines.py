@@ -2,7 +2,7 @@
 
 import secrets
 from http import HTTPStatus
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
 from fastapi import APIRouter, Depends, Query, Request
 from pydantic import BaseModel
@@ -29,6 +29,15 @@ class AlertsTaken(BaseModel):
     """How many alerts were taken."""
 
     taken: int
+
+
+class Heartbeat(BaseModel):
+    """A sign of life; what is signed is these members, as they are spelt here."""
+
+    at: str
+    nonce: str
+    parts: dict[str, bool]
+    signature: str
 
 
 class ReceiptTaken(BaseModel):
@@ -92,7 +101,7 @@ def heartbeat(
     watcher: Annotated[str, Query(max_length=63, pattern=r"^[0-9A-Za-z._-]*$")] = "",
     every_s: Annotated[float, Query(ge=1, le=86400)] = 30.0,
     proof: Annotated[str, Query(max_length=64)] = "",
-) -> dict[str, Any]:
+) -> Heartbeat:
     """For `medtap pager watch`: what works, with the asker's number, signed with the key that both have."""
     services = web_of(request).services
     file = config_of(services).heartbeat.key_file
@@ -104,4 +113,4 @@ def heartbeat(
         # Only who has the key is missed when it stops: anyone else could make up watchers.
         with services.pool.connection() as connection:
             watcher_asked(connection, watcher, every_s, now)
-    return signed(key, found, nonce)
+    return Heartbeat.model_validate(signed(key, found, nonce))

@@ -114,6 +114,8 @@ def request_page(request: Request, person: Desk, request_id: UUID, print_id: UUI
 @router.get("/search")
 def search(request: Request, person: Desk, q: Annotated[str, Query(max_length=200)] = "") -> Response:  # noqa: ARG001 - the check is what it is for
     """From a number on a card, its code or its id to the card, or to the request whose card it will be."""
+    if not q.strip():
+        return RedirectResponse("/cards", HTTPStatus.SEE_OTHER)
     number = read_card_number(q)
     with refusals(), web_of(request).services.pool.connection() as connection:
         if number is not None:
