@@ -11,7 +11,7 @@ import psycopg
 _ZONE: Final = ZoneInfo("Asia/Ho_Chi_Minh")
 _POLL_S: Final = 0.5
 
-_TAP = """SELECT 'desk      ' || outcome || coalesce(', queue number ' || v.queue_number, '')
+_TAP = """SELECT 'desk      ' || outcome || coalesce(', visit ' || v.queue_number || ' of the day', '')
           FROM tap LEFT JOIN visit v USING (visit_id) WHERE epoch_key = %(epoch_key)s AND seq = %(seq)s"""
 _SCAN = """SELECT 'pharmacy  ' || s.outcome
                   || coalesce(' ' || m.quantity || ' x ' || p.name_en || ', lot ' || m.lot, '')
