@@ -118,9 +118,8 @@ def test_without_network_cards_are_checked_at_the_desk_and_nothing_is_lost(
         lambda told: not told["health"]["gateway_reached"] and told["health"]["waiting_events"] >= len(patients),
         "that the server is away, and the taps that wait",
     )
-    assert [tap["outcome"] for tap in (state["newest"], *state["before"])][: len(patients)] == ["genuine"] * len(
-        patients
-    )
+    shown = [tap["outcome"] for tap in (state["newest"], *state["before"])]
+    assert set(shown[: len(patients)]) == {"genuine"}
     named = next(patient for patient in patients if isinstance(patient.chip, PivCard))
     with desk.lying(desk.slots[0], named.chip):
         state = desk.own_screen(
