@@ -22,7 +22,7 @@ def keys_for(connection: Connection, key_file: Path | None, now: datetime) -> Pe
     """
     stored, known = people_stored(connection), _known(connection)
     if key_file is None:
-        if stored or known:
+        if stored:
             raise PeopleKeyError(
                 f"people.key_file is not set, and {stored} patients are stored: name the file with their keys"
             )

@@ -18,7 +18,7 @@ from gateway.api.access import RolesRequired, declared_accesses
 from gateway.services.roles import Role
 from medtap.bench.stock_world import BUNDLES, DRAWN, World
 
-NOT_ASKED: Final = ("/live/", "/patients/", "/api/v1/people/")
+NOT_ASKED: Final = ("/on-call/", "/live/", "/patients/", "/api/v1/people/")
 """Streams have no end to wait for, and people are not the warehouse's."""
 Case = Mapping[str, str]
 """Parameter -> the name of what `World.draw` gives for it, or a text behind `=`; `*` -> what gives several at once."""

@@ -93,6 +93,12 @@ def _play(hospital: SimulatedHospital) -> None:
     raise RuntimeError("the warm fridge raised no alarm within 60 s")
 
 
+def address_of(hospital: SimulatedHospital, shot: Shot) -> str:
+    """Where its page is; `{incident_number}` in its path stands for the first incident."""
+    number = _incident_number(hospital) if "{" in shot.path else 0
+    return hospital.http_url + shot.path.format(incident_number=number)
+
+
 def _incident_number(hospital: SimulatedHospital) -> int:
     with psycopg.connect(hospital.dsn) as connection:
         row = connection.execute("SELECT incident_number FROM incident ORDER BY opened_at LIMIT 1").fetchone()
@@ -128,7 +134,7 @@ def take(hospital: SimulatedHospital, directory: Path) -> list[str]:
             page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
             page.on("pageerror", lambda error: complaints.append(str(error)))
             page.set_viewport_size(shot.size)
-            page.goto(hospital.http_url + shot.path.format(incident_number=_incident_number(hospital)))
+            page.goto(address_of(hospital, shot))
             page.wait_for_timeout(1500)
             if shot.typed:
                 page.keyboard.type(shot.typed)

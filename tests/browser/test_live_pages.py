@@ -9,7 +9,7 @@ from playwright.sync_api import Browser, Page, ViewportSize, expect
 
 from gateway.pages.speech import grouped
 from medtap.demo.hospital import SimulatedHospital
-from tests.browser.take_screenshots import SHOTS, Shot, signed_in_page
+from tests.browser.take_screenshots import SHOTS, Shot, address_of, signed_in_page
 
 pytestmark = [pytest.mark.browser, pytest.mark.integration, pytest.mark.timeout(180)]
 
@@ -24,7 +24,7 @@ def _page(browser: Browser, hospital: SimulatedHospital, shot: Shot, complaints:
     page = _PAGES[shot.username]
     page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
     page.on("pageerror", lambda error: complaints.append(str(error)))
-    page.goto(hospital.http_url + shot.path)
+    page.goto(address_of(hospital, shot))
     return page
 
 
@@ -93,12 +93,12 @@ def test_a_card_on_a_reader_assigned_to_the_pharmacy_chooses_the_patient_to_disp
 
 def test_the_person_on_call_acknowledges_with_a_word_of_why(browser: Browser, hospital: SimulatedHospital) -> None:
     complaints: list[str] = []
-    page = _page(browser, hospital, SHOT_OF["on-call-phone"], complaints)
+    page = _page(browser, hospital, SHOT_OF["on-call"], complaints)
     comment = page.locator("textarea").first
     comment.fill("Đã chuyển vắc xin sang tủ số 2")
     page.get_by_role("button", name=re.compile("Xác nhận")).first.click()
     expect(page.get_by_text("Đã chuyển vắc xin sang tủ số 2").first).to_be_visible()
-    assert _value(hospital, "SELECT acknowledged_by FROM alarm") == "oncall"
+    assert _value(hospital, "SELECT acknowledged_by FROM incident") == "oncall"
     assert complaints == []
 
 

@@ -52,6 +52,7 @@ def test_the_status_tells_engine_sizes_and_what_comes_next(series_dsn: str) -> N
             "reading_day",
             "posting_day",
             "stock_use_week",
+            "visit_load_hour",
         }
         assert status.extension_version is not None
     else:

@@ -309,6 +309,8 @@ class _Inspector(HTMLParser):
             self.ids.append(given["id"] or "")
         if tag == "label":
             self.labelled.add(given.get("for") or "")
+        if given.get("aria-label"):
+            self.labelled.add(given.get("id") or "")
         if tag in {"input", "textarea"} and given.get("type") != "hidden":
             self.fields.append(given.get("id") or "")
 
