@@ -1,7 +1,5 @@
 """Each minute: intervals learned, guests looked for, rules that watch no more ended, the climate summed up."""
 
-import logging
-import threading
 from collections.abc import Callable
 from datetime import datetime
 from typing import Final
@@ -10,34 +8,22 @@ from gateway.alarms import threshold_alarms
 from gateway.alarms.rule_watch import settle
 from gateway.cold_chain import climate_keeper, guests, intervals
 from gateway.db.pool import Connection, Pool
+from gateway.repeating import RepeatingThread
 from gateway.services.live_events import NewLiveEvent, publish
 
-_LOG = logging.getLogger(__name__)
 _EVERY_S: Final = 60.0
 
 
-class ColdChainKeeper:
-    """One thread; each step in a transaction of its own, so that one that fails stops no other."""
+class ColdChainKeeper(RepeatingThread):
+    """Each step in a transaction of its own, so that one that fails undoes no other."""
 
     def __init__(self, pool: Pool, clock: Callable[[], datetime], *, every_s: float = _EVERY_S) -> None:
+        super().__init__("cold-chain", every_s)
         self._pool = pool
         self._clock = clock
-        self._every_s = every_s
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="cold-chain", daemon=True)
 
-    def start(self) -> None:
-        """Begin, with one round at once."""
-        self._thread.start()
-
-    def stop(self) -> None:
-        """End."""
-        self._stopping.set()
-        if self._thread.ident is not None:
-            self._thread.join(timeout=30.0)
-
-    def keep(self) -> None:
-        """One round."""
+    def round(self) -> int:
+        """Once; how many thermometers were summed up."""
         with self._pool.connection() as connection:
             intervals.learn(connection, self._clock())
         with self._pool.connection() as connection:
@@ -46,19 +32,14 @@ class ColdChainKeeper:
             publish(connection, end_unwatched(connection, self._clock()))
         with self._pool.connection() as connection:
             devices = climate_keeper.thermometers(connection)
+        done = 0
         for device_key in devices:
             if self._stopping.is_set():
-                return
+                break
             with self._pool.connection() as connection:
                 climate_keeper.project(connection, device_key)
-
-    def _run(self) -> None:
-        while not self._stopping.is_set():
-            try:
-                self.keep()
-            except Exception:  # noqa: BLE001 - whatever it is, the next round may go
-                _LOG.exception("the cold chain's round failed; it is tried again")
-            self._stopping.wait(self._every_s)
+            done += 1
+        return done
 
 
 def end_unwatched(connection: Connection, now: datetime) -> tuple[NewLiveEvent, ...]:

@@ -1,15 +1,11 @@
 """What the gateway starts for the issuing desk: the keys, the hub of stations, and the thread that ends old cards."""
 
 import logging
-import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 from zoneinfo import ZoneInfo
-
-import psycopg
-from psycopg_pool import PoolTimeout
 
 from gateway.db.pool import Pool
 from gateway.issuing import stations
@@ -22,6 +18,7 @@ from gateway.issuing.lifecycle import expire_cards
 from gateway.issuing.making import Making
 from gateway.issuing.workbench import Workbench
 from gateway.people.people import People
+from gateway.repeating import RepeatingThread
 
 _LOG: Final = logging.getLogger(__name__)
 _ROUND_S: Final = 600.0
@@ -77,26 +74,15 @@ def start(around: Around, config: IssuingConfig) -> Issuing:
     return issuing
 
 
-class ExpiryJob:
+class ExpiryJob(RepeatingThread):
     """Ends cards whose last day is over, again and again."""
 
     def __init__(self, pool: Pool, zone: ZoneInfo, clock: Callable[[], datetime]) -> None:
         """Does nothing yet."""
+        super().__init__("card-expiry", _ROUND_S)
         self._pool = pool
         self._zone = zone
         self._clock = clock
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="card-expiry", daemon=True)
-
-    def start(self) -> None:
-        """Begin."""
-        self._thread.start()
-
-    def stop(self) -> None:
-        """End after the round at hand."""
-        self._stopping.set()
-        if self._thread.ident is not None:
-            self._thread.join(timeout=30.0)
 
     def round(self) -> int:
         """Once; how many cards ended."""
@@ -107,14 +93,6 @@ class ExpiryJob:
             ended += some
             if not some:
                 break
+        if ended:
+            _LOG.info("%d health cards have expired", ended)
         return ended
-
-    def _run(self) -> None:
-        while True:
-            try:
-                if ended := self.round():
-                    _LOG.info("%d health cards have expired", ended)
-            except (psycopg.Error, PoolTimeout) as error:
-                _LOG.warning("looking for expired cards: %s; again in %.0f s", error, _ROUND_S)
-            if self._stopping.wait(_ROUND_S):
-                return

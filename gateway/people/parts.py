@@ -1,7 +1,6 @@
 """What the gateway starts for people's data: the keys, and a thread that seals anew what an older key sealed."""
 
 import logging
-import threading
 from collections.abc import Callable
 from datetime import datetime
 from typing import Final
@@ -12,6 +11,7 @@ from gateway.people.config import PeopleConfig
 from gateway.people.key_store import keys_for
 from gateway.people.people import People
 from gateway.people.resealing import BATCH_ROWS, TABLES, reseal_batch, seal_plain
+from gateway.repeating import RepeatingThread
 
 _LOG: Final = logging.getLogger(__name__)
 _ROUND_S: Final = 60.0
@@ -32,25 +32,13 @@ def open_people(pool: Pool, config: PeopleConfig, clock: Callable[[], datetime])
     return People(keys, clock, undo_merge_days=config.undo_merge_days)
 
 
-class PeopleCare:
-    """One thread: seals the audit each minute, and after a change of keys seals rows anew, batch by batch."""
+class PeopleCare(RepeatingThread):
+    """Seals the audit each minute, and after a change of keys seals rows anew, batch by batch."""
 
     def __init__(self, pool: Pool, people: People, *, round_s: float = _ROUND_S) -> None:
+        super().__init__("people", round_s)
         self._pool = pool
         self._people = people
-        self._round_s = round_s
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="people", daemon=True)
-
-    def start(self) -> None:
-        """Begin."""
-        self._thread.start()
-
-    def stop(self) -> None:
-        """End after the batch at hand; the rest is done by the next start."""
-        self._stopping.set()
-        if self._thread.ident is not None:
-            self._thread.join(timeout=30.0)
 
     def round(self) -> int:
         """Everything once; how many rows were sealed anew."""
@@ -69,15 +57,6 @@ class PeopleCare:
                 if rows < BATCH_ROWS or self._stopping.wait(_REST_S):
                     break
         return done
-
-    def _run(self) -> None:
-        while True:
-            try:
-                self.round()
-            except Exception:  # noqa: BLE001 - tried again: nothing is half done
-                _LOG.exception("care of people's data failed; again in %.0f s", self._round_s)
-            if self._stopping.wait(self._round_s):
-                return
 
 
 def start(pool: Pool, people: People) -> PeopleCare:
